@@ -1,0 +1,153 @@
+/** The many shapes of a response body, as one: an iterator that can be asked, left and closed. */
+
+import { ApplicationError } from './errors.ts';
+import type { Awaitable } from './types.ts';
+
+/** A chunk before it is looked at: anything an application may have yielded. */
+export type RawChunk = unknown;
+
+type AnyIterator = {
+  next(): Awaitable<IteratorResult<RawChunk>>;
+  return?(): unknown;
+};
+
+/** Members by which a body can be iterated; it has one of them. */
+interface Iterables {
+  getReader?(): ReadableStreamDefaultReader<RawChunk>;
+  [Symbol.asyncIterator]?(): AnyIterator;
+  [Symbol.iterator]?(): AnyIterator;
+}
+
+/** Members by which a body can be ended, each of them optional. */
+interface Closable {
+  close?: unknown;
+  destroy?: unknown;
+}
+
+/**
+ * Bytes of a chunk. Text is encoded as UTF-8: an application should not rely on it, and the validator
+ * complains.
+ *
+ * @throws {ApplicationError} for anything that is neither bytes nor text
+ */
+export function toBytes(chunk: RawChunk): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk === 'string') return Buffer.from(chunk, 'utf8');
+  throw new ApplicationError(
+    `a chunk of the body is ${describe(chunk)}, not bytes (Uint8Array or Buffer)`,
+  );
+}
+
+/** What kind of thing a value is, for messages: never its content. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  return `an object of class ${value.constructor?.name ?? '(none)'}`;
+}
+
+/**
+ * A body while it is being sent.
+ *
+ * It is ended exactly once, in the way its kind knows: `return()` of an iterator that was left,
+ * `destroy()` of a Node stream, `cancel()` of a web stream; and then its own `close()`.
+ */
+export class BodyReader {
+  readonly #body: object;
+  readonly #iterator: AnyIterator;
+  /** Whether `next` may answer with a promise. */
+  readonly isAsync: boolean;
+  #exhausted = false;
+  #closed = false;
+
+  /** @throws {ApplicationError} when `body` is nothing that can be iterated */
+  constructor(body: unknown) {
+    if (body === null || typeof body !== 'object') throw notIterable(body);
+    this.#body = body;
+    const source = body as Iterables;
+    if (source.getReader !== undefined) {
+      // Not its async iterator: that one cannot be left while a read is pending.
+      this.#iterator = readerIterator(source.getReader());
+      this.isAsync = true;
+    } else if (source[Symbol.asyncIterator] !== undefined) {
+      this.#iterator = source[Symbol.asyncIterator]!();
+      this.isAsync = true;
+    } else if (source[Symbol.iterator] !== undefined) {
+      this.#iterator = source[Symbol.iterator]!();
+      this.isAsync = false;
+    } else {
+      throw notIterable(body);
+    }
+  }
+
+  /** The next chunk. For a body that {@link isAsync}, a promise of it. @throws what the body throws */
+  next(): Awaitable<IteratorResult<RawChunk>> {
+    // An iterator that has said that it is done, or has thrown, is not to be told to `return()`.
+    try {
+      const step = this.#iterator.next();
+      if (isPromise(step)) return this.#noteEnd(step);
+      if (step.done === true) this.#exhausted = true;
+      return step;
+    } catch (error) {
+      this.#exhausted = true;
+      throw error;
+    }
+  }
+
+  async #noteEnd(next: PromiseLike<IteratorResult<RawChunk>>): Promise<IteratorResult<RawChunk>> {
+    try {
+      const step = await next;
+      if (step.done === true) this.#exhausted = true;
+      return step;
+    } catch (error) {
+      this.#exhausted = true;
+      throw error;
+    }
+  }
+
+  /**
+   * Ends the body; later calls do nothing.
+   *
+   * @returns a promise when there is something to wait for
+   * @throws what `close()` throws
+   */
+  close(): Awaitable<void> {
+    if (this.#closed) return undefined;
+    this.#closed = true;
+    const body = this.#body as Closable;
+    const left = this.#exhausted ? undefined : leave(body, this.#iterator);
+    const closed = typeof body.close === 'function' ? (body.close() as unknown) : undefined;
+    if (!isPromise(left) && !isPromise(closed)) return undefined;
+    return Promise.all([left, closed]).then(() => undefined);
+  }
+}
+
+function notIterable(body: unknown): ApplicationError {
+  return new ApplicationError(`the application returned ${describe(body)}, which is no body`);
+}
+
+function readerIterator(reader: ReadableStreamDefaultReader<RawChunk>): AnyIterator {
+  return {
+    next: () => reader.read() as Promise<IteratorResult<RawChunk>>,
+    return: () => reader.cancel(),
+  };
+}
+
+function leave(body: Closable, iterator: AnyIterator): unknown {
+  // A Node stream's iterator returns only after a pending read; destroy() does not wait. The iterator
+  // then rejects, which is expected.
+  if (typeof body.destroy === 'function') {
+    body.destroy();
+    const returned = iterator.return?.();
+    return isPromise(returned) ? returned.then(undefined, () => undefined) : undefined;
+  }
+  return iterator.return?.();
+}
+
+/** Whether a value is to be awaited: a promise, or anything with `then`. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value !== null &&
+    typeof value === 'object' &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
+}

@@ -1,0 +1,126 @@
+/** Byte strings and a queue of chunks. No I/O, no clock. */
+
+export const EMPTY: Buffer = Buffer.alloc(0);
+
+/** A view of the same bytes as a Buffer, without copying. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** UTF-8 text as a byte string: a string whose code units are its bytes (PEP 3333, "native strings"). */
+export function toByteString(text: string): string {
+  // Most text is ASCII, where both forms are the same.
+  // eslint-disable-next-line no-control-regex
+  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+}
+
+const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
+// In text of several lines (a stack) the line structure is part of the message.
+const CONTROL_BUT_LINES = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/g;
+
+function escapeControl(char: string): string {
+  const code = char.charCodeAt(0);
+  if (char === '\n') return '\\n';
+  if (char === '\r') return '\\r';
+  if (char === '\t') return '\\t';
+  return code > 0xff
+    ? `\\u${code.toString(16).padStart(4, '0')}`
+    : `\\x${code.toString(16).padStart(2, '0')}`;
+}
+
+/** Makes text from outside safe for one line of a log: control characters become visible escapes. */
+export function escapeLine(text: string): string {
+  return text.replace(CONTROL, escapeControl);
+}
+
+/** The same for text of several lines: newline and tab stay. */
+export function escapeLines(text: string): string {
+  return text.replace(CONTROL_BUT_LINES, escapeControl);
+}
+
+/**
+ * Chunks in order, taken out again in pieces of any size. Nothing is copied on the way in; a piece
+ * is a view where it lies within one chunk.
+ */
+export class ByteQueue {
+  #chunks: Buffer[] = [];
+  #head = 0; // index of the first chunk that is not used up
+  #offset = 0; // bytes of that chunk which are used up
+  #length = 0;
+
+  /** Bytes held. */
+  get length(): number {
+    return this.#length;
+  }
+
+  push(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+  }
+
+  /** The bytes that lie together at the front, at most `size`: never copies. Empty when there are none. */
+  shift(size: number): Buffer {
+    const first = this.#chunks[this.#head];
+    if (first === undefined || size <= 0) return EMPTY;
+    const end = Math.min(first.length, this.#offset + size);
+    const piece = first.subarray(this.#offset, end);
+    this.#advance(piece.length);
+    return piece;
+  }
+
+  /** Exactly `size` bytes, or all there are when there are fewer. */
+  take(size: number): Buffer {
+    const wanted = Math.min(size, this.#length);
+    const first = this.shift(wanted);
+    if (first.length === wanted) return first;
+    const whole = Buffer.allocUnsafe(wanted);
+    let at = first.copy(whole);
+    while (at < wanted) at += this.shift(wanted - at).copy(whole, at);
+    return whole;
+  }
+
+  /** Position of the first `byte` at or after `from`, or -1. */
+  indexOf(byte: number, from = 0): number {
+    let base = -this.#offset;
+    for (let i = this.#head; i < this.#chunks.length; i++) {
+      const chunk = this.#chunks[i]!;
+      if (base + chunk.length > from) {
+        const found = chunk.indexOf(
+          byte,
+          Math.max(from - base, i === this.#head ? this.#offset : 0),
+        );
+        if (found >= 0) return base + found;
+      }
+      base += chunk.length;
+    }
+    return -1;
+  }
+
+  clear(): void {
+    if (this.#chunks.length === 0) return;
+    this.#chunks = [];
+    this.#head = 0;
+    this.#offset = 0;
+    this.#length = 0;
+  }
+
+  #advance(size: number): void {
+    this.#length -= size;
+    if (this.#length === 0) {
+      this.clear();
+      return;
+    }
+    this.#offset += size;
+    if (this.#offset < this.#chunks[this.#head]!.length) return;
+    this.#offset = 0;
+    this.#head++;
+    // Dropping used chunks one by one would cost a move of the whole array each time.
+    if (this.#head === 64) {
+      this.#chunks.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/** `wsgi.input`: the request body as the application reads it. */
+
+import { ByteQueue, EMPTY, asBuffer } from './bytes.ts';
+import { InputError } from './errors.ts';
+import { HIGH_WATER_MARK } from './limits.ts';
+import type { Input } from './types.ts';
+
+/** Where the body comes from: the gateway's side of an {@link InputStream}. */
+export interface InputSource {
+  /**
+   * Bytes are wanted. The first call means that the application reads at all (`Expect: 100-continue`
+   * is answered then); later ones follow a {@link pause}.
+   */
+  resume(): void;
+  /** Enough is waiting: stop delivering as soon as possible. What still comes is kept, not lost. */
+  pause(): void;
+}
+
+const NO_SOURCE: InputSource = { resume() {}, pause() {} };
+
+interface Waiter {
+  /** Tries again after something has changed. @returns whether it is settled */
+  attempt(): boolean;
+}
+
+/**
+ * A body of known length, filled by a gateway through `push`, `end` and `destroy`.
+ *
+ * It ends at its length whatever the transport holds; the rest of the transport is not its own.
+ */
+export class InputStream implements Input {
+  readonly #source: InputSource;
+  readonly #queue = new ByteQueue();
+  #remaining: number; // bytes of the body that have not been pushed; Infinity when only the end tells
+  #started = false;
+  #paused = false;
+  #ended: boolean;
+  #error: Error | undefined;
+  #waiter: Waiter | undefined;
+  #discarded = -1; // bytes thrown away, once the request is over
+
+  /**
+   * @param length of the body in bytes (CONTENT_LENGTH); -1 when it ends with the stream
+   * @param source is told when to deliver; default: nobody is
+   */
+  constructor(length: number, source: InputSource = NO_SOURCE) {
+    this.#source = source;
+    this.#remaining = length < 0 ? Infinity : length;
+    this.#ended = length === 0;
+  }
+
+  // ---- the application's side
+
+  read(size?: number): Promise<Buffer> {
+    if (size === undefined || size < 0) return this.#wait(() => this.#takeAll());
+    return this.#wait(() => this.#takeSome(size));
+  }
+
+  readline(limit = -1): Promise<Buffer> {
+    let searched = 0;
+    return this.#wait(() => {
+      const max = limit < 0 ? Infinity : limit;
+      const newline = this.#queue.indexOf(0x0a, searched);
+      searched = this.#queue.length;
+      if (newline >= 0) return this.#take(Math.min(newline + 1, max));
+      if (searched >= max || this.#ended) return this.#take(max);
+      return undefined;
+    });
+  }
+
+  async readlines(hint = -1): Promise<Buffer[]> {
+    const lines: Buffer[] = [];
+    let total = 0;
+    for await (const line of this.lines()) {
+      lines.push(line);
+      total += line.length;
+      if (hint > 0 && total >= hint) break;
+    }
+    return lines;
+  }
+
+  async *lines(): AsyncIterableIterator<Buffer> {
+    for (let line = await this.readline(); line.length > 0; line = await this.readline()) {
+      yield line;
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
+    for (;;) {
+      const chunk = await this.read(HIGH_WATER_MARK);
+      if (chunk.length === 0) return;
+      yield chunk;
+    }
+  }
+
+  // ---- the gateway's side
+
+  /** Whether the whole body has come in (it may not have been read yet). */
+  get complete(): boolean {
+    return this.#ended;
+  }
+
+  /** Bytes that are waiting to be read. */
+  get buffered(): number {
+    return this.#queue.length;
+  }
+
+  /**
+   * Delivers bytes. They are not copied: the caller must not use the memory again.
+   *
+   * @returns how many of them belong to the body; the rest lies behind its end
+   */
+  push(bytes: Uint8Array): number {
+    if (this.#ended || this.#error !== undefined) return 0;
+    const own = bytes.length > this.#remaining ? bytes.subarray(0, this.#remaining) : bytes;
+    this.#remaining -= own.length;
+    if (this.#remaining === 0) this.#ended = true;
+    if (this.#discarded >= 0) this.#discarded += own.length;
+    else this.#queue.push(asBuffer(own));
+    this.#wake();
+    this.#throttle();
+    return own.length;
+  }
+
+  /**
+   * The transport has ended. Short of the announced length, that is an error.
+   *
+   * @returns whether the body is complete
+   */
+  end(): boolean {
+    if (this.#ended) return true;
+    if (this.#error !== undefined) return false;
+    if (this.#remaining !== Infinity) {
+      this.destroy(
+        new InputError(
+          'ERR_POSTERN_INPUT_SHORT',
+          `the request body ended ${this.#remaining} bytes before CONTENT_LENGTH`,
+        ),
+      );
+      return false;
+    }
+    this.#ended = true;
+    this.#wake();
+    return true;
+  }
+
+  /** Nothing more will come: pending and later reads reject with `error`. */
+  destroy(error: Error): void {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    this.#queue.clear();
+    this.#wake();
+  }
+
+  /**
+   * The request is over: what is unread is thrown away, and what still comes is counted.
+   * Reads fail from now on.
+   */
+  discard(): void {
+    if (this.#discarded >= 0) return;
+    this.#discarded = this.#queue.length;
+    this.#queue.clear();
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (this.#paused) {
+      this.#paused = false;
+      this.#source.resume();
+    }
+    waiter?.attempt();
+  }
+
+  /** Bytes thrown away since {@link discard}. */
+  get discarded(): number {
+    return Math.max(0, this.#discarded);
+  }
+
+  // ---- between the two
+
+  #wait(take: () => Buffer | undefined): Promise<Buffer> {
+    if (this.#waiter !== undefined) {
+      return Promise.reject(
+        new InputError('ERR_POSTERN_INPUT_STATE', 'another read of wsgi.input is still pending'),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const attempt = (): boolean => {
+        if (this.#discarded >= 0) {
+          reject(
+            new InputError('ERR_POSTERN_INPUT_STATE', 'wsgi.input was read after the request'),
+          );
+          return true;
+        }
+        if (this.#error !== undefined) {
+          reject(this.#error);
+          return true;
+        }
+        const bytes = take();
+        if (bytes === undefined) return false;
+        resolve(bytes);
+        return true;
+      };
+      if (attempt()) return;
+      this.#waiter = { attempt };
+      this.#demand();
+    });
+  }
+
+  #wake(): void {
+    const waiter = this.#waiter;
+    if (waiter === undefined) return;
+    if (waiter.attempt()) this.#waiter = undefined;
+  }
+
+  #demand(): void {
+    if (this.#started && !this.#paused) return;
+    this.#started = true;
+    this.#paused = false;
+    this.#source.resume();
+  }
+
+  #throttle(): void {
+    // A reader that waits for more than the mark (readline, read to the end) gets it: memory is then
+    // what the application asked for.
+    if (this.#paused || this.#waiter !== undefined || this.#ended) return;
+    if (this.#queue.length < HIGH_WATER_MARK) return;
+    this.#paused = true;
+    this.#source.pause();
+  }
+
+  #takeAll(): Buffer | undefined {
+    return this.#ended ? this.#take(Infinity) : undefined;
+  }
+
+  #takeSome(size: number): Buffer | undefined {
+    if (size === 0) return EMPTY;
+    if (this.#queue.length === 0) return this.#ended ? EMPTY : undefined;
+    const piece = this.#queue.shift(size);
+    this.#taken();
+    return piece;
+  }
+
+  #take(size: number): Buffer {
+    const bytes = this.#queue.take(size);
+    this.#taken();
+    return bytes;
+  }
+
+  #taken(): void {
+    // Half a mark of hysteresis: the source is not stopped and started for every chunk.
+    if (this.#paused && this.#queue.length <= HIGH_WATER_MARK / 2) this.#demand();
+  }
+}

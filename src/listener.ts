@@ -1,0 +1,128 @@
+/** Listening sockets: TCP, unix, inherited. What is common to every gateway that listens. */
+
+import { chmodSync, closeSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { Server as NetServer } from 'node:net';
+import { dirname } from 'node:path';
+
+import { formatAddress } from './address.ts';
+import type { Address } from './address.ts';
+import { UsageError } from './errors.ts';
+
+/** How to listen. */
+export interface ListenOptions {
+  /** Permission bits of a unix socket. Default 0660: owner and group may connect. */
+  socketMode?: number | undefined;
+  /** Length of the queue of connections that are not accepted yet. Default 511, as Node's and nginx's. */
+  backlog?: number | undefined;
+}
+
+const DEFAULT_SOCKET_MODE = 0o660;
+const DEFAULT_BACKLOG = 511;
+
+/**
+ * Binds a server to an address.
+ *
+ * A unix socket that a crashed process left behind is replaced; one that somebody serves is not.
+ *
+ * @throws {UsageError} when the address cannot be used, in words for the one who gave it
+ */
+export async function listen(
+  server: NetServer,
+  address: Address,
+  options: ListenOptions = {},
+): Promise<void> {
+  try {
+    await bind(server, address, options);
+  } catch (error) {
+    if (!('path' in address) || codeOf(error) !== 'EADDRINUSE') throw explain(error, address);
+    await removeStaleSocket(address.path);
+    await bind(server, address, options).catch((again: unknown) => {
+      throw explain(again, address);
+    });
+  }
+}
+
+/**
+ * Stops accepting, at once. Resolves when the last connection has gone.
+ *
+ * @param address as given to {@link listen}
+ */
+export function stopListening(server: NetServer, address: Address): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    // libuv leaves descriptors 0 to 2 open. The kernel would go on accepting for a process manager's
+    // socket on fd 0, and nobody would answer.
+    if ('fd' in address && address.fd <= 2) closeSync(address.fd);
+  });
+}
+
+function bind(server: NetServer, address: Address, options: ListenOptions): Promise<void> {
+  const backlog = options.backlog ?? DEFAULT_BACKLOG;
+  const mode = options.socketMode ?? DEFAULT_SOCKET_MODE;
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      server.off('error', settle).off('listening', onListening);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const onListening = (): void => {
+      if ('path' in address) chmodSync(address.path, mode);
+      settle();
+    };
+    server.on('error', settle).on('listening', onListening);
+    if (!('path' in address)) {
+      server.listen({ ...address, backlog });
+      return;
+    }
+    // The socket is made within this call: it is never open to more than `mode` allows.
+    const umask = process.umask(0o777 & ~mode);
+    try {
+      server.listen({ path: address.path, backlog });
+    } finally {
+      process.umask(umask);
+    }
+  });
+}
+
+async function removeStaleSocket(path: string): Promise<void> {
+  if (!lstatSync(path).isSocket()) throw new UsageError(`${path} exists and is not a socket`);
+  if (await isServed(path)) throw new UsageError(`unix:${path} is in use by another process`);
+  unlinkSync(path);
+}
+
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // Anything but a refusal (no permission, queue full) leaves the socket alone.
+    socket.on('error', (error) => resolve(codeOf(error) !== 'ECONNREFUSED'));
+  });
+}
+
+function explain(error: unknown, address: Address): Error {
+  if (error instanceof UsageError) return error;
+  const where = formatAddress(address);
+  // libuv says EACCES for a folder that does not exist as well.
+  const isNowhere = 'path' in address && !existsSync(dirname(address.path));
+  const code = isNowhere ? 'ENOENT' : codeOf(error);
+  const known: Record<string, string> = {
+    EADDRINUSE: `${where} is in use by another process`,
+    EACCES: `no permission to listen on ${where}`,
+    EADDRNOTAVAIL: `${where} is not an address of this machine`,
+    ENOTFOUND: `host of ${where} is not known`,
+    ENOENT: `the folder of ${where} does not exist`,
+    EINVAL: `${where} is not a listening socket`,
+    EBADF: `${where} is not open`,
+    ENOTSOCK: `${where} is not a socket`,
+  };
+  const message = known[code] ?? `cannot listen on ${where}: ${(error as Error).message}`;
+  return new UsageError(message, { cause: error });
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code);
+}

@@ -1,0 +1,309 @@
+/**
+ * A connection that carries one request, as in SCGI and uwsgi: variables, body, response, close.
+ *
+ *     variables → request → closing
+ *         └──────────┴── refused, reset, or left by the peer
+ */
+
+import type { Socket } from 'node:net';
+
+import { EMPTY } from './bytes.ts';
+import type { Deadlines } from './deadlines.ts';
+import { GatewayError, LimitError, ProtocolError } from './errors.ts';
+import { InputStream } from './input.ts';
+import type { InputSource } from './input.ts';
+import type { RequestCarrier, RequestHandler } from './request-handler.ts';
+import type { RequestLimits } from './request-options.ts';
+import type { Connection } from './server.ts';
+import { peerOf, resetSocket } from './sockets.ts';
+import type { ApplicationFunction, GatewayName, Log } from './types.ts';
+
+/** A protocol's codec for what comes before the body. */
+export interface VariablesReader {
+  /** Name, value, name, value …, as byte strings: once they are complete. */
+  readonly variables: readonly string[];
+  /**
+   * Takes bytes as they come, split anywhere.
+   *
+   * @returns undefined while more is needed; then what of `chunk` lies behind the variables
+   * @throws {ProtocolError} for what the protocol does not allow
+   * @throws {LimitError} for more than the limits allow
+   */
+  push(chunk: Buffer): Buffer | undefined;
+}
+
+/** What all connections of a server share. */
+export interface Gateway {
+  readonly name: GatewayName;
+  readonly application: ApplicationFunction;
+  readonly limits: RequestLimits;
+  readonly log: Log;
+  readonly deadlines: Deadlines<object>;
+  createReader(): VariablesReader;
+  createHandler(carrier: RequestCarrier, variables: readonly string[]): RequestHandler;
+  /** The server waits for it when it stops. */
+  track(run: PromiseLike<void>): void;
+}
+
+/** Chunks up to this size are copied behind the headers: cheaper than a write of two buffers. */
+const COPY_LIMIT = 16 * 1024;
+
+export class RequestConnection implements Connection, RequestCarrier, InputSource {
+  readonly #gateway: Gateway;
+  readonly #socket: Socket;
+  #reader: VariablesReader | undefined; // from the first byte to the last of the variables
+  #handler: RequestHandler | undefined; // from then on
+  #input: InputStream | undefined;
+  #early: Buffer = EMPTY; // beginning of the body, which came with the variables
+  #wanted = false; // the application waits for the body
+  #closing = false; // the response is complete
+  #drained = 0; // bytes that were thrown away since
+  #waiters: (() => void)[] | undefined; // for the socket to take more
+
+  constructor(socket: Socket, gateway: Gateway) {
+    this.#socket = socket;
+    this.#gateway = gateway;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('end', () => this.#peerEnded());
+    socket.on('close', () => this.#closed());
+    // 'close' follows. That a front end resets its connection is no error of ours.
+    socket.on('error', (error) => gateway.log.debug(this.#message(error.message)));
+    gateway.deadlines.add(this, gateway.limits.variablesTimeout, RequestConnection.#slow);
+  }
+
+  // ---- the server's side
+
+  shutdown(): void {
+    // A front end sends at once. What has connected just now is about to, and is still served.
+    if (this.#reader !== undefined || this.#handler !== undefined) return;
+    this.#gateway.deadlines.add(this, 1, RequestConnection.#cut);
+  }
+
+  destroy(): void {
+    resetSocket(this.#socket);
+  }
+
+  // ---- input
+
+  #receive(chunk: Buffer): void {
+    if (this.#handler === undefined) this.#readVariables(chunk);
+    else if (this.#closing) this.#drain(chunk);
+    else this.#readBody(chunk);
+  }
+
+  #readVariables(chunk: Buffer): void {
+    const reader = (this.#reader ??= this.#gateway.createReader());
+    let rest: Buffer | undefined;
+    try {
+      rest = reader.push(chunk);
+    } catch (error) {
+      this.#refuse(error);
+      return;
+    }
+    if (rest !== undefined) this.#start(reader.variables, rest);
+  }
+
+  #start(variables: readonly string[], rest: Buffer): void {
+    const gateway = this.#gateway;
+    gateway.deadlines.delete(this);
+    this.#reader = undefined;
+    this.#early = rest;
+    const handler = (this.#handler = gateway.createHandler(this, variables));
+    const run = handler.run(gateway.application);
+    if (run === undefined) return;
+    gateway.track(run);
+    if (handler.isOver || handler.headersSent) return;
+    gateway.deadlines.add(handler, gateway.limits.responseTimeout, expire);
+  }
+
+  openInput(length: number): InputStream {
+    this.#input = new InputStream(length, this);
+    this.#input.push(this.#early);
+    this.#early = EMPTY;
+    return this.#input;
+  }
+
+  #readBody(chunk: Buffer): void {
+    // Behind its end nothing is expected, and nothing is kept.
+    this.#input?.push(chunk);
+    if (this.#wanted) this.#watchInput();
+  }
+
+  /** What the application has left unread is read all the same: many front ends send before they listen. */
+  #drain(chunk: Buffer): void {
+    this.#input?.push(chunk);
+    this.#drained += chunk.length;
+    if (this.#input?.complete === true) this.#socket.destroySoon();
+    // Not closed yet: that would be a reset, and could take the response away from the front end
+    // before it has read it (RFC 9112 § 9.6). It has closeTimeout for that.
+    else if (this.#drained > this.#gateway.limits.drainLimit) this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+    if (this.#closing) return;
+    this.#wanted = true;
+    this.#watchInput();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+    this.#wanted = false;
+    this.#watchInput();
+  }
+
+  #watchInput(): void {
+    const { deadlines, limits } = this.#gateway;
+    const input = this.#input!;
+    if (this.#wanted && !input.complete) deadlines.add(input, limits.bodyTimeout, stall);
+    else deadlines.delete(input);
+  }
+
+  // ---- output
+
+  write(head: string, chunk: Uint8Array): boolean {
+    if (head !== '') this.#gateway.deadlines.delete(this.#handler!);
+    const more = this.#send(head, chunk);
+    if (!more) this.#watchOutput();
+    return more;
+  }
+
+  drained(): Promise<void> {
+    const socket = this.#socket;
+    // A destroyed socket takes everything, and an endless body would never let its 'close' come.
+    if (socket.destroyed) this.#handler!.disconnect();
+    if (socket.destroyed || !socket.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters!.push(resolve));
+  }
+
+  end(head: string, last: Uint8Array = EMPTY): void {
+    this.#closing = true;
+    this.#forgetRequest();
+    const socket = this.#socket;
+    if (head !== '' || last.length > 0) this.#send(head, last);
+    // With all read there is nothing to wait for: closed as soon as the kernel has the response.
+    if (this.#input?.complete === true) socket.destroySoon();
+    else socket.end(() => this.#linger());
+    if (socket.writableLength > 0) this.#watchOutput();
+  }
+
+  reset(): void {
+    resetSocket(this.#socket);
+  }
+
+  #send(head: string, chunk: Uint8Array): boolean {
+    const socket = this.#socket;
+    if (head === '') return socket.write(chunk);
+    if (chunk.length > COPY_LIMIT) {
+      socket.cork();
+      socket.write(head, 'latin1');
+      const more = socket.write(chunk);
+      socket.uncork();
+      return more;
+    }
+    const bytes = Buffer.allocUnsafe(head.length + chunk.length);
+    bytes.write(head, 'latin1');
+    bytes.set(chunk, head.length);
+    return socket.write(bytes);
+  }
+
+  /** The socket's own timer: it alone sees progress within a large chunk. */
+  #watchOutput(): void {
+    const { sendTimeout } = this.#gateway.limits;
+    if (this.#waiters === undefined) {
+      this.#waiters = [];
+      this.#socket.on('drain', () => this.#taken());
+      this.#socket.on('timeout', () => {
+        this.#refuse(new LimitError('sendTimeout', 'nothing was read for sendTimeout'));
+      });
+    }
+    this.#socket.setTimeout(sendTimeout === Infinity ? 0 : sendTimeout);
+  }
+
+  #taken(): void {
+    this.#socket.setTimeout(0);
+    const waiters = this.#waiters!;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  // ---- the end
+
+  /** The response is out; the peer is to take it and to close. */
+  #linger(): void {
+    const { deadlines, limits } = this.#gateway;
+    if (this.#socket.destroyed) return;
+    this.#socket.setTimeout(0);
+    deadlines.add(this, limits.closeTimeout, RequestConnection.#cut);
+  }
+
+  /**
+   * The peer has closed its side. No front end closes one half only: its visitor has left, or it has
+   * (nginx says so at once, the others after the response).
+   */
+  #peerEnded(): void {
+    if (this.#closing) return; // the socket ends by itself, with the last of the response
+    if (this.#handler === undefined) {
+      this.#peerEndedEarly();
+      return;
+    }
+    this.#input?.end();
+    this.#handler.disconnect();
+    this.#socket.destroy();
+  }
+
+  #peerEndedEarly(): void {
+    if (this.#reader === undefined) this.#socket.destroy(); // only looked whether somebody is there
+    else this.#refuse(new ProtocolError('the connection was closed within the variables'));
+  }
+
+  #closed(): void {
+    this.#gateway.deadlines.delete(this);
+    this.#forgetRequest();
+    this.#handler?.disconnect();
+    if (this.#waiters !== undefined) this.#taken();
+  }
+
+  #forgetRequest(): void {
+    const { deadlines } = this.#gateway;
+    this.#wanted = false;
+    if (this.#handler !== undefined) deadlines.delete(this.#handler);
+    if (this.#input !== undefined) deadlines.delete(this.#input);
+  }
+
+  /** Gives the connection up: one line in the log, no answer. */
+  #refuse(error: unknown): void {
+    if (!(error instanceof GatewayError)) throw error;
+    this.#gateway.log.warn(this.#message(error.message));
+    this.#handler?.disconnect();
+    resetSocket(this.#socket);
+  }
+
+  #message(text: string): string {
+    return `${this.#gateway.name}: ${peerOf(this.#socket)}: ${text}`;
+  }
+
+  static readonly #slow = (connection: object): void => {
+    const error = new LimitError(
+      'variablesTimeout',
+      'the variables took longer than variablesTimeout',
+    );
+    (connection as RequestConnection).#refuse(error);
+  };
+
+  static readonly #cut = (connection: object): void => {
+    (connection as RequestConnection).#socket.destroy();
+  };
+}
+
+function expire(handler: object): void {
+  (handler as RequestHandler).cancel(
+    new LimitError('responseTimeout', 'no response within responseTimeout'),
+  );
+}
+
+function stall(input: object): void {
+  (input as InputStream).destroy(
+    new LimitError('bodyTimeout', 'the body stalled for bodyTimeout', '408 Request Timeout'),
+  );
+}

@@ -1,0 +1,68 @@
+/** Options of gateways whose connections carry one request each, and their defaults. */
+
+import { UsageError } from './errors.ts';
+import {
+  BODY_TIMEOUT,
+  CLOSE_TIMEOUT,
+  DRAIN_LIMIT,
+  MAX_CONNECTIONS,
+  MAX_VARIABLES,
+  MAX_VARIABLE_BYTES,
+  RESPONSE_TIMEOUT,
+  SEND_TIMEOUT,
+  VARIABLES_TIMEOUT,
+} from './limits.ts';
+import type { ServerOptions } from './server.ts';
+import type { GatewayOptions } from './types.ts';
+
+/** Limits of these gateways. Sizes are in bytes, times in milliseconds; a time of 0 is none. */
+export interface RequestLimits {
+  /** Open connections; more are closed at once. Default 4,096. */
+  maxConnections: number;
+  /** Total of a request's variables, names and values; with more, the connection is closed. Default 128 KiB. */
+  maxVariablesSize: number;
+  /** Variables of a request; with more, the connection is closed. Default 1,000. */
+  maxVariables: number;
+  /** What arrives of a body after the response is dropped up to here; the rest is not read. Default 1 MiB. */
+  drainLimit: number;
+  /** From the connection to the last of the variables; then it is closed. Default 10 seconds. */
+  variablesTimeout: number;
+  /** For which the front end may send nothing of a body that the application waits for; then 408. Default 60 seconds. */
+  bodyTimeout: number;
+  /** From the last of the variables to the response's headers; then 503. Default 5 minutes. */
+  responseTimeout: number;
+  /** For which the front end may take nothing of output that waits; then the connection is reset. Default 60 seconds. */
+  sendTimeout: number;
+  /** From the end of the response to that of the connection, where the body was not read. Default 5 seconds. */
+  closeTimeout: number;
+}
+
+/** Options of `runWithScgi` and `runWithUwsgi`. */
+export interface RequestServerOptions
+  extends ServerOptions, GatewayOptions, Partial<RequestLimits> {
+  /** Addresses and networks (CIDR) that may connect over TCP. Default: all. */
+  allow?: readonly string[] | undefined;
+}
+
+const DEFAULTS: RequestLimits = {
+  maxConnections: MAX_CONNECTIONS,
+  maxVariablesSize: MAX_VARIABLE_BYTES,
+  maxVariables: MAX_VARIABLES,
+  drainLimit: DRAIN_LIMIT,
+  variablesTimeout: VARIABLES_TIMEOUT,
+  bodyTimeout: BODY_TIMEOUT,
+  responseTimeout: RESPONSE_TIMEOUT,
+  sendTimeout: SEND_TIMEOUT,
+  closeTimeout: CLOSE_TIMEOUT,
+};
+
+/** The limits in force: those that were given, and the defaults. */
+export function resolveLimits(options: Partial<RequestLimits>): RequestLimits {
+  const limits = { ...DEFAULTS };
+  for (const name of Object.keys(DEFAULTS) as (keyof RequestLimits)[]) {
+    const value = options[name] ?? DEFAULTS[name];
+    if (!(value >= 0)) throw new UsageError(`${name} ${String(value)} is not a number from 0 up`);
+    limits[name] = value;
+  }
+  return limits;
+}

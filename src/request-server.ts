@@ -1,0 +1,70 @@
+/** The server of gateways whose connections carry one request each. */
+
+import type { Socket } from 'node:net';
+
+import { createAllowList } from './allow-list.ts';
+import { toFunction } from './application.ts';
+import { Deadlines } from './deadlines.ts';
+import { DEFAULT_LOG } from './log.ts';
+import { RequestConnection } from './request-connection.ts';
+import type { Gateway, VariablesReader } from './request-connection.ts';
+import type { RequestCarrier, RequestHandler } from './request-handler.ts';
+import { resolveLimits } from './request-options.ts';
+import type { RequestLimits, RequestServerOptions } from './request-options.ts';
+import { SocketServer } from './server.ts';
+import type { Connection, Server } from './server.ts';
+import { isTcp, peerOf } from './sockets.ts';
+import type { Application, GatewayName, GatewayOptions } from './types.ts';
+
+/** What a gateway of this kind consists of. */
+export interface RequestProtocol {
+  readonly name: GatewayName;
+  /** Its codec. */
+  readonly Reader: new (limits: RequestLimits) => VariablesReader;
+  readonly Handler: new (
+    carrier: RequestCarrier,
+    variables: readonly string[],
+    options: GatewayOptions,
+  ) => RequestHandler;
+}
+
+/**
+ * Serves an application.
+ *
+ * @throws {UsageError} when the application is none, a limit is no number, or the address cannot be used
+ */
+export async function serveRequests(
+  protocol: RequestProtocol,
+  application: Application,
+  options: RequestServerOptions,
+): Promise<Server> {
+  const { name, Reader, Handler } = protocol;
+  const limits = resolveLimits(options);
+  const log = options.log ?? DEFAULT_LOG;
+  const isAllowed = options.allow === undefined ? undefined : createAllowList(options.allow);
+  const gateway: Gateway = {
+    name,
+    application: toFunction(application),
+    limits,
+    log,
+    deadlines: new Deadlines<object>(),
+    createReader: () => new Reader(limits),
+    createHandler: (carrier, variables) => new Handler(carrier, variables, options),
+    track: (run) => server.track(run),
+  };
+  const server: SocketServer = await SocketServer.start(options, accept);
+  return server;
+
+  function accept(socket: Socket): Connection | undefined {
+    // Unix sockets have permissions instead of addresses.
+    if (isAllowed !== undefined && isTcp(socket) && !isAllowed(socket.remoteAddress)) {
+      log.warn(`${name}: ${peerOf(socket)}: not among the addresses that may connect`);
+      return undefined;
+    }
+    if (server.connections.size >= limits.maxConnections) {
+      log.warn(`${name}: ${peerOf(socket)}: more than maxConnections (${limits.maxConnections})`);
+      return undefined;
+    }
+    return new RequestConnection(socket, gateway);
+  }
+}

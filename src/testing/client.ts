@@ -1,0 +1,119 @@
+/** A client for tests, as Werkzeug's and Plack's. */
+
+import { UsageError } from '../errors.ts';
+import type { Application, Header, HeaderList } from '../types.ts';
+import { CookieJar } from './cookies.ts';
+import { direct } from './handler.ts';
+import type { DirectOptions } from './handler.ts';
+import { overHttp } from './http.ts';
+import type { Listening } from './http.ts';
+import { buildRequest } from './request.ts';
+import type { RequestOptions, TestRequest } from './request.ts';
+import { TestResponse } from './response.ts';
+import type { RawResponse } from './response.ts';
+
+/** Whatever carries a request to an application: the client is the same before all of them. */
+export interface TestDriver {
+  /** Rejects only when the request could not be made at all. */
+  send(request: TestRequest): Promise<RawResponse>;
+}
+
+/** What a client can be of. */
+export type TestTarget = Application | TestDriver | Listening | URL | string;
+
+/** Options of {@link testClient}; those of the gateway count where the application is called directly. */
+export interface TestClientOptions extends DirectOptions {
+  /** Sent with every request that does not have its own. */
+  headers?: Readonly<Record<string, string>> | undefined;
+  /** Whether cookies are kept and sent back. Default false. */
+  cookies?: boolean | undefined;
+}
+
+/**
+ * A client for tests.
+ *
+ *     const response = await testClient(app).get('/hello', { query: { name: 'Ada' } });
+ *     expect(response.status).toBe(200);
+ *
+ * @param target an application, which is called directly, without a socket; or what carries the
+ *   request to one: a running HTTP server or an `http:` URL (of a front end before any gateway), or a
+ *   driver of the test's own
+ * @throws {UsageError} for none of them
+ */
+export function testClient(target: TestTarget, options: TestClientOptions = {}): TestClient {
+  return new TestClient(driverOf(target, options), options);
+}
+
+function driverOf(target: TestTarget, options: TestClientOptions): TestDriver {
+  if (typeof target === 'string' || target instanceof URL) return overHttp(target);
+  if (typeof target === 'object' && target !== null) {
+    if ('send' in target) return target;
+    if ('address' in target) return overHttp(target);
+  }
+  return direct(target, options);
+}
+
+type BodilessOptions = Omit<RequestOptions, 'method' | 'body' | 'json' | 'form'>;
+type BodyOptions = Omit<RequestOptions, 'method'>;
+
+export class TestClient {
+  /** The cookies it keeps, if it keeps any. */
+  readonly cookies: CookieJar | undefined;
+  readonly #driver: TestDriver;
+  readonly #defaults: HeaderList;
+  readonly #isTls: boolean;
+
+  constructor(driver: TestDriver, options: TestClientOptions = {}) {
+    this.#driver = driver;
+    this.#defaults = Object.entries(options.headers ?? {});
+    this.#isTls = options.baseUrl?.startsWith('https:') ?? false;
+    if (options.cookies === true) this.cookies = new CookieJar();
+  }
+
+  /**
+   * Sends a request. The promise is fulfilled when the response is complete, or broken, or given up,
+   * and the application is done with it.
+   *
+   * @param path begins with `/` and may have a query; it is sent percent-encoded as it is
+   */
+  async request(path: string, options: RequestOptions = {}): Promise<TestResponse> {
+    if (!path.startsWith('/') && path !== '*') {
+      throw new UsageError(`path ${JSON.stringify(path)} does not begin with /`);
+    }
+    const defaults: Header[] = [...this.#defaults];
+    const cookie = this.cookies?.header(path, this.#isTls);
+    if (cookie !== undefined) defaults.push(['Cookie', cookie]);
+    const request = await buildRequest(path, options, defaults);
+    const response = new TestResponse(await this.#driver.send(request));
+    this.cookies?.store(response.headers.getAll('Set-Cookie'), request.target);
+    return response;
+  }
+
+  get(path: string, options: BodilessOptions = {}): Promise<TestResponse> {
+    return this.request(path, { ...options, method: 'GET' });
+  }
+
+  head(path: string, options: BodilessOptions = {}): Promise<TestResponse> {
+    return this.request(path, { ...options, method: 'HEAD' });
+  }
+
+  options(path: string, options: BodilessOptions = {}): Promise<TestResponse> {
+    return this.request(path, { ...options, method: 'OPTIONS' });
+  }
+
+  post(path: string, options: BodyOptions = {}): Promise<TestResponse> {
+    return this.request(path, { ...options, method: 'POST' });
+  }
+
+  put(path: string, options: BodyOptions = {}): Promise<TestResponse> {
+    return this.request(path, { ...options, method: 'PUT' });
+  }
+
+  patch(path: string, options: BodyOptions = {}): Promise<TestResponse> {
+    return this.request(path, { ...options, method: 'PATCH' });
+  }
+
+  delete(path: string, options: BodyOptions = {}): Promise<TestResponse> {
+    return this.request(path, { ...options, method: 'DELETE' });
+  }
+}

@@ -1,0 +1,102 @@
+/** Cookies of a test client: those of one site, as a browser keeps them (RFC 6265 § 5). */
+
+interface Cookie {
+  value: string;
+  path: string;
+  /** Only for https. */
+  secure: boolean;
+  /** `Date.now()` from which on it is gone. */
+  expires: number;
+}
+
+export class CookieJar {
+  // By name and path: two of the same name may live at different paths.
+  readonly #cookies = new Map<string, Cookie & { name: string }>();
+
+  /** The value of a cookie that is sent to `path`; undefined when there is none. */
+  get(name: string, path = '/'): string | undefined {
+    return this.#matching(path, true).find((cookie) => cookie.name === name)?.value;
+  }
+
+  /** Sets a cookie as the site itself would. */
+  set(name: string, value: string, path = '/'): void {
+    this.#cookies.set(`${name};${path}`, { name, value, path, secure: false, expires: Infinity });
+  }
+
+  clear(): void {
+    this.#cookies.clear();
+  }
+
+  /** Keeps what `Set-Cookie` headers say (§ 5.2, § 5.3). Domain does not count: there is one site. */
+  store(setCookies: readonly string[], target: string): void {
+    for (const text of setCookies) {
+      const [pair = '', ...attributes] = text.split(';');
+      const [name, value] = split(pair);
+      if (name === '') continue;
+      const cookie = readAttributes(attributes, value, defaultPath(target));
+      const key = `${name};${cookie.path}`;
+      if (cookie.expires <= Date.now()) this.#cookies.delete(key);
+      else this.#cookies.set(key, { name, ...cookie });
+    }
+  }
+
+  /** The `Cookie` header for a request (§ 5.4); undefined when there is nothing to send. */
+  header(target: string, isTls: boolean): string | undefined {
+    const cookies = this.#matching(pathOf(target), isTls);
+    if (cookies.length === 0) return undefined;
+    return cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
+  }
+
+  /** The more specific path comes first. */
+  #matching(path: string, isTls: boolean): (Cookie & { name: string })[] {
+    const now = Date.now();
+    return [...this.#cookies.values()]
+      .filter((cookie) => cookie.expires > now && (isTls || !cookie.secure))
+      .filter((cookie) => matches(path, cookie.path))
+      .toSorted((a, b) => b.path.length - a.path.length);
+  }
+}
+
+function readAttributes(attributes: readonly string[], value: string, path: string): Cookie {
+  const cookie: Cookie = { value, path, secure: false, expires: Infinity };
+  let maxAge: number | undefined;
+  for (const attribute of attributes) {
+    const [name, text] = split(attribute);
+    const lower = name.toLowerCase();
+    if (lower === 'path' && text.startsWith('/')) cookie.path = text;
+    else if (lower === 'secure') cookie.secure = true;
+    else if (lower === 'max-age' && /^-?\d+$/.test(text)) maxAge = Number(text);
+    else if (lower === 'expires') cookie.expires = parseDate(text);
+  }
+  // Max-Age counts more than Expires (§ 5.3).
+  if (maxAge !== undefined) cookie.expires = Date.now() + maxAge * 1000;
+  return cookie;
+}
+
+/** What is no date does not count (§ 5.2.1). */
+function parseDate(text: string): number {
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? Infinity : date;
+}
+
+/** `name=value`; what has no `=` is a name, as of an attribute. */
+function split(pair: string): [name: string, value: string] {
+  const equals = pair.indexOf('=');
+  if (equals < 0) return [pair.trim(), ''];
+  return [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()];
+}
+
+function pathOf(target: string): string {
+  return /^[^?]*/.exec(target)![0];
+}
+
+/** § 5.1.4: the folder of the request. */
+function defaultPath(target: string): string {
+  const path = pathOf(target);
+  const end = path.lastIndexOf('/');
+  return end <= 0 ? '/' : path.slice(0, end);
+}
+
+function matches(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+}

@@ -1,0 +1,154 @@
+/** Requests of the test client over HTTP: to a server of this package, or to whatever front end is before it. */
+
+import { request as httpRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+
+import { UsageError } from '../errors.ts';
+import type { Header } from '../types.ts';
+import type { TestDriver } from './client.ts';
+import type { TestRequest } from './request.ts';
+import type { RawResponse } from './response.ts';
+
+/** A server that listens for HTTP: one of this package, or of node:http. */
+export interface Listening {
+  address(): AddressInfo | string | null;
+}
+
+/**
+ * Sends each request on a connection of its own.
+ *
+ * @throws {UsageError} for another protocol than `http:`, and a server that does not listen
+ */
+export function overHttp(target: string | URL | Listening): TestDriver {
+  const where = locate(target);
+  return { send: (request) => new Exchange(request, where).done };
+}
+
+type Where = Pick<RequestOptions, 'host' | 'port' | 'socketPath'> & { authority: string };
+
+function locate(target: string | URL | Listening): Where {
+  if (typeof target === 'object' && 'address' in target) return locateServer(target.address());
+  const url = new URL(target);
+  if (url.protocol !== 'http:') throw new UsageError(`${url.href} is no http: URL`);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return { host, port: url.port || 80, authority: url.host };
+}
+
+function locateServer(address: AddressInfo | string | null): Where {
+  if (address === null) throw new UsageError('the server does not listen');
+  if (typeof address === 'string') return { socketPath: address, authority: 'localhost' };
+  // One that listens on every address is asked on the loopback one.
+  const wildcard = /^(0\.0\.0\.0|::)$/.test(address.address);
+  const host = wildcard ? 'localhost' : address.address;
+  const { port } = address;
+  return { host, port, authority: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` };
+}
+
+/** One request and its response. */
+class Exchange {
+  readonly done: Promise<RawResponse>;
+  readonly #request: TestRequest;
+  readonly #client: ClientRequest;
+  readonly #chunks: Buffer[] = [];
+  #response: IncomingMessage | undefined;
+  #settle!: (response: RawResponse) => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(request: TestRequest, where: Where) {
+    this.#request = request;
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = resolve;
+      this.#reject = reject;
+    });
+    const { method, target } = request;
+    const headers = flatten(completeHeaders(request, where.authority));
+    this.#client = httpRequest({ ...where, method, path: target, headers, agent: false });
+    this.#client.on('response', (response) => void this.#receive(response));
+    this.#client.on('error', (error) => this.#fail(error));
+    request.signal?.addEventListener('abort', this.#leave, { once: true });
+    if (request.signal?.aborted === true) this.#leave();
+    else this.#send();
+  }
+
+  readonly #leave = (): void => {
+    this.#client.destroy();
+    this.#end('left');
+  };
+
+  #send(): void {
+    const { body } = this.#request;
+    if (body === undefined || body instanceof Uint8Array) {
+      this.#client.end(body);
+      return;
+    }
+    Readable.from(body)
+      .on('error', (error) => this.#giveUp(error))
+      .pipe(this.#client);
+  }
+
+  async #receive(response: IncomingMessage): Promise<void> {
+    this.#response = response;
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        this.#chunks.push(chunk);
+        await this.#take(chunk);
+      }
+      this.#end('complete');
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  async #take(chunk: Buffer): Promise<void> {
+    try {
+      await this.#request.onChunk?.(chunk);
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
+  /** The test itself has failed. */
+  #giveUp(error: unknown): void {
+    this.#client.destroy();
+    this.#request.signal?.removeEventListener('abort', this.#leave);
+    this.#reject(error);
+  }
+
+  #fail(error: NodeJS.ErrnoException): void {
+    // A server that breaks the connection answers in its way; one that is not there does not.
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE') this.#end('broken');
+    else this.#giveUp(error);
+  }
+
+  #end(outcome: RawResponse['outcome']): void {
+    this.#request.signal?.removeEventListener('abort', this.#leave);
+    const response = this.#response;
+    this.#settle({
+      status: response === undefined ? '' : `${response.statusCode} ${response.statusMessage}`,
+      headers: response === undefined ? [] : pairs(response.rawHeaders),
+      chunks: this.#chunks,
+      outcome,
+    });
+  }
+}
+
+function completeHeaders({ headers, body }: TestRequest, authority: string): Header[] {
+  const complete = [...headers];
+  const has = (name: string): boolean => headers.some((header) => header[0].toLowerCase() === name);
+  if (!has('host')) complete.unshift(['Host', authority]);
+  const isStream = body !== undefined && !(body instanceof Uint8Array);
+  if (isStream && !has('content-length')) complete.push(['Transfer-Encoding', 'chunked']);
+  return complete;
+}
+
+function flatten(headers: readonly Header[]): string[] {
+  return headers.flatMap(([name, value]) => [name, value]);
+}
+
+function pairs(raw: readonly string[]): Header[] {
+  const headers: Header[] = [];
+  for (let i = 0; i < raw.length; i += 2) headers.push([raw[i]!, raw[i + 1]!]);
+  return headers;
+}

@@ -1,0 +1,69 @@
+/** What a test gets for its request. */
+
+import { Headers, isHopByHop } from '../headers.ts';
+import type { HeaderList } from '../types.ts';
+
+/**
+ * How a response ended: `complete`; `broken`, so that the client cannot take it for complete; or with
+ * the client having `left`.
+ */
+export type Outcome = 'complete' | 'broken' | 'left';
+
+/** A response as a {@link TestDriver} gives it. */
+export interface RawResponse {
+  /** `'200 OK'`; `''` when none came. */
+  status: string;
+  headers: HeaderList;
+  /** The pieces of the body in which it came. */
+  chunks: readonly Uint8Array[];
+  outcome: Outcome;
+  /** What was written to `wsgi.errors`, as far as it can be told; default `''`. */
+  errors?: string;
+  /** What the application threw, where that can be told. */
+  error?: unknown;
+}
+
+/** The response to a test's request, whole. */
+export class TestResponse {
+  /** `200`; 0 when none came. */
+  readonly status: number;
+  /** `'OK'` */
+  readonly reason: string;
+  /** As sent, without those that belong to the connection. */
+  readonly headers: Headers;
+  /** The body in the pieces in which it came. Where the pieces went over a network, it may have cut them anew. */
+  readonly chunks: readonly Buffer[];
+  readonly outcome: Outcome;
+  /**
+   * What was written to `wsgi.errors`, and what the gateway logged: where the application is called
+   * directly. A server keeps them to itself.
+   */
+  readonly errors: string;
+  /** What the application threw, first of all; where it is called directly. */
+  readonly error: unknown;
+
+  constructor(raw: RawResponse) {
+    this.status = Number(raw.status.slice(0, 3));
+    this.reason = raw.status.slice(4);
+    this.headers = new Headers(raw.headers.filter(([name]) => !isHopByHop(name)));
+    this.chunks = raw.chunks.map((chunk) => Buffer.from(chunk));
+    this.outcome = raw.outcome;
+    this.errors = raw.errors ?? '';
+    this.error = raw.error;
+  }
+
+  /** The body. */
+  get body(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  /** The body as UTF-8. */
+  text(): string {
+    return this.body.toString('utf8');
+  }
+
+  /** The body as JSON. @throws {SyntaxError} when it is none */
+  json(): unknown {
+    return JSON.parse(this.text());
+  }
+}
