@@ -1,0 +1,346 @@
+/** One request's run through a Node listener, and its response as the body of an application. */
+
+import { ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
+
+import { isPromise } from '../body.ts';
+import { ApplicationError } from '../errors.ts';
+import { EMPTY } from '../bytes.ts';
+import { HIGH_WATER_MARK } from '../limits.ts';
+import type { Environ, Header, StartResponse, Write } from '../types.ts';
+import { createRequest, setClientVersion } from './node-request.ts';
+import { GatewaySocket } from './node-socket.ts';
+import type { SocketOwner, Written } from './node-socket.ts';
+import { hasBody } from './request-headers.ts';
+import { ResponseParser } from './response-parser.ts';
+import type { ResponseSink } from './response-parser.ts';
+
+type Chunk = IteratorResult<Uint8Array, undefined>;
+
+interface Waiter {
+  resolve(chunk: Chunk): void;
+  reject(error: unknown): void;
+}
+
+const DONE: Chunk = { done: true, value: undefined };
+
+/**
+ * Node's own request and response on a socket of ours.
+ *
+ *     wsgi.input → read → req → listener → res → socket → parser → queue → next() → gateway
+ *
+ * A write is acknowledged when its bytes have been taken from the queue and the gateway asks for
+ * more: Node's stream does the rest (buffering, `drain`, `finish`).
+ */
+export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIterator<Uint8Array> {
+  readonly #environ: Environ;
+  readonly #startResponse: StartResponse;
+  readonly #socket: GatewaySocket;
+  readonly #parser: ResponseParser;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+
+  #write: Write | undefined; // once the head has been parsed
+  #unsentHead = false; // the head waits for the first bytes of the body
+  readonly #queue: Uint8Array[] = [];
+  #written: (() => void) | undefined; // acknowledges the write that the queue is from
+  #waiter: Waiter | undefined;
+  #failure: { error: unknown } | undefined;
+  #isOver = false; // nobody takes the response any more, or it is complete
+  #isReading = false;
+  #wantsMore = false;
+  #awaitsRequest = false;
+  #awaitsDrain = false;
+
+  constructor(environ: Environ, startResponse: StartResponse) {
+    this.#environ = environ;
+    this.#startResponse = startResponse;
+    this.#socket = new GatewaySocket(environ, this);
+    this.#parser = new ResponseParser(this, environ.REQUEST_METHOD === 'HEAD');
+    this.#req = createRequest(environ, this.#socket);
+    this.#req.complete = !hasBody(environ);
+    this.#res = new ServerResponse(this.#req);
+    this.#res.assignSocket(this.#socket as unknown as Socket);
+    this.#res.on('finish', () => this.#onFinish());
+    setClientVersion(this.#req, environ.SERVER_PROTOCOL);
+  }
+
+  /**
+   * Calls the listener.
+   *
+   * @returns the body: its chunks when the whole response is there already, or else itself
+   */
+  run(listener: RequestListener): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+    try {
+      const result: unknown = listener(this.#req, this.#res);
+      if (isPromise(result)) result.then(undefined, (error: unknown) => this.#rejected(error));
+      else if (isBody(result) && !this.#res.headersSent) throw notAListener();
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (!this.#res.writableEnded || !this.#parser.isComplete || this.#isBusy) return this;
+    this.#isOver = true;
+    this.#acknowledge();
+    return this.#queue;
+  }
+
+  // ---- the response, as the handler takes it
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Chunk> {
+    const chunk = this.#queue.shift();
+    if (chunk !== undefined) {
+      this.#unsentHead = false;
+      return Promise.resolve({ done: false, value: chunk });
+    }
+    this.#acknowledge();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    return new Promise((resolve, reject) => {
+      this.#waiter = { resolve, reject };
+      // Not at once: a write of `end()` comes before the response says that it has ended.
+      if (this.#unsentHead) queueMicrotask(() => this.#flushHead());
+      this.#advance();
+    });
+  }
+
+  /** The handler asks for no more: the client has left, or the response has failed. */
+  return(): Promise<Chunk> {
+    this.#isOver = true;
+    this.#waiter?.resolve(DONE);
+    this.#socket.destroy();
+    return Promise.resolve(DONE);
+  }
+
+  /** Answers the pending {@link next}, if that can be. */
+  #advance(): void {
+    const waiter = this.#waiter;
+    if (waiter === undefined) return;
+    let settle: () => void;
+    if (this.#queue.length > 0) {
+      const value = this.#queue.shift()!;
+      this.#unsentHead = false;
+      settle = () => waiter.resolve({ done: false, value });
+    } else if (this.#failure !== undefined) {
+      const { error } = this.#failure;
+      settle = () => waiter.reject(error);
+    } else if (this.#hasEnded && !this.#isBusy) {
+      this.#isOver = true;
+      settle = () => waiter.resolve(DONE);
+    } else {
+      if (this.#hasEnded) this.#awaitRequest();
+      return;
+    }
+    this.#waiter = undefined;
+    settle();
+  }
+
+  get #hasEnded(): boolean {
+    return this.#parser.isComplete || this.#res.writableFinished;
+  }
+
+  /** Whether the application still takes in the request: it may answer first. */
+  get #isBusy(): boolean {
+    const req = this.#req;
+    // Piped into something that is full, it does not flow for the moment.
+    const isRead = req.readableFlowing === true || req.listenerCount('data') > 0;
+    return isRead && !req.destroyed && !req.readableEnded;
+  }
+
+  /** The end of the response is that of the request for the gateway: it waits for the reader. */
+  #awaitRequest(): void {
+    if (this.#awaitsRequest) return;
+    this.#awaitsRequest = true;
+    this.#req.once('close', () => this.#advance());
+  }
+
+  /** `flushHeaders()`: a head without a body that is to leave now. */
+  #flushHead(): void {
+    if (!this.#unsentHead || this.#isOver || this.#hasEnded) return;
+    this.#unsentHead = false;
+    try {
+      void this.#write!(EMPTY);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Tells the response that what it has written was taken. Its listeners run in a turn of their own. */
+  #acknowledge(): void {
+    const written = this.#written;
+    if (written === undefined) return;
+    this.#written = undefined;
+    process.nextTick(written);
+  }
+
+  // ---- the response, as the listener gives it
+
+  onWrite(written: readonly Written[], done: () => void): void {
+    if (this.#isOver) {
+      done();
+      return;
+    }
+    if (this.#socket.writableNeedDrain) this.#awaitDrain();
+    this.#written = done;
+    for (const { chunk, encoding } of written) this.#parser.write(chunk, encoding);
+    if (this.#waiter === undefined) return;
+    if (this.#queue.length > 0) this.#advance();
+    else queueMicrotask(() => this.#onEmptyWrite());
+  }
+
+  /** Something was written that has no body: a head, or the end. */
+  #onEmptyWrite(): void {
+    if (this.#queue.length > 0) return;
+    this.#acknowledge();
+    this.#flushHead();
+    this.#advance();
+  }
+
+  onHead(status: string, headers: Header[]): void {
+    try {
+      this.#write = this.#startResponse(status, headers);
+      this.#unsentHead = true;
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onBody(bytes: Buffer): void {
+    this.#queue.push(bytes);
+  }
+
+  #awaitDrain(): void {
+    if (this.#awaitsDrain) return;
+    this.#awaitsDrain = true;
+    this.#socket.once('drain', () => this.#onDrain());
+  }
+
+  #onDrain(): void {
+    this.#awaitsDrain = false;
+    if (this.#res.writableEnded) return;
+    // Node's own server resets what this is read from by means that are not public.
+    Object.defineProperty(this.#res, 'writableNeedDrain', NEED_DRAIN);
+    this.#res.emit('drain');
+  }
+
+  /** As Node's server does after a response. */
+  #onFinish(): void {
+    const req = this.#req;
+    // What is unread is given up; `end` and `close` come all the same.
+    if (req.readableFlowing === null && req.listenerCount('end') + req.listenerCount('close') > 0) {
+      req.resume();
+    }
+    this.#advance();
+    process.nextTick(() => this.#close());
+  }
+
+  #close(): void {
+    if (this.#socket.destroyed) return;
+    this.#socket.setTimeout(0);
+    this.#socket.emit('close'); // and with it the response
+    this.#res.detachSocket(this.#socket as unknown as Socket);
+  }
+
+  // ---- the request body
+
+  /** How Node's request asks its socket for more. */
+  onResume(): void {
+    if (this.#req.complete || this.#isOver) this.#endRequest();
+    else {
+      this.#wantsMore = true;
+      if (!this.#isReading) void this.#read();
+    }
+  }
+
+  async #read(): Promise<void> {
+    this.#isReading = true;
+    try {
+      while (this.#wantsMore) {
+        this.#wantsMore = false;
+        const chunk = await this.#environ['wsgi.input'].read(HIGH_WATER_MARK);
+        this.#socket.touch();
+        if (chunk.length === 0) this.#endRequest();
+        else if (this.#req.push(chunk)) this.#wantsMore = true;
+      }
+    } catch (error) {
+      this.#req.destroy(error as Error);
+    }
+    this.#isReading = false;
+  }
+
+  #endRequest(): void {
+    this.#req.complete = true;
+    this.#req.push(null);
+  }
+
+  // ---- what goes wrong
+
+  onDestroy(error: Error | null): void {
+    const wasOver = this.#isOver;
+    this.#isOver = true;
+    if (this.#res.writableFinished) {
+      this.#advance();
+      return;
+    }
+    if (!wasOver) {
+      this.#failure ??= {
+        error: error ?? new ApplicationError('the application destroyed its response'),
+      };
+      this.#advance();
+    }
+    // As under node:http, a request is aborted as long as it has no answer.
+    this.#req.destroy(connectionReset());
+  }
+
+  onTimeout(): boolean {
+    const heardByRequest = this.#req.emit('timeout', this.#socket);
+    return this.#res.emit('timeout', this.#socket) || heardByRequest;
+  }
+
+  /** The response cannot be completed. */
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#advance();
+    this.#isOver = true;
+    this.#socket.destroy();
+  }
+
+  /** The listener is an async function, and has thrown. */
+  #rejected(error: unknown): void {
+    // After the end there is no response to break: it goes unhandled, as under node:http.
+    if (this.#isOver) throw error;
+    this.#fail(error);
+  }
+}
+
+const NEED_DRAIN: PropertyDescriptor = {
+  get(this: ServerResponse) {
+    if (this.destroyed || this.writableEnded) return false;
+    // Newer versions of Node keep a turn's writes in the response before they reach the socket.
+    const isFull = this.writableLength >= this.writableHighWaterMark;
+    return isFull || this.socket?.writableNeedDrain === true;
+  },
+  configurable: true,
+};
+
+/** What `req` is destroyed with under node:http when the client leaves. */
+function connectionReset(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+}
+
+/** Only an application returns one. */
+function isBody(result: unknown): boolean {
+  if (result === null || typeof result !== 'object') return false;
+  return Symbol.iterator in result || Symbol.asyncIterator in result;
+}
+
+function notAListener(): ApplicationError {
+  return new ApplicationError(
+    'the Node listener returned a body instead of answering; an application (environ, ' +
+      'startResponse) is started with --interface wsgi',
+  );
+}

@@ -1,0 +1,180 @@
+/**
+ * What a `ServerResponse` writes to its socket, read back: an HTTP/1.1 response (RFC 9112) in the
+ * pieces in which Node serialises it. A codec: no I/O.
+ *
+ *     HTTP/1.1 103 Early Hints CRLF … CRLF CRLF        any number of these, passed over
+ *     HTTP/1.1 200 OK CRLF name: value CRLF … CRLF CRLF
+ *     body: bytes, or chunks `size CRLF bytes CRLF` … `0 CRLF` trailers `CRLF`
+ */
+
+import { asBuffer } from '../bytes.ts';
+import { isHopByHop } from '../headers.ts';
+import { statusLine } from '../status.ts';
+import type { Header } from '../types.ts';
+
+/** Takes what was parsed. */
+export interface ResponseSink {
+  /** The head of the final response. */
+  onHead(status: string, headers: Header[]): void;
+  onBody(bytes: Buffer): void;
+}
+
+const HEAD_END = '\r\n\r\n';
+
+export class ResponseParser {
+  readonly #sink: ResponseSink;
+  readonly #isHead: boolean;
+  #head = ''; // an incomplete head
+  #inBody = false;
+  #isChunked = false;
+  #remaining = Infinity; // bytes of the body to come; only in a chunked one, those of the chunk
+  #line = ''; // of a chunked body, an incomplete line between two chunks
+  #afterChunk = false; // that line is the end of a chunk's own
+  #isComplete = false;
+
+  /** @param isHead whether it answers a HEAD request, and so has no body */
+  constructor(sink: ResponseSink, isHead: boolean) {
+    this.#sink = sink;
+    this.#isHead = isHead;
+  }
+
+  /** Whether the response has come to its end, as its framing tells (RFC 9112 § 6.3). */
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /** Takes one argument of `socket.write`. */
+  write(chunk: string | Uint8Array, encoding: BufferEncoding): void {
+    if (this.#inBody) {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : asBuffer(chunk);
+      if (bytes.length > 0) this.#body(bytes);
+      return;
+    }
+    if (typeof chunk !== 'string') {
+      this.write(asBuffer(chunk).toString('latin1'), 'latin1');
+      return;
+    }
+    const head = this.#head + chunk;
+    const end = head.indexOf(HEAD_END);
+    if (end < 0) {
+      this.#head = head;
+      return;
+    }
+    this.#head = '';
+    this.#parseHead(byteString(head.slice(0, end), encoding));
+    const rest = head.slice(end + HEAD_END.length);
+    if (rest !== '') this.write(rest, encoding);
+  }
+
+  #parseHead(head: string): void {
+    let end = head.indexOf('\r\n');
+    if (end < 0) end = head.length;
+    const code = head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length);
+    // 100, 102, 103: no gateway but HTTP itself can send these ahead of a response.
+    if (code[0] === '1' && code !== '101') return;
+    const status = head.slice('HTTP/1.1 '.length, end);
+    const headers: Header[] = [];
+    while (end < head.length) {
+      const start = end + 2;
+      end = head.indexOf('\r\n', start);
+      if (end < 0) end = head.length;
+      const colon = head.indexOf(':', start);
+      this.#parseField(head.slice(start, colon), head.slice(colon + 2, end), headers);
+    }
+    this.#inBody = true;
+    const isBodiless = this.#isHead || code === '204' || code === '304' || code === '101';
+    this.#isComplete = isBodiless || (this.#remaining === 0 && !this.#isChunked);
+    this.#sink.onHead(status.length > 4 ? status : statusLine(Number(code)), headers);
+  }
+
+  #parseField(name: string, value: string, headers: Header[]): void {
+    switch (kindOf(name)) {
+      case 'dropped':
+        return;
+      case 'transfer-encoding':
+        // Framing is the gateway's business: it is undone here.
+        if (/chunked/i.test(value)) this.#setChunked();
+        return;
+      case 'content-length':
+        if (!this.#isChunked) this.#remaining = Number(value);
+        break;
+      case 'passed':
+        break;
+    }
+    headers.push([name, value]);
+  }
+
+  #setChunked(): void {
+    this.#isChunked = true;
+    this.#remaining = 0;
+  }
+
+  #body(bytes: Buffer): void {
+    if (this.#isChunked) {
+      this.#chunks(bytes);
+      return;
+    }
+    // What is too much is the handler's to complain of.
+    this.#sink.onBody(bytes);
+    this.#remaining -= bytes.length;
+    if (this.#remaining <= 0) this.#isComplete = true;
+  }
+
+  /** RFC 9112 § 7.1. */
+  #chunks(bytes: Buffer): void {
+    let at = 0;
+    while (at < bytes.length && !this.#isComplete) {
+      if (this.#remaining > 0) {
+        const data = bytes.subarray(at, at + this.#remaining);
+        at += data.length;
+        this.#remaining -= data.length;
+        this.#afterChunk = this.#remaining === 0;
+        this.#sink.onBody(data);
+        continue;
+      }
+      const newline = bytes.indexOf(0x0a, at);
+      this.#line += bytes.toString('latin1', at, newline < 0 ? bytes.length : newline);
+      if (newline < 0) return;
+      at = newline + 1;
+      this.#endLine();
+    }
+  }
+
+  #endLine(): void {
+    const line = this.#line;
+    this.#line = '';
+    if (this.#afterChunk) {
+      this.#afterChunk = false;
+      return;
+    }
+    this.#remaining = Number.parseInt(line, 16);
+    // Trailers follow; no gateway but HTTP itself has them.
+    if (this.#remaining === 0) this.#isComplete = true;
+  }
+}
+
+/** What is done with a header. */
+type Kind = 'passed' | 'dropped' | 'transfer-encoding' | 'content-length';
+
+// Applications use few names, again and again. Bounded, because names could be made from input.
+const KINDS = new Map<string, Kind>();
+const KINDS_LIMIT = 512;
+
+function kindOf(name: string): Kind {
+  const known = KINDS.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  let kind: Kind = 'passed';
+  if (lower === 'transfer-encoding' || lower === 'content-length') kind = lower;
+  // In CGI, `Status` is the status line itself (RFC 3875 § 6.3.3).
+  else if (isHopByHop(lower) || lower === 'status') kind = 'dropped';
+  if (KINDS.size < KINDS_LIMIT) KINDS.set(name, kind);
+  return kind;
+}
+
+/** Node writes the head together with text in the text's encoding: the bytes it would send. */
+function byteString(head: string, encoding: BufferEncoding): string {
+  // eslint-disable-next-line no-control-regex
+  if (encoding === 'latin1' || /^[\0-\x7f]*$/.test(head)) return head;
+  return Buffer.from(head, encoding).toString('latin1');
+}
