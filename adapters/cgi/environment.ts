@@ -1,0 +1,60 @@
+/**
+ * The process environment as bytes.
+ *
+ * `process.env` decodes UTF-8 and replaces what is none, so that the path `/%E9` of an old client
+ * would be lost. Linux shows the environment as it was handed to the process.
+ */
+
+import { readFileSync } from 'node:fs';
+
+import { toByteString } from '../../src/bytes.ts';
+
+/** The environment block that the process was started with (proc(5)). */
+const ENVIRONMENT_FILE = '/proc/self/environ';
+
+/**
+ * The variables of `process.env`, each with the bytes that it really has: values, and names, are byte
+ * strings. Where the system does not show them they are encoded again as UTF-8, which loses bytes
+ * that were no UTF-8.
+ */
+export function readEnvironment(): Record<string, string> {
+  const environment: Record<string, string> = Object.create(null) as Record<string, string>;
+  const original = readOriginal();
+  // process.env decides what there is: the program may have changed it since it was started.
+  for (const [name, value] of Object.entries(process.env)) {
+    const bytes = original.get(name);
+    const unchanged = bytes !== undefined && bytes.toString('utf8') === value;
+    environment[toByteString(name)] = unchanged ? bytes.toString('latin1') : toByteString(value!);
+  }
+  return environment;
+}
+
+/** Values as the process was given them, by the name that `process.env` has for them. */
+function readOriginal(): Map<string, Buffer> {
+  const values = new Map<string, Buffer>();
+  for (const entry of splitAtNul(readBlock())) {
+    const equals = entry.indexOf('=');
+    if (equals <= 0) continue;
+    const name = entry.toString('utf8', 0, equals);
+    // Of a name that is there twice getenv(3) finds the first, and so does process.env.
+    if (!values.has(name)) values.set(name, entry.subarray(equals + 1));
+  }
+  return values;
+}
+
+function readBlock(): Buffer {
+  try {
+    return readFileSync(ENVIRONMENT_FILE);
+  } catch {
+    // Not Linux, or /proc is not there for this account.
+    return Buffer.alloc(0);
+  }
+}
+
+function* splitAtNul(block: Buffer): Generator<Buffer> {
+  let start = 0;
+  for (let end = block.indexOf(0); end >= 0; end = block.indexOf(0, start)) {
+    yield block.subarray(start, end);
+    start = end + 1;
+  }
+}

@@ -1,0 +1,82 @@
+/** One CGI request (RFC 3875): variables from the environment, body on stdin, response on stdout. */
+
+import { asEnviron } from '../../src/environ.ts';
+import type { Variables } from '../../src/environ.ts';
+import { checkHeaders } from '../../src/headers.ts';
+import { describeRequest } from '../../src/process-guard.ts';
+import { StreamHandler } from '../../src/stream-handler.ts';
+import type { HandlerStreams } from '../../src/stream-handler.ts';
+import type { GatewayOptions } from '../../src/types.ts';
+
+/** Options of the CGI gateway. */
+export interface CgiOptions extends GatewayOptions {
+  /**
+   * Whether the web server passes the response on without parsing it ("non-parsed headers",
+   * RFC 3875 § 5). Default: whether the script's name begins with `nph-`.
+   */
+  nph?: boolean | undefined;
+}
+
+/** Serves the one request of a CGI process. */
+export class CgiHandler extends StreamHandler {
+  override readonly runOnce = true;
+  override readonly originServer: boolean;
+  #broken = false;
+
+  constructor(streams: HandlerStreams, options: CgiOptions = {}) {
+    super(streams, options);
+    this.originServer = options.nph ?? hasNphName(streams.environ);
+  }
+
+  /** The request, for the log: `GET /path`. */
+  get request(): string | undefined {
+    return this.environ && describeRequest(asEnviron(this.environ));
+  }
+
+  /** Whether the response was broken off after its headers had been sent. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /**
+   * Nothing can happen any more that would complete the response: the application waits for what
+   * never comes. It is answered with an error, or broken off.
+   */
+  giveUp(): void {
+    if (this.isOver) return;
+    this.logException(new Error('nothing is left that the application could be waiting for'));
+    if (this.headersSent) this.abandon();
+    else this.#sendError();
+    this.disconnect();
+  }
+
+  #sendError(): void {
+    const body = Buffer.from(this.environ?.['REQUEST_METHOD'] === 'HEAD' ? '' : this.errorBody);
+    this.send(this.formatHead(this.errorStatus, checkHeaders(this.errorHeaders)), body);
+  }
+
+  protected override abandon(): void {
+    this.#broken = true;
+    super.abandon();
+  }
+}
+
+/**
+ * The same under IIS, where PATH_INFO repeats SCRIPT_NAME unless the server was configured otherwise
+ * (wsgiref's `IISCGIHandler`).
+ */
+export class IisCgiHandler extends CgiHandler {
+  protected override addCgiVars(environ: Variables): void {
+    super.addCgiVars(environ);
+    const script = (environ['SCRIPT_NAME'] ?? '') as string;
+    const path = (environ['PATH_INFO'] ?? '') as string;
+    if (`${path}/`.startsWith(`${script}/`)) environ['PATH_INFO'] = path.slice(script.length);
+  }
+}
+
+/** RFC 3875 § 5: the name is how a server is told. */
+function hasNphName(environ: Readonly<Record<string, string>>): boolean {
+  return [environ['SCRIPT_NAME'], environ['SCRIPT_FILENAME']].some(
+    (path) => path !== undefined && /(?:^|[/\\])nph-[^/\\]*$/.test(path),
+  );
+}

@@ -1,0 +1,7 @@
+/** The CGI gateway: one process, one request. */
+
+export { CgiHandler, IisCgiHandler } from './handler.ts';
+export type { CgiOptions } from './handler.ts';
+export { readEnvironment } from './environment.ts';
+export { prepareCgi, runWithCgi } from './run.ts';
+export type { RunOptions } from './run.ts';
