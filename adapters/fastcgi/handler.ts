@@ -1,0 +1,191 @@
+/** One FastCGI request: from BEGIN_REQUEST to END_REQUEST. */
+
+import { BaseHandler } from '../../src/base-handler.ts';
+import { EMPTY, escapeLines } from '../../src/bytes.ts';
+import type { ByteQueue } from '../../src/bytes.ts';
+import { setVariable } from '../../src/environ.ts';
+import type { Variables } from '../../src/environ.ts';
+import { RequestError } from '../../src/errors.ts';
+import { parseContentLength } from '../../src/headers.ts';
+import type { CheckedHeaders } from '../../src/headers.ts';
+import { InputStream } from '../../src/input.ts';
+import type { InputSource } from '../../src/input.ts';
+import type { ErrorStream, GatewayOptions, Role } from '../../src/types.ts';
+import type { OutputStream } from './output.ts';
+import type { ParamsDecoder } from './params.ts';
+
+/** What a request needs of the connection that carries it. */
+export interface Carrier {
+  stdout(request: FastCgiHandler, head: string, chunk: Uint8Array): boolean;
+  stderr(request: FastCgiHandler, text: string): void;
+  drained(request: FastCgiHandler): Promise<void>;
+  /** The response is complete. */
+  finish(request: FastCgiHandler, head: string, last: Uint8Array): void;
+  /** The response is broken and must not look complete. */
+  abandon(request: FastCgiHandler): void;
+  /** END_REQUEST was sent: the id is free. */
+  ended(request: FastCgiHandler): void;
+  /** A body has enough waiting. */
+  pause(input: InputStream): void;
+  /** The application reads it. */
+  resume(input: InputStream): void;
+  /** Nobody will read it any more. */
+  forget(input: InputStream): void;
+}
+
+/** Serves one request of a connection. */
+export class FastCgiHandler extends BaseHandler implements OutputStream, InputSource {
+  override readonly gateway = 'fastcgi';
+
+  readonly id: number;
+  readonly role: Role;
+  readonly #carrier: Carrier;
+  readonly #decoder: ParamsDecoder;
+
+  /** `wsgi.input`, from the end of PARAMS on. */
+  stdin: InputStream | undefined;
+  /** `postern.data` of a filter. */
+  data: InputStream | undefined;
+
+  pending: ByteQueue | undefined;
+  ending: { appStatus: number } | undefined;
+  usedStderr = false;
+  /** Whether there is a time limit for its response: not for one that is answered in the turn in which it came. */
+  isWatched = false;
+  onDrain: (() => void) | undefined;
+
+  /** @param decoder holds the request's variables when {@link run} is called */
+  constructor(
+    id: number,
+    role: Role,
+    carrier: Carrier,
+    decoder: ParamsDecoder,
+    options: GatewayOptions,
+  ) {
+    super(options);
+    this.id = id;
+    this.role = role;
+    this.#carrier = carrier;
+    this.#decoder = decoder;
+  }
+
+  protected override getRole(): Role {
+    return this.role;
+  }
+
+  protected override addCgiVars(environ: Variables): void {
+    const { names, values, count, hasRepeats } = this.#decoder;
+    for (let i = 0; i < count; i++) {
+      const name = names[i]!;
+      if (name === '') continue;
+      if (hasRepeats) setVariable(environ, name, values[i]!);
+      else environ[name] = values[i]; // the same, for a name that occurs once
+    }
+    if (this.role === 'authorizer') forgetResource(environ);
+  }
+
+  protected override getStdin(): InputStream {
+    if (this.role === 'filter') this.environ!['postern.data'] = this.data = this.#openData();
+    return (this.stdin = new InputStream(this.contentLength, this));
+  }
+
+  /** The file that a filter works on (§ 6.4). */
+  #openData(): InputStream {
+    const text = this.environ!['FCGI_DATA_LENGTH'] as string | undefined;
+    const length = text === undefined ? -1 : parseContentLength(text);
+    if (length === undefined) {
+      const shown = JSON.stringify(text!.slice(0, 40));
+      throw new RequestError('400 Bad Request', `FCGI_DATA_LENGTH ${shown}`);
+    }
+    const data: InputStream = new InputStream(length, {
+      pause: () => this.#carrier.pause(data),
+      resume: () => this.#carrier.resume(data),
+    });
+    const { signal } = this;
+    signal.addEventListener('abort', () => data.destroy(signal.reason as Error), { once: true });
+    return data;
+  }
+
+  protected override getStderr(): ErrorStream {
+    return new RecordErrors(this, this.#carrier);
+  }
+
+  /** Status comes last: HAProxy 2.6 takes a Location behind it for a redirect, whatever the status. */
+  protected override formatHead(status: string, headers: CheckedHeaders): string {
+    let head = '';
+    for (const [name, value] of headers.list) head += `${name}: ${value}\r\n`;
+    return `${head}${this.formatStatus(status)}\r\n\r\n`;
+  }
+
+  protected override send(head: string, chunk: Uint8Array): boolean {
+    return this.#carrier.stdout(this, head, chunk);
+  }
+
+  protected override drained(): Promise<void> {
+    return this.#carrier.drained(this);
+  }
+
+  protected override finish(head: string, last: Uint8Array = EMPTY): void {
+    this.#carrier.finish(this, head, last);
+  }
+
+  protected override abandon(): void {
+    this.#carrier.abandon(this);
+  }
+
+  onEnd(): void {
+    this.#carrier.ended(this);
+  }
+
+  // ---- wsgi.input asks for more, or has enough
+
+  pause(): void {
+    this.#carrier.pause(this.stdin!);
+  }
+
+  resume(): void {
+    // What is left of the body after the response is only to be out of the way.
+    if (this.isOver) this.#carrier.forget(this.stdin!);
+    else this.#carrier.resume(this.stdin!);
+  }
+
+  /** The request is over: nobody waits for its input, and the connection not for its reader. */
+  closeInput(): void {
+    if (this.stdin !== undefined) this.#carrier.forget(this.stdin);
+    if (this.data === undefined) return;
+    this.data.discard();
+    this.#carrier.forget(this.data);
+  }
+}
+
+/**
+ * An authorizer judges a request before it is known what will answer it, and gets no body (§ 6.3). Front ends
+ * send these variables all the same, as they would be for a responder.
+ */
+function forgetResource(environ: Variables): void {
+  environ['SCRIPT_NAME'] = environ['PATH_INFO'] = '';
+  delete environ['PATH_TRANSLATED'];
+  delete environ['CONTENT_LENGTH'];
+}
+
+/** `wsgi.errors` as STDERR records, which front ends write to their error log. */
+class RecordErrors implements ErrorStream {
+  readonly #request: FastCgiHandler;
+  readonly #carrier: Carrier;
+
+  constructor(request: FastCgiHandler, carrier: Carrier) {
+    this.#request = request;
+    this.#carrier = carrier;
+  }
+
+  write(text: string): void {
+    // What applications log often comes from outside, and front ends write it to their logs as it is.
+    this.#carrier.stderr(this.#request, escapeLines(text));
+  }
+
+  writelines(lines: Iterable<string>): void {
+    for (const line of lines) this.write(line);
+  }
+
+  flush(): void {}
+}

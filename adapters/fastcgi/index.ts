@@ -1,0 +1,4 @@
+/** `postern/fastcgi`. */
+
+export { runWithFastCgi } from './serve.ts';
+export type { FastCgiLimits, FastCgiOptions } from './options.ts';

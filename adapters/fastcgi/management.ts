@@ -1,0 +1,52 @@
+/** What a connection answers by itself: management records, and requests that are not taken. */
+
+import { statusLine } from '../../src/status.ts';
+import * as fcgi from './constants.ts';
+import type { Gateway } from './gateway.ts';
+import { decodePairs, encodePairs } from './params.ts';
+import { encodeEndRequest, encodeRecord, encodeUnknownType } from './record.ts';
+
+/**
+ * The answer to a management record (§ 4).
+ *
+ * @throws {ProtocolError} for malformed pairs in GET_VALUES
+ */
+export function answerManagement(type: number, content: Buffer, gateway: Gateway): Buffer {
+  if (type !== fcgi.FCGI_GET_VALUES) return encodeUnknownType(type);
+  const asked = new Set(decodePairs(content).map(([name]) => name));
+  const known = announcedValues(gateway).filter(([name]) => asked.has(name));
+  return encodeRecord(fcgi.FCGI_GET_VALUES_RESULT, fcgi.FCGI_NULL_REQUEST_ID, encodePairs(known));
+}
+
+/**
+ * What is announced is what is enforced. The one front end that asks, HAProxy, takes MAX_REQS for a limit of
+ * the connection on which it asks, and MPXS_CONNS for 0 unless MAX_REQS is there.
+ */
+function announcedValues({ limits, options }: Gateway): [name: string, value: string][] {
+  const requests = Math.min(limits.maxRequests, limits.maxRequestsPerConnection);
+  return [
+    [fcgi.FCGI_MAX_CONNS, announce(limits.maxConnections)],
+    [fcgi.FCGI_MAX_REQS, announce(requests)],
+    [fcgi.FCGI_MPXS_CONNS, options.multiplex === false ? '0' : '1'],
+  ];
+}
+
+/** No limit is announced as the number of request ids that there are. */
+function announce(limit: number): string {
+  return String(Math.min(limit, 0xffff));
+}
+
+/**
+ * The response to a request that the application never sees. A real one: END_REQUEST with OVERLOADED alone is
+ * an empty page behind Apache, and no answer at all behind HAProxy. Behind a response it harms nowhere.
+ */
+export function encodeRefusal(id: number, code: number): Buffer {
+  const status = statusLine(code);
+  const response = `Content-Type: text/plain; charset=utf-8\r\nStatus: ${status}\r\n\r\n${status}\n`;
+  const protocolStatus = code === 503 ? fcgi.FCGI_OVERLOADED : fcgi.FCGI_REQUEST_COMPLETE;
+  return Buffer.concat([
+    encodeRecord(fcgi.FCGI_STDOUT, id, Buffer.from(response)),
+    encodeRecord(fcgi.FCGI_STDOUT, id, Buffer.alloc(0)),
+    encodeEndRequest(id, protocolStatus),
+  ]);
+}

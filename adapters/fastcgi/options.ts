@@ -1,0 +1,86 @@
+/** Options of the FastCGI gateway, and their defaults. */
+
+import { UsageError } from '../../src/errors.ts';
+import {
+  BODY_TIMEOUT,
+  DRAIN_LIMIT,
+  IDLE_TIMEOUT,
+  MAX_CONNECTIONS,
+  MAX_REQUESTS,
+  MAX_REQUESTS_PER_CONNECTION,
+  MAX_VARIABLES,
+  MAX_VARIABLE_BYTES,
+  RESPONSE_TIMEOUT,
+  SEND_TIMEOUT,
+  VARIABLES_TIMEOUT,
+} from '../../src/limits.ts';
+import type { ServerOptions } from '../../src/server.ts';
+import type { GatewayOptions } from '../../src/types.ts';
+
+/** Limits of the FastCGI gateway. Sizes are in bytes, times in milliseconds; a time of 0 is none. */
+export interface FastCgiLimits {
+  /** Open connections; more are closed at once. Announced as FCGI_MAX_CONNS. Default 4,096. */
+  maxConnections: number;
+  /** Requests in flight, in all; more are answered 503. Default 4,096. */
+  maxRequests: number;
+  /** Requests in flight on one connection; more are answered 503. The smaller of the two is announced as FCGI_MAX_REQS. Default 256. */
+  maxRequestsPerConnection: number;
+  /** Total of a request's PARAMS; more is answered 431. Default 128 KiB. */
+  maxParamsSize: number;
+  /** Variables of a request; more are answered 431. Default 1,000. */
+  maxParams: number;
+  /** What arrives of a body after its request's end is dropped up to here, then the connection is closed. Default 16 MiB. */
+  drainLimit: number;
+  /** How long a connection may stay open without a request; looked at that often, so up to twice as long. Default 10 minutes. */
+  idleTimeout: number;
+  /** From BEGIN_REQUEST to the end of PARAMS; then the connection is closed. Default 10 seconds. */
+  paramsTimeout: number;
+  /** For which the front end may send nothing of a body that the application waits for. Default 60 seconds. */
+  bodyTimeout: number;
+  /** For which the front end may take nothing of output that waits; then the connection is closed. Default 60 seconds. */
+  sendTimeout: number;
+  /** From the end of PARAMS to the response's headers; then 503. Default 5 minutes. */
+  responseTimeout: number;
+}
+
+/** Options of `runWithFastCgi`. */
+export interface FastCgiOptions extends ServerOptions, GatewayOptions, Partial<FastCgiLimits> {
+  /** Whether one connection carries several requests at once. Announced as FCGI_MPXS_CONNS. Default true. */
+  multiplex?: boolean | undefined;
+  /**
+   * Addresses that may connect over TCP, as FCGI_WEB_SERVER_ADDRS gives them (§ 3.2).
+   * Default: that variable; without it, all.
+   */
+  allow?: readonly string[] | undefined;
+}
+
+const DEFAULTS: FastCgiLimits = {
+  maxConnections: MAX_CONNECTIONS,
+  maxRequests: MAX_REQUESTS,
+  maxRequestsPerConnection: MAX_REQUESTS_PER_CONNECTION,
+  maxParamsSize: MAX_VARIABLE_BYTES,
+  maxParams: MAX_VARIABLES,
+  // A front end stops when it has read END_REQUEST. What was on its way until then fills the sockets'
+  // buffers (10 MiB with Linux's defaults), and is no reason to close a connection that others use.
+  drainLimit: 16 * DRAIN_LIMIT,
+  idleTimeout: IDLE_TIMEOUT,
+  paramsTimeout: VARIABLES_TIMEOUT,
+  bodyTimeout: BODY_TIMEOUT,
+  sendTimeout: SEND_TIMEOUT,
+  responseTimeout: RESPONSE_TIMEOUT,
+};
+
+/**
+ * The limits in force: those that were given, and the defaults.
+ *
+ * @throws {UsageError} for one that is no number
+ */
+export function resolveLimits(options: Partial<FastCgiLimits>): FastCgiLimits {
+  const limits = { ...DEFAULTS };
+  for (const name of Object.keys(DEFAULTS) as (keyof FastCgiLimits)[]) {
+    const value = options[name] ?? DEFAULTS[name];
+    if (!(value >= 0)) throw new UsageError(`${name} ${String(value)} is not a number from 0 up`);
+    limits[name] = value;
+  }
+  return limits;
+}

@@ -1,0 +1,322 @@
+/**
+ * Output of all requests of a connection, as records.
+ *
+ * While the front end keeps up, a chunk becomes a record at once and lies in one batch with all else
+ * that is sent in the same turn: many responses, one write. When it does not, chunks wait in a queue per
+ * request, and the requests take turns, a bounded piece each: a small answer is not stuck behind another
+ * request's download on the same connection.
+ */
+
+import type { Socket } from 'node:net';
+
+import { ByteQueue, EMPTY, asBuffer } from '../../src/bytes.ts';
+import { HIGH_WATER_MARK } from '../../src/limits.ts';
+import { FCGI_HEADER_LEN, FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from './constants.ts';
+import {
+  END_REQUEST_LEN,
+  paddingFor,
+  writeEndRequest,
+  writeHeader,
+  writePadding,
+} from './record.ts';
+
+/** Largest content of a record, and so what one request sends before it is another one's turn. A multiple of 8: no padding. */
+const PIECE = 0xfff8;
+/**
+ * Largest content of a STDERR record, and its padding where the content alone would end on the usual
+ * border. HAProxy 2.6 crashes when a STDERR record without padding, or a part of one that is larger than
+ * its buffer (16 KiB), is the last that it has read.
+ */
+const STDERR_PIECE = 8 * 1024;
+const STDERR_PADDING = 8;
+/** Chunks up to this size are copied into the batch: cheaper than a system call with several buffers. */
+const COPY_LIMIT = 4 * 1024;
+/** Size of a batch's first buffer, from Node's pool, and of the ones after it. */
+const FIRST_BATCH = 512;
+const NEXT_BATCH = 16 * 1024;
+/** A batch of this size is written before the turn is over. */
+const BATCH_LIMIT = 64 * 1024;
+
+/** The output of one request, while it lasts. */
+export interface OutputStream {
+  readonly id: number;
+  /** STDOUT bytes that wait for their turn. */
+  pending: ByteQueue | undefined;
+  /** Set once nothing follows {@link pending} but the end of the request. */
+  ending: { appStatus: number } | undefined;
+  /** Whether STDERR was used and so has to be closed (§ 5.3, § 6.1). */
+  usedStderr: boolean;
+  /** Called when the request takes more output again. */
+  onDrain: (() => void) | undefined;
+  /** Called once END_REQUEST is on its way. */
+  onEnd(): void;
+}
+
+/** Learns that output waits for the front end. */
+export interface OutputWatcher {
+  watchOutput(): void;
+}
+
+export class Output {
+  readonly #socket: Socket;
+  readonly #watcher: OutputWatcher;
+  #parts: Buffer[] = []; // of the batch, before #buffer
+  #partsLength = 0;
+  #buffer: Buffer = EMPTY; // end of the batch, #used bytes of it
+  #used = 0;
+  #corked = false;
+  #scheduled = false;
+  #destroyed = false;
+  readonly #flushNow = (): void => {
+    this.#scheduled = false;
+    this.flush();
+  };
+  /** Requests with output that waits, in the order of their turns. */
+  readonly #turns: OutputStream[] = [];
+  readonly #waiting = new Set<OutputStream>(); // those with onDrain
+
+  constructor(socket: Socket, watcher: OutputWatcher) {
+    this.#socket = socket;
+    this.#watcher = watcher;
+    socket.on('drain', () => this.#pump());
+  }
+
+  /** Until {@link uncork}, everything is gathered: the turn in which input is processed. */
+  cork(): void {
+    this.#corked = true;
+  }
+
+  uncork(): void {
+    this.#corked = false;
+    this.flush();
+  }
+
+  /**
+   * Sends STDOUT of a request.
+   *
+   * @param head a byte string that goes first
+   * @returns whether the request may send more at once
+   */
+  stdout(stream: OutputStream, head: string, chunk: Uint8Array): boolean {
+    if (this.#isDirect(stream, head.length + chunk.length)) {
+      this.#encode(stream.id, head, chunk);
+      if (this.#partsLength + this.#used >= BATCH_LIMIT) this.flush();
+      else this.#touch();
+    } else {
+      this.#enqueue(stream, head, chunk);
+      this.#pump();
+    }
+    return this.#takesMore(stream);
+  }
+
+  /** Sends the last of STDOUT, if there is any, and the end of the request. */
+  end(stream: OutputStream, head: string, last: Uint8Array, appStatus: number): void {
+    const length = head.length + last.length;
+    if (this.#isDirect(stream, length)) {
+      if (length > 0) this.#encode(stream.id, head, last);
+      this.#encodeEnd(stream, appStatus);
+      if (this.#partsLength + this.#used >= BATCH_LIMIT) this.flush();
+      else this.#touch();
+      return;
+    }
+    this.#enqueue(stream, head, last); // also when there is nothing: the end has its turn, too
+    stream.ending = { appStatus };
+    this.#pump();
+  }
+
+  /** Ends a request at once: what it has not sent yet is forgotten. */
+  endNow(stream: OutputStream, appStatus: number): void {
+    this.drop(stream);
+    this.#encodeEnd(stream, appStatus);
+    this.#touch();
+  }
+
+  /** Sends STDERR text. @returns false when so much is waiting that it was not taken */
+  stderr(stream: OutputStream, text: Buffer): boolean {
+    if (text.length === 0) return true; // an empty record would close the stream
+    if (this.#socket.writableLength + this.#partsLength > HIGH_WATER_MARK) return false;
+    stream.usedStderr = true;
+    for (let at = 0; at < text.length; at += STDERR_PIECE) {
+      const piece = text.subarray(at, at + STDERR_PIECE);
+      this.#record(FCGI_STDERR, stream.id, piece, paddingFor(piece.length) || STDERR_PADDING);
+    }
+    this.#touch();
+    return true;
+  }
+
+  /** Sends a management record. */
+  raw(record: Buffer): void {
+    this.#append(record);
+    this.#touch();
+  }
+
+  /** Resolves when the request may send more, or when its output has been dropped. */
+  drained(stream: OutputStream): Promise<void> {
+    if (this.#destroyed || this.#takesMore(stream)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const before = stream.onDrain; // write() and the body may wait at the same time
+      stream.onDrain = (): void => {
+        before?.();
+        resolve();
+      };
+      this.#waiting.add(stream);
+    });
+  }
+
+  /** Forgets what a request has not sent yet. */
+  drop(stream: OutputStream): void {
+    stream.pending = undefined;
+    const turn = this.#turns.indexOf(stream);
+    if (turn >= 0) this.#turns.splice(turn, 1);
+    this.#wake(stream);
+  }
+
+  /** The connection is gone: nobody is to wait for it. */
+  destroy(): void {
+    this.#destroyed = true;
+    this.#turns.length = 0;
+    for (const stream of this.#waiting) this.#wake(stream);
+  }
+
+  /** Writes the batch. */
+  flush(): void {
+    const used = this.#used;
+    if (used === 0 && this.#parts.length === 0) return;
+    const socket = this.#socket;
+    const last = this.#buffer.subarray(0, used);
+    const parts = this.#parts;
+    this.#buffer = EMPTY;
+    this.#used = 0;
+    if (!socket.writable) return;
+    if (parts.length === 0) {
+      if (!socket.write(last)) this.#watcher.watchOutput();
+      return;
+    }
+    this.#parts = [];
+    this.#partsLength = 0;
+    socket.cork();
+    for (const part of parts) socket.write(part);
+    if (used > 0) socket.write(last);
+    socket.uncork();
+    if (socket.writableNeedDrain) this.#watcher.watchOutput();
+  }
+
+  #isDirect(stream: OutputStream, length: number): boolean {
+    return length <= PIECE && stream.pending === undefined && !this.#socket.writableNeedDrain;
+  }
+
+  #takesMore(stream: OutputStream): boolean {
+    if (stream.pending !== undefined && stream.pending.length > HIGH_WATER_MARK / 2) return false;
+    // A socket that is being destroyed takes nothing, and its 'close' is yet to come: an application that
+    // produces without end must not be asked for more until then.
+    return !this.#socket.writableNeedDrain && !this.#socket.destroyed;
+  }
+
+  #enqueue(stream: OutputStream, head: string, chunk: Uint8Array): void {
+    if (stream.pending === undefined) {
+      stream.pending = new ByteQueue();
+      this.#turns.push(stream);
+    }
+    if (head !== '') stream.pending.push(Buffer.from(head, 'latin1'));
+    stream.pending.push(asBuffer(chunk));
+  }
+
+  /** Lets the requests take turns while the front end takes more. */
+  #pump(): void {
+    const turns = this.#turns;
+    while (turns.length > 0 && !this.#socket.writableNeedDrain && !this.#socket.destroyed) {
+      this.#takeTurn(turns.shift()!);
+      if (this.#partsLength + this.#used >= BATCH_LIMIT) this.flush();
+    }
+    if (!this.#corked) this.flush();
+    for (const stream of this.#waiting) if (this.#takesMore(stream)) this.#wake(stream);
+  }
+
+  #takeTurn(stream: OutputStream): void {
+    const queue = stream.pending!;
+    const piece = queue.shift(PIECE);
+    if (piece.length > 0) this.#record(FCGI_STDOUT, stream.id, piece);
+    if (queue.length > 0) {
+      this.#turns.push(stream);
+      return;
+    }
+    stream.pending = undefined;
+    if (stream.ending === undefined) return;
+    this.#encodeEnd(stream, stream.ending.appStatus);
+  }
+
+  #wake(stream: OutputStream): void {
+    this.#waiting.delete(stream);
+    const { onDrain } = stream;
+    stream.onDrain = undefined;
+    onDrain?.();
+  }
+
+  /** A small piece of STDOUT with what goes before it, in one record. */
+  #encode(id: number, head: string, chunk: Uint8Array): void {
+    if (chunk.length > COPY_LIMIT) {
+      if (head !== '') this.#record(FCGI_STDOUT, id, Buffer.from(head, 'latin1'));
+      this.#record(FCGI_STDOUT, id, asBuffer(chunk));
+      return;
+    }
+    const length = head.length + chunk.length;
+    const padding = paddingFor(length);
+    const buffer = this.#reserve(FCGI_HEADER_LEN + length + padding);
+    let at = writeHeader(buffer, this.#used, FCGI_STDOUT, id, length);
+    if (head !== '') at += buffer.write(head, at, 'latin1');
+    buffer.set(chunk, at);
+    this.#used = writePadding(buffer, at + chunk.length, padding);
+  }
+
+  #record(type: number, id: number, content: Buffer, padding = paddingFor(content.length)): void {
+    if (content.length <= COPY_LIMIT) {
+      const buffer = this.#reserve(FCGI_HEADER_LEN + content.length + padding);
+      const at = writeHeader(buffer, this.#used, type, id, content.length, padding);
+      buffer.set(content, at);
+      this.#used = writePadding(buffer, at + content.length, padding);
+      return;
+    }
+    const buffer = this.#reserve(FCGI_HEADER_LEN);
+    this.#used = writeHeader(buffer, this.#used, type, id, content.length, padding);
+    this.#append(content);
+    if (padding > 0) this.#used = writePadding(this.#reserve(padding), this.#used, padding);
+  }
+
+  /** STDOUT, and STDERR if it was used, are closed by an empty record before END_REQUEST (§ 6.1). */
+  #encodeEnd(stream: OutputStream, appStatus: number): void {
+    const buffer = this.#reserve(2 * FCGI_HEADER_LEN + END_REQUEST_LEN);
+    let at = writeHeader(buffer, this.#used, FCGI_STDOUT, stream.id, 0);
+    if (stream.usedStderr) at = writeHeader(buffer, at, FCGI_STDERR, stream.id, 0);
+    this.#used = writeEndRequest(buffer, at, stream.id, appStatus, FCGI_REQUEST_COMPLETE);
+    stream.onEnd();
+  }
+
+  /** Puts bytes into the batch without copying them. */
+  #append(bytes: Buffer): void {
+    if (this.#used > 0) this.#closeBuffer();
+    this.#parts.push(bytes);
+    this.#partsLength += bytes.length;
+  }
+
+  #closeBuffer(): void {
+    this.#parts.push(this.#buffer.subarray(0, this.#used));
+    this.#partsLength += this.#used;
+    this.#buffer = this.#buffer.subarray(this.#used);
+    this.#used = 0;
+  }
+
+  /** A buffer with room for `size` bytes at {@link #used}. */
+  #reserve(size: number): Buffer {
+    if (this.#buffer.length - this.#used >= size) return this.#buffer;
+    if (this.#used > 0) this.#closeBuffer();
+    const isFirst = this.#parts.length === 0;
+    this.#buffer = Buffer.allocUnsafe(Math.max(size, isFirst ? FIRST_BATCH : NEXT_BATCH));
+    return this.#buffer;
+  }
+
+  #touch(): void {
+    if (this.#corked || this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(this.#flushNow);
+  }
+}

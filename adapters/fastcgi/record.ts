@@ -1,0 +1,209 @@
+/**
+ * FastCGI records, from and to bytes (FastCGI 1.0 § 3.3). No I/O, no clock.
+ *
+ *      0         1         2    3         4    5          6          7
+ *     ┌─────────┬─────────┬──────────────┬──────────────┬──────────┬──────────┐
+ *     │ version │ type    │ requestId    │ contentLength│ padding  │ reserved │  content, padding
+ *     └─────────┴─────────┴──────────────┴──────────────┴──────────┴──────────┘
+ */
+
+import { EMPTY } from '../../src/bytes.ts';
+import { ProtocolError } from '../../src/errors.ts';
+import { guessStranger } from '../../src/sockets.ts';
+import {
+  FCGI_DATA,
+  FCGI_END_REQUEST,
+  FCGI_HEADER_LEN,
+  FCGI_NULL_REQUEST_ID,
+  FCGI_PARAMS,
+  FCGI_STDIN,
+  FCGI_UNKNOWN_TYPE,
+  FCGI_VERSION_1,
+} from './constants.ts';
+
+/** What a {@link RecordParser} tells of. */
+export interface RecordVisitor {
+  /** A record that stands for itself, whole: its content is `bytes` from `start` to `end`. */
+  discrete(type: number, requestId: number, bytes: Buffer, start: number, end: number): void;
+  /**
+   * Bytes of a stream record (PARAMS, STDIN, DATA), never none, from `start` to `end`. Where records and
+   * chunks begin and end means nothing. (No view of them is made: that costs more than most records.)
+   */
+  stream(type: number, requestId: number, bytes: Buffer, start: number, end: number): void;
+  /** An empty stream record: the end of the stream (§ 3.3). */
+  streamEnd(type: number, requestId: number): void;
+}
+
+/**
+ * Takes records out of a byte stream that may be cut anywhere. Content of streams is passed on as it
+ * comes and never gathered: what this holds is a header, or one discrete record of at most 65,535 bytes.
+ */
+export class RecordParser {
+  readonly #visitor: RecordVisitor;
+  readonly #header = Buffer.alloc(FCGI_HEADER_LEN);
+  #headerFilled = 0; // bytes of a header that was cut
+  #type = 0;
+  #requestId = 0;
+  #isStream = false;
+  #content = 0; // bytes of content still to come
+  #padding = 0; // bytes of padding still to come
+  #whole: Buffer | undefined; // room for the content of a discrete record that was cut
+
+  constructor(visitor: RecordVisitor) {
+    this.#visitor = visitor;
+  }
+
+  /**
+   * Takes the next bytes. They are passed on without copying.
+   *
+   * @throws {ProtocolError} for a version other than 1; nothing after it can be understood
+   */
+  push(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#content > 0) {
+        at = this.#takeContent(chunk, at);
+      } else if (this.#padding > 0) {
+        const skipped = Math.min(this.#padding, chunk.length - at);
+        this.#padding -= skipped;
+        at += skipped;
+      } else if (this.#headerFilled === 0 && chunk.length - at >= FCGI_HEADER_LEN) {
+        this.#readHeader(chunk, at);
+        at += FCGI_HEADER_LEN;
+      } else {
+        at = this.#fillHeader(chunk, at);
+      }
+    }
+  }
+
+  #fillHeader(chunk: Buffer, at: number): number {
+    // The version comes first: what is not FastCGI is refused by its first byte, not after eight.
+    if (this.#headerFilled === 0) checkVersion(chunk[at]!);
+    const end = Math.min(chunk.length, at + FCGI_HEADER_LEN - this.#headerFilled);
+    this.#headerFilled += chunk.copy(this.#header, this.#headerFilled, at, end);
+    if (this.#headerFilled === FCGI_HEADER_LEN) {
+      this.#headerFilled = 0;
+      this.#readHeader(this.#header, 0);
+    }
+    return end;
+  }
+
+  #readHeader(bytes: Buffer, at: number): void {
+    checkVersion(bytes[at]!);
+    this.#type = bytes[at + 1]!;
+    this.#requestId = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    this.#content = (bytes[at + 4]! << 8) | bytes[at + 5]!;
+    this.#padding = bytes[at + 6]!;
+    this.#isStream = isStream(this.#type, this.#requestId);
+    if (this.#content > 0) return;
+    if (this.#isStream) this.#visitor.streamEnd(this.#type, this.#requestId);
+    else this.#visitor.discrete(this.#type, this.#requestId, EMPTY, 0, 0);
+  }
+
+  #takeContent(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + this.#content);
+    this.#content -= end - at;
+    if (this.#isStream) {
+      this.#visitor.stream(this.#type, this.#requestId, chunk, at, end);
+    } else if (this.#whole === undefined && this.#content === 0) {
+      this.#visitor.discrete(this.#type, this.#requestId, chunk, at, end);
+    } else {
+      this.#gather(chunk, at, end);
+    }
+    return end;
+  }
+
+  /** A discrete record that was cut is put together, in a buffer that has room for all of it. */
+  #gather(chunk: Buffer, at: number, end: number): void {
+    const size = end - at + this.#content;
+    const whole = (this.#whole ??= Buffer.allocUnsafe(size));
+    chunk.copy(whole, whole.length - size, at, end);
+    if (this.#content > 0) return;
+    this.#whole = undefined;
+    this.#visitor.discrete(this.#type, this.#requestId, whole, 0, whole.length);
+  }
+}
+
+/** With the request id 0 they are management records of unknown type (§ 4.2). */
+function isStream(type: number, requestId: number): boolean {
+  return (
+    (type === FCGI_STDIN || type === FCGI_PARAMS || type === FCGI_DATA) &&
+    requestId !== FCGI_NULL_REQUEST_ID
+  );
+}
+
+function checkVersion(version: number): void {
+  if (version === FCGI_VERSION_1) return;
+  const hint = guessStranger(version);
+  throw new ProtocolError(`record version ${version} instead of 1, FastCGI 1.0 § 3.3${hint}`);
+}
+
+/** Padding that brings content to a multiple of 8 bytes, as the specification recommends (§ 3.3). */
+export function paddingFor(contentLength: number): number {
+  return -contentLength & 7;
+}
+
+/** Writes a record header. @returns the position behind it */
+export function writeHeader(
+  target: Buffer,
+  at: number,
+  type: number,
+  requestId: number,
+  contentLength: number,
+  padding: number = paddingFor(contentLength),
+): number {
+  target[at] = FCGI_VERSION_1;
+  target[at + 1] = type;
+  target[at + 2] = requestId >> 8;
+  target[at + 3] = requestId;
+  target[at + 4] = contentLength >> 8;
+  target[at + 5] = contentLength;
+  target[at + 6] = padding;
+  target[at + 7] = 0;
+  return at + FCGI_HEADER_LEN;
+}
+
+/** Writes zeros: padding must not carry what the memory held before. @returns the position behind them */
+export function writePadding(target: Buffer, at: number, length: number): number {
+  for (let i = 0; i < length; i++) target[at + i] = 0;
+  return at + length;
+}
+
+/** Length of what {@link writeEndRequest} writes. */
+export const END_REQUEST_LEN: number = FCGI_HEADER_LEN + 8;
+
+/** Writes END_REQUEST (§ 5.5). @returns the position behind it */
+export function writeEndRequest(
+  target: Buffer,
+  at: number,
+  requestId: number,
+  appStatus: number,
+  protocolStatus: number,
+): number {
+  const body = writeHeader(target, at, FCGI_END_REQUEST, requestId, 8);
+  target.writeUInt32BE(appStatus >>> 0, body);
+  target[body + 4] = protocolStatus;
+  return writePadding(target, body + 5, 3);
+}
+
+/** A record of its own, whole. `content` is at most 65,535 bytes. */
+export function encodeRecord(type: number, requestId: number, content: Uint8Array): Buffer {
+  const padding = paddingFor(content.length);
+  const record = Buffer.allocUnsafe(FCGI_HEADER_LEN + content.length + padding);
+  const at = writeHeader(record, 0, type, requestId, content.length);
+  record.set(content, at);
+  writePadding(record, at + content.length, padding);
+  return record;
+}
+
+/** The end of a request that was not taken (§ 5.5). */
+export function encodeEndRequest(requestId: number, protocolStatus: number): Buffer {
+  const record = Buffer.alloc(END_REQUEST_LEN);
+  writeEndRequest(record, 0, requestId, 0, protocolStatus);
+  return record;
+}
+
+/** The answer to a management record of unknown type (§ 4.2). */
+export function encodeUnknownType(type: number): Buffer {
+  return encodeRecord(FCGI_UNKNOWN_TYPE, 0, Uint8Array.of(type, 0, 0, 0, 0, 0, 0, 0));
+}

@@ -1,0 +1,269 @@
+/** The requests of a connection: what records mean to them, and what they send. */
+
+import { LimitError, ProtocolError } from '../../src/errors.ts';
+import type { InputStream } from '../../src/input.ts';
+import type { Role } from '../../src/types.ts';
+import * as fcgi from './constants.ts';
+import type { Gateway } from './gateway.ts';
+import { FastCgiHandler } from './handler.ts';
+import type { Carrier } from './handler.ts';
+import type { InputFlow } from './input-flow.ts';
+import { answerManagement, encodeRefusal } from './management.ts';
+import { Opening } from './opening.ts';
+import type { Output } from './output.ts';
+import { encodeEndRequest } from './record.ts';
+import type { RecordVisitor } from './record.ts';
+import type { Timeouts } from './timeouts.ts';
+
+const ROLES: Readonly<Record<number, Role>> = {
+  [fcgi.FCGI_RESPONDER]: 'responder',
+  [fcgi.FCGI_AUTHORIZER]: 'authorizer',
+  [fcgi.FCGI_FILTER]: 'filter',
+};
+
+/** appStatus of a request that was aborted (§ 5.4); no front end looks at it. */
+const ABORTED = 1;
+
+const OUT_OF_ORDER = 'STDIN or DATA came before the end of PARAMS (FastCGI 1.0 § 6.1)';
+
+/** What requests need of the connection that carries them. */
+export interface Link {
+  readonly gateway: Gateway;
+  readonly output: Output;
+  readonly input: InputFlow;
+  readonly timeouts: Timeouts;
+  /** A request is over. */
+  settled(): void;
+  /** No new requests are to be taken: closed when those in flight are over. */
+  shutdown(): void;
+  warn(text: string): void;
+  debug(text: string): void;
+}
+
+export class Requests implements RecordVisitor, Carrier {
+  readonly #link: Link;
+  readonly #gateway: Gateway;
+  readonly #opening = new Map<number, Opening>(); // PARAMS are on their way
+  readonly #active = new Map<number, FastCgiHandler>(); // from then on
+  #ignored = 0; // bytes of streams that belong to no request, since the last BEGIN_REQUEST
+  /** Requests so far. */
+  begun = 0;
+  /** Whether the front end closes the connection, as its last BEGIN_REQUEST said (§ 5.1). */
+  keepConn = true;
+  /** Whether a response broke: nothing that follows on this connection may look complete. */
+  isBroken = false;
+
+  constructor(link: Link) {
+    this.#link = link;
+    this.#gateway = link.gateway;
+  }
+
+  /** Requests that are not over. */
+  get inFlight(): number {
+    return this.#opening.size + this.#active.size;
+  }
+
+  // ---- records
+
+  discrete(type: number, id: number, bytes: Buffer, start: number, end: number): void {
+    if (id === fcgi.FCGI_NULL_REQUEST_ID) {
+      const answer = answerManagement(type, bytes.subarray(start, end), this.#gateway);
+      this.#link.output.raw(answer);
+    } else if (type === fcgi.FCGI_BEGIN_REQUEST) this.#begin(id, bytes, start, end);
+    else if (type === fcgi.FCGI_ABORT_REQUEST) this.#abort(id);
+    // § 3.3: other types are the application's own, or unknown: nothing to be answered for a request.
+    else this.#link.debug(`record of type ${type} for request ${id} ignored`);
+  }
+
+  stream(type: number, id: number, bytes: Buffer, start: number, end: number): void {
+    const opening = this.#opening.get(id);
+    if (opening !== undefined) {
+      this.#gather(opening, type, bytes, start, end);
+      return;
+    }
+    const input = this.#bodyOf(type, id);
+    const taken = input?.push(bytes.subarray(start, end)) ?? 0;
+    if (taken > 0) this.#link.input.progress(input!);
+    if (taken < end - start) this.#ignore(end - start - taken);
+  }
+
+  streamEnd(type: number, id: number): void {
+    const opening = this.#opening.get(id);
+    if (opening === undefined) this.#bodyOf(type, id)?.end();
+    else if (type === fcgi.FCGI_PARAMS) this.#start(opening);
+    else throw new ProtocolError(OUT_OF_ORDER);
+  }
+
+  #bodyOf(type: number, id: number): InputStream | undefined {
+    const request = this.#active.get(id);
+    if (type === fcgi.FCGI_STDIN) return request?.stdin;
+    return type === fcgi.FCGI_DATA ? request?.data : undefined;
+  }
+
+  /** Behind the end of a body, and for ids that are not active (§ 3.3), bytes are ignored, but not for ever. */
+  #ignore(length: number): void {
+    const { drainLimit } = this.#gateway.limits;
+    const before = this.#ignored;
+    this.#ignored += length;
+    if (before > drainLimit || this.#ignored <= drainLimit) return;
+    this.#link.warn(`more than drainLimit (${drainLimit}) bytes after the end of a request`);
+    this.#link.shutdown();
+  }
+
+  #begin(id: number, bytes: Buffer, start: number, end: number): void {
+    if (end - start < 8) {
+      throw new ProtocolError('BEGIN_REQUEST of less than 8 bytes (FastCGI 1.0 § 5.1)');
+    }
+    if (this.#opening.has(id) || this.#active.has(id)) {
+      throw new ProtocolError(`BEGIN_REQUEST for id ${id}, which is active (FastCGI 1.0 § 3.3)`);
+    }
+    this.begun++;
+    this.keepConn = (bytes[start + 2]! & fcgi.FCGI_KEEP_CONN) !== 0;
+    this.#ignored = 0;
+    const role = ROLES[bytes.readUInt16BE(start)];
+    const overload = this.#overload();
+    if (role === undefined) {
+      this.#link.output.raw(encodeEndRequest(id, fcgi.FCGI_UNKNOWN_ROLE));
+    } else if (this.#gateway.options.multiplex === false && this.inFlight > 0) {
+      this.#link.output.raw(encodeEndRequest(id, fcgi.FCGI_CANT_MPX_CONN));
+    } else if (overload !== undefined) {
+      this.#refuse(id, 503, overload);
+    } else {
+      this.#gateway.requests++;
+      this.#opening.set(id, new Opening(id, role));
+    }
+  }
+
+  #overload(): string | undefined {
+    const { limits, requests } = this.#gateway;
+    if (this.isBroken) return 'the connection is about to be reset';
+    if (requests >= limits.maxRequests) return `more than maxRequests (${limits.maxRequests})`;
+    const max = limits.maxRequestsPerConnection;
+    return this.inFlight >= max ? `more than maxRequestsPerConnection (${max})` : undefined;
+  }
+
+  #gather(opening: Opening, type: number, bytes: Buffer, start: number, end: number): void {
+    if (type !== fcgi.FCGI_PARAMS) throw new ProtocolError(OUT_OF_ORDER);
+    const { maxParamsSize } = this.#gateway.limits;
+    if (opening.size + end - start <= maxParamsSize) {
+      opening.add(bytes, start, end);
+    } else {
+      this.#forget(opening);
+      this.#refuse(opening.id, 431, `more than maxParamsSize (${maxParamsSize}) bytes`);
+    }
+  }
+
+  /** PARAMS have ended: the application starts. It need not wait for STDIN. */
+  #start(opening: Opening): void {
+    const { id, role, bytes, start, end } = opening;
+    const gateway = this.#gateway;
+    this.#forget(opening);
+    try {
+      gateway.decoder.decode(bytes, start, end, gateway.limits.maxParams);
+    } catch (error) {
+      this.#refuse(id, error instanceof LimitError ? 431 : 400, (error as Error).message);
+      return;
+    }
+    const request = new FastCgiHandler(id, role, this, gateway.decoder, gateway.options);
+    this.#active.set(id, request);
+    gateway.requests++;
+    const run = request.run(gateway.application);
+    if (run === undefined) return;
+    gateway.track(run);
+    if (!request.isOver && !request.headersSent) this.#link.timeouts.watchResponse(request);
+  }
+
+  #forget(opening: Opening): void {
+    this.#opening.delete(opening.id);
+    this.#gateway.requests--;
+    this.#link.timeouts.unwatch(opening);
+  }
+
+  /** Answers a request that the application never sees. */
+  #refuse(id: number, code: number, reason: string): void {
+    this.#link.warn(`${code}: ${reason}`);
+    this.#link.output.raw(encodeRefusal(id, code));
+  }
+
+  #abort(id: number): void {
+    const opening = this.#opening.get(id);
+    if (opening !== undefined) {
+      this.#forget(opening);
+      this.#link.output.raw(encodeEndRequest(id, fcgi.FCGI_REQUEST_COMPLETE));
+    }
+    const request = this.#active.get(id);
+    if (request === undefined) return;
+    request.disconnect();
+    this.#link.output.endNow(request, ABORTED);
+  }
+
+  // ---- the connection's side
+
+  /** Limits the time that PARAMS may take which did not come with their BEGIN_REQUEST. */
+  watchOpening(): void {
+    for (const opening of this.#opening.values()) this.#link.timeouts.watchParams(opening);
+  }
+
+  /** The connection is gone. */
+  disconnect(): void {
+    for (const opening of this.#opening.values()) this.#forget(opening);
+    for (const request of this.#active.values()) {
+      request.disconnect();
+      this.#release(request);
+    }
+    this.#active.clear();
+  }
+
+  // ---- the requests' side
+
+  stdout(request: FastCgiHandler, head: string, chunk: Uint8Array): boolean {
+    if (head !== '') this.#link.timeouts.unwatch(request);
+    return this.#link.output.stdout(request, head, chunk);
+  }
+
+  stderr(request: FastCgiHandler, text: string): void {
+    const isActive = this.#active.get(request.id) === request && request.ending === undefined;
+    if (isActive && this.#link.output.stderr(request, Buffer.from(text))) return;
+    // After the end there is no STDERR, and a front end that reads nothing is not to fill memory.
+    this.#gateway.log.error(text.trimEnd());
+  }
+
+  drained(request: FastCgiHandler): Promise<void> {
+    return this.#link.output.drained(request);
+  }
+
+  finish(request: FastCgiHandler, head: string, last: Uint8Array): void {
+    this.#link.timeouts.unwatch(request);
+    this.#link.output.end(request, head, last, 0);
+  }
+
+  abandon(request: FastCgiHandler): void {
+    this.isBroken = true;
+    this.#link.output.drop(request);
+    this.ended(request);
+  }
+
+  ended(request: FastCgiHandler): void {
+    if (!this.#active.delete(request.id)) return;
+    this.#release(request);
+    this.#link.settled();
+  }
+
+  pause(input: InputStream): void {
+    this.#link.input.pause(input);
+  }
+
+  resume(input: InputStream): void {
+    this.#link.input.resume(input);
+  }
+
+  forget(input: InputStream): void {
+    this.#link.input.forget(input);
+  }
+
+  #release(request: FastCgiHandler): void {
+    this.#gateway.requests--;
+    this.#link.timeouts.unwatch(request);
+    request.closeInput();
+  }
+}
