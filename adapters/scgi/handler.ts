@@ -1,0 +1,6 @@
+import { RequestHandler } from '../../src/request-handler.ts';
+
+/** Serves one SCGI request. The response is as in CGI. */
+export class ScgiHandler extends RequestHandler {
+  override readonly gateway = 'scgi';
+}

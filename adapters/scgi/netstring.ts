@@ -1,0 +1,105 @@
+/**
+ * The variables of an SCGI request (python.ca/scgi/protocol.txt), a netstring. No I/O, no clock.
+ *
+ *     "24:" "CONTENT_LENGTH" NUL "0" NUL "SCGI" NUL "1" NUL "," body
+ *       └── bytes up to the comma
+ */
+
+import { Block } from '../../src/block.ts';
+import { LimitError, ProtocolError } from '../../src/errors.ts';
+import { guessStranger } from '../../src/sockets.ts';
+
+/** What of the limits concerns the codec. */
+export interface NetstringLimits {
+  maxVariablesSize: number;
+  maxVariables: number;
+}
+
+const COLON = 0x3a;
+const ZERO = 0x30;
+const NINE = 0x39;
+/** The largest limit that String.split takes for what it is. */
+const MAX_UINT32 = 0xffff_ffff;
+
+/** Reads the variables of one request. */
+export class NetstringReader {
+  /** Name, value, name, value …, as byte strings: once they are complete. */
+  variables: readonly string[] = [];
+  readonly #limits: NetstringLimits;
+  #length = -1; // as far as its digits have come; -1 before the first
+  #block: Block | undefined; // from the colon on; with the comma
+
+  constructor(limits: NetstringLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Takes bytes as they come, split anywhere.
+   *
+   * @returns undefined while more is needed; then what of `chunk` lies behind the netstring
+   * @throws {ProtocolError} for what SCGI does not allow
+   * @throws {LimitError} for more than the limits allow
+   */
+  push(chunk: Buffer): Buffer | undefined {
+    let at = 0;
+    while (this.#block === undefined) {
+      if (at === chunk.length) return undefined;
+      this.#readLength(chunk[at++]!);
+    }
+    const end = this.#block.push(chunk, at);
+    if (end < 0) return undefined;
+    this.variables = this.#parse(this.#block.text);
+    return chunk.subarray(end);
+  }
+
+  #readLength(byte: number): void {
+    if (byte === COLON && this.#length >= 0) {
+      this.#block = new Block(this.#length + 1);
+      return;
+    }
+    if (byte < ZERO || byte > NINE) {
+      const hint = this.#length < 0 ? guessStranger(byte) : '';
+      throw new ProtocolError(`the length is not digits and a colon${hint}`);
+    }
+    if (this.#length === 0) throw new ProtocolError('the length begins with a zero');
+    this.#length = Math.max(0, this.#length) * 10 + byte - ZERO;
+    const { maxVariablesSize } = this.#limits;
+    if (this.#length > maxVariablesSize) {
+      throw new LimitError('maxVariablesSize', `more than maxVariablesSize (${maxVariablesSize})`);
+    }
+  }
+
+  #parse(text: string): string[] {
+    const { maxVariables } = this.#limits;
+    if (text.at(-1) !== ',') throw new ProtocolError('no comma at the end of the variables');
+    // Strings that end with NUL: split leaves an empty one behind the last, or here the comma.
+    const limit = 2 * maxVariables + 1;
+    const strings = text.split('\0', Math.min(limit + 1, MAX_UINT32));
+    if (strings.length > limit) {
+      throw new LimitError('maxVariables', `more than maxVariables (${maxVariables})`);
+    }
+    if (strings.pop() !== ',') throw new ProtocolError('the last variable does not end with NUL');
+    if (strings.length % 2 > 0) throw new ProtocolError('a name without a value');
+    checkVariables(strings);
+    return strings;
+  }
+}
+
+function checkVariables(variables: readonly string[]): void {
+  if (variables[0] !== 'CONTENT_LENGTH') {
+    throw new ProtocolError('CONTENT_LENGTH is not the first variable');
+  }
+  if (variables[1] === '') throw new ProtocolError('CONTENT_LENGTH is empty');
+  const names = new Set<string>();
+  let version: string | undefined;
+  for (let i = 0; i < variables.length; i += 2) {
+    const name = variables[i]!;
+    if (name === 'SCGI') version = variables[i + 1];
+    // nginx before 1.23 sends a repeated header as it came. The values are joined, like everywhere.
+    else if (name.startsWith('HTTP_')) continue;
+    if (name === '') throw new ProtocolError('a variable without a name');
+    if (names.has(name)) throw new ProtocolError(`${JSON.stringify(name)} comes twice`);
+    names.add(name);
+  }
+  if (version !== '1') throw new ProtocolError('there is no SCGI variable with the value 1');
+}
