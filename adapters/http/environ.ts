@@ -1,0 +1,155 @@
+/** From an HTTP request to CGI variables, named and filled as front ends do it (RFC 3875 § 4.1). */
+
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+
+import { SERVER_SOFTWARE } from '../../src/base-handler.ts';
+import { addVariable, setVariable, splitPort } from '../../src/environ.ts';
+import type { Variables } from '../../src/environ.ts';
+import { LimitError, RequestError } from '../../src/errors.ts';
+import { Forwarding } from './forwarded.ts';
+import { HeaderNames } from './header-names.ts';
+import type { HttpLimits, HttpOptions } from './options.ts';
+import { isHost, parseTarget } from './target.ts';
+
+/** What is the same for all requests of a connection. */
+export interface Peer {
+  /** Its CGI variables: names and values in turn. */
+  variables: string[];
+  /** Whether it is a proxy that is believed. */
+  trusted: boolean;
+  /** The last Host that was found to be one: clients repeat it. */
+  host: string | undefined;
+  /** SERVER_NAME, as that Host gives it. */
+  serverName: string;
+}
+
+/** Makes the variables of a server's requests. */
+export class EnvironBuilder {
+  readonly #names: HeaderNames;
+  readonly #forwarding: Forwarding;
+  readonly #limits: HttpLimits;
+
+  /** @throws {UsageError} for an option that cannot be used */
+  constructor(options: HttpOptions, limits: HttpLimits) {
+    this.#names = new HeaderNames(options.underscoreHeaders);
+    this.#forwarding = new Forwarding(options);
+    this.#limits = limits;
+  }
+
+  /** Looks at a connection, once. */
+  describePeer(socket: Socket): Peer {
+    const variables = ['SERVER_SOFTWARE', SERVER_SOFTWARE, 'GATEWAY_INTERFACE', 'CGI/1.1'];
+    const address = plainAddress(socket.remoteAddress);
+    if (address !== undefined) {
+      variables.push('REMOTE_ADDR', address, 'REMOTE_PORT', String(socket.remotePort));
+      variables.push('SERVER_ADDR', plainAddress(socket.localAddress)!);
+      variables.push('SERVER_PORT', String(socket.localPort));
+    }
+    if ((socket as Partial<TLSSocket>).encrypted === true) variables.push('HTTPS', 'on');
+    return {
+      variables,
+      trusted: this.#forwarding.trusts(address),
+      host: undefined,
+      serverName: '',
+    };
+  }
+
+  /**
+   * Adds the variables of a request.
+   *
+   * @throws {RequestError} for a request that must not reach the application
+   */
+  add(environ: Variables, request: IncomingMessage, peer: Peer): void {
+    const { variables } = peer;
+    for (let i = 0; i < variables.length; i += 2) environ[variables[i]!] = variables[i + 1];
+    const method = request.method!;
+    environ['REQUEST_METHOD'] = method;
+    if (request.httpVersionMajor !== 1) {
+      throw new RequestError('505 HTTP Version Not Supported', `HTTP/${request.httpVersion}`);
+    }
+    environ['SERVER_PROTOCOL'] = request.httpVersionMinor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    this.#addHeaders(environ, request.rawHeaders);
+    checkHost(environ, peer);
+    checkTransfer(environ);
+    this.#addTarget(environ, method, request.url!);
+    if (peer.trusted) this.#forwarding.apply(environ);
+    if (environ['HTTP_HOST'] === peer.host) environ['SERVER_NAME'] = peer.serverName;
+  }
+
+  #addHeaders(environ: Variables, raw: string[]): void {
+    const { maxHeaders } = this.#limits;
+    if (raw.length > 2 * maxHeaders) {
+      throw new LimitError('maxHeaders', `more than maxHeaders (${maxHeaders})`, TOO_LARGE);
+    }
+    let hosts = 0;
+    for (let i = 0; i < raw.length; i += 2) {
+      const variable = this.#names.variable(raw[i]!);
+      if (variable === 'HTTP_HOST' && ++hosts > 1) throw badRequest('more than one Host');
+      const value = raw[i + 1]!;
+      // Of a name that is wanted with any value, only an empty one is still to be looked at.
+      if (variable !== '') (value === '' ? addVariable : setVariable)(environ, variable, value);
+    }
+  }
+
+  #addTarget(environ: Variables, method: string, url: string): void {
+    const { maxRequestLine } = this.#limits;
+    if (method.length + url.length + ' HTTP/1.1 '.length > maxRequestLine) {
+      const message = `longer than maxRequestLine (${maxRequestLine})`;
+      throw new LimitError('maxRequestLine', message, '414 URI Too Long');
+    }
+    const target = parseTarget(method, url);
+    environ['REQUEST_URI'] = target.uri;
+    environ['PATH_INFO'] = target.path;
+    environ['QUERY_STRING'] = target.query;
+    if (target.authority !== undefined) {
+      if (!isHost(target.authority)) throw badRequest(`host of ${JSON.stringify(url)}`);
+      environ['HTTP_HOST'] = target.authority; // counts more than Host (RFC 9112 § 3.2.2)
+    }
+  }
+}
+
+const TOO_LARGE = '431 Request Header Fields Too Large';
+
+/** An IPv4 address that came in on an IPv6 socket is an IPv4 address. */
+function plainAddress(address: string | undefined): string | undefined {
+  return address?.startsWith('::ffff:') === true && address.includes('.')
+    ? address.slice(7)
+    : address;
+}
+
+/** What node:http's parser leaves to us of Transfer-Encoding and Expect. */
+function checkTransfer(environ: Variables): void {
+  const coding = environ['HTTP_TRANSFER_ENCODING'] as string | undefined;
+  if (coding !== undefined) {
+    // RFC 9112 § 6.1: the framing is faulty, for a client of that time knows none.
+    if (environ['SERVER_PROTOCOL'] === 'HTTP/1.0')
+      throw badRequest('Transfer-Encoding in HTTP/1.0');
+    if (coding.toLowerCase() !== 'chunked') {
+      throw new RequestError('501 Not Implemented', `Transfer-Encoding ${JSON.stringify(coding)}`);
+    }
+  }
+  const expect = environ['HTTP_EXPECT'] as string | undefined;
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    throw new RequestError('417 Expectation Failed', `Expect ${JSON.stringify(expect)}`);
+  }
+}
+
+/** RFC 9112 § 3.2: none in HTTP/1.1, or one that is none, must be refused. */
+function checkHost(environ: Variables, peer: Peer): void {
+  const host = environ['HTTP_HOST'] as string | undefined;
+  if (host === peer.host && host !== undefined) return;
+  if (host === undefined) {
+    if (environ['SERVER_PROTOCOL'] !== 'HTTP/1.0') throw badRequest('no Host header');
+  } else if (!isHost(host)) {
+    throw badRequest(`Host ${JSON.stringify(host.slice(0, 200))}`);
+  } else {
+    peer.host = host;
+    peer.serverName = splitPort(host)[0];
+  }
+}
+
+function badRequest(message: string): RequestError {
+  return new RequestError('400 Bad Request', message);
+}

@@ -1,0 +1,81 @@
+/** What all connections of one HTTP server share. */
+
+import { SERVER_SOFTWARE } from '../../src/base-handler.ts';
+import { listenerOfApplication } from '../../src/apps/native.ts';
+import { Deadlines, TICK } from '../../src/deadlines.ts';
+import { DEFAULT_LOG } from '../../src/log.ts';
+import type { ApplicationFunction, ErrorStream, Log } from '../../src/types.ts';
+import { escapeLines } from '../../src/bytes.ts';
+import { writeTo } from '../../src/stream-handler.ts';
+import { EnvironBuilder } from './environ.ts';
+import { resolveLimits } from './options.ts';
+import type { HttpLimits, HttpOptions } from './options.ts';
+
+/** What has a time limit. */
+export interface Expiring {
+  /** The time is up. */
+  expire(): void;
+}
+
+/** One server's application, options and state. */
+export class Gateway {
+  application: ApplicationFunction;
+  /** Each response is the last one of its connection. */
+  closesConnections = false;
+  readonly options: HttpOptions;
+  readonly limits: HttpLimits;
+  readonly log: Log;
+  readonly errors: ErrorStream;
+  readonly environ: EnvironBuilder;
+  /** Lets a stop wait for the end of a run. */
+  track: (run: PromiseLike<void>) => void = () => {};
+  /** Value of the `Server` header, or false. */
+  readonly serverHeader: string | false;
+  /** Value of the `Keep-Alive` header, or undefined. */
+  readonly keepAlive: string | undefined;
+  /** Milliseconds between two looks at the time limits. */
+  readonly tick: number;
+  readonly #deadlines: Deadlines<Expiring>;
+
+  /** @throws {UsageError} for an option that cannot be used */
+  constructor(application: ApplicationFunction, options: HttpOptions) {
+    this.application = application;
+    this.options = options;
+    this.limits = resolveLimits(options);
+    this.log = options.log ?? DEFAULT_LOG;
+    this.errors = options.errors ?? STDERR;
+    this.environ = new EnvironBuilder(options, this.limits);
+    this.serverHeader = options.serverHeader ?? SERVER_SOFTWARE;
+    const { idleTimeout } = this.limits;
+    if (idleTimeout >= 1000) this.keepAlive = `timeout=${Math.floor(idleTimeout / 1000)}`;
+    this.tick = Math.min(TICK, ...timeouts(this.limits));
+    this.#deadlines = new Deadlines(this.tick);
+  }
+
+  /** Whether the application is a Node listener, and nothing around it. */
+  get isNative(): boolean {
+    return listenerOfApplication(this.application) !== undefined;
+  }
+
+  /** Lets `item` expire in `ms` milliseconds, unless {@link unwatch} comes first. */
+  watch(item: Expiring, ms: number): void {
+    this.#deadlines.add(item, ms, expire);
+  }
+
+  unwatch(item: Expiring): void {
+    this.#deadlines.delete(item);
+  }
+}
+
+function expire(item: Expiring): void {
+  item.expire();
+}
+
+const STDERR = writeTo((text) => void process.stderr.write(escapeLines(text)));
+
+/** Short limits need to be looked at more often. */
+function timeouts(limits: HttpLimits): number[] {
+  const { headersTimeout, bodyTimeout, requestTimeout, responseTimeout, idleTimeout } = limits;
+  const all = [headersTimeout, bodyTimeout, requestTimeout, responseTimeout, idleTimeout];
+  return all.filter((ms) => ms > 0);
+}

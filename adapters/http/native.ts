@@ -1,0 +1,100 @@
+/** One HTTP request for a Node listener (`fromNode`): it gets node:http's own request and response. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import { failResponse, listenerOfApplication, runListener } from '../../src/apps/native.ts';
+import type { RequestError } from '../../src/errors.ts';
+import type { ApplicationFunction, Awaitable, Environ, HeaderList } from '../../src/types.ts';
+import type { Exchange, HttpConnection } from './connection.ts';
+import type { Gateway } from './gateway.ts';
+import { HttpHandler } from './handler.ts';
+
+/**
+ * The request is checked as any other, and then node:http's: response and request body are between it and
+ * the listener. So no limit is put on the body but that of its Content-Length, and nothing is changed in the
+ * response.
+ */
+export class NativeHandler extends HttpHandler {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #exchange: Exchange;
+  readonly #connection: HttpConnection;
+  readonly #gateway: Gateway;
+  readonly #bytesBefore: number;
+
+  constructor(exchange: Exchange, connection: HttpConnection, gateway: Gateway) {
+    super(exchange, connection, gateway);
+    this.#request = exchange.request;
+    this.#response = exchange.response;
+    this.#exchange = exchange;
+    this.#connection = connection;
+    this.#gateway = gateway;
+    this.#bytesBefore = exchange.request.socket.bytesWritten;
+  }
+
+  override run(application: ApplicationFunction): Awaitable<void> {
+    const startedAt = Date.now();
+    let environ: Environ;
+    try {
+      environ = this.setupEnviron();
+    } catch {
+      return super.run(application); // comes to the same end, and answers
+    }
+    const response = this.#response;
+    if (this.#gateway.closesConnections || this.#exchange.isLast === true) {
+      response.shouldKeepAlive = false;
+      this.#connection.isClosing = true;
+    }
+    response.once('finish', () => this.#connection.finished());
+    const closed = new Promise<void>((resolve) => {
+      response.once('close', () => {
+        this.#gateway.unwatch(this);
+        this.#logAccess(environ, startedAt);
+        resolve();
+      });
+    });
+    if (this.#exchange.expects) response.writeContinue();
+    runListener(listenerOfApplication(application)!, this.#request, response, {
+      scriptName: this.options.scriptName,
+      onError: (error) => this.logException(error),
+    });
+    return response.writableFinished ? undefined : closed;
+  }
+
+  override get headersSent(): boolean {
+    return super.headersSent || this.#response.headersSent;
+  }
+
+  /** What came of the body is no HTTP: as under node:http, the request is aborted. */
+  override refuse(error: RequestError): void {
+    this.#request.destroy(error);
+  }
+
+  override cancel(error: RequestError): void {
+    this.log.warn(`http: ${error.message}`);
+    failResponse(this.#response, error.status);
+  }
+
+  #logAccess(environ: Environ, startedAt: number): void {
+    const response = this.#response;
+    if (this.options.accessLog === undefined || !response.headersSent) return;
+    const headers: HeaderList = Object.entries(response.getHeaders()).flatMap(([name, value]) =>
+      (Array.isArray(value) ? value : [value]).map((one) => [name, String(one)] as const),
+    );
+    this.options.accessLog({
+      environ,
+      status: `${response.statusCode} ${response.statusMessage}`,
+      bytes: this.#bytes,
+      startedAt,
+      duration: Date.now() - startedAt,
+      headers,
+    });
+  }
+
+  /** Of the body, where its length was declared; else with the head: node:http counts no closer. */
+  get #bytes(): number {
+    const declared = this.#response.getHeader('content-length');
+    if (declared !== undefined) return Number(declared);
+    return this.#request.socket.bytesWritten - this.#bytesBefore;
+  }
+}

@@ -1,0 +1,140 @@
+/** The server of node:http or node:https: its settings, and whom its events are led to. */
+
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type {
+  IncomingMessage,
+  Server as NodeServer,
+  ServerOptions as NodeOptions,
+  ServerResponse,
+} from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import { UsageError } from '../../src/errors.ts';
+import { peerOf } from '../../src/sockets.ts';
+import { HttpConnection } from './connection.ts';
+import type { Exchange } from './connection.ts';
+import type { Gateway } from './gateway.ts';
+import type { HttpLimits, TlsOptions } from './options.ts';
+
+/** What is done with a request: {@link HttpConnection.begin}, or something that leads there. */
+export type Begin = (connection: HttpConnection, exchange: Exchange) => void;
+
+/**
+ * Makes the server of a gateway; it does not listen yet.
+ *
+ * @throws {UsageError} for a certificate that cannot be used
+ */
+export async function createNodeServer(gateway: Gateway, begin: Begin): Promise<NodeServer> {
+  const { limits, options } = gateway;
+  const settings: NodeOptions = {
+    maxHeaderSize: limits.maxHeaderSize,
+    headersTimeout: headersTimeout(limits),
+    requestTimeout: limits.requestTimeout,
+    keepAliveTimeout: 0, // ours takes no timer for each request
+    connectionsCheckingInterval: gateway.tick,
+    requireHostHeader: false, // refused with a log line, like everything else
+  };
+  const server =
+    options.tls === undefined
+      ? createServer(settings)
+      : await createHttpsServer(settings, options.tls, limits);
+  // One more than allowed is seen, and refused; node:http itself would drop it without a word.
+  server.maxHeadersCount = limits.maxHeaders + 1;
+  attach(server, gateway, begin);
+  return server;
+}
+
+/** node:http takes none that is longer than requestTimeout. */
+function headersTimeout({ headersTimeout, requestTimeout }: HttpLimits): number {
+  const isWithin = requestTimeout === 0 || headersTimeout <= requestTimeout;
+  return isWithin ? headersTimeout : requestTimeout;
+}
+
+// ---- HTTPS
+
+async function createHttpsServer(
+  settings: NodeOptions,
+  { certFile, keyFile, ...tls }: TlsOptions,
+  limits: HttpLimits,
+): Promise<HttpsServer> {
+  if (certFile !== undefined) tls.cert = readPem(certFile);
+  if (keyFile !== undefined) tls.key = readPem(keyFile);
+  const { createServer: createHttps } = await import('node:https');
+  try {
+    return createHttps({ handshakeTimeout: limits.headersTimeout, ...settings, ...tls });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new UsageError(`certificate or key cannot be used: ${message}`, { cause: error });
+  }
+}
+
+function readPem(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function logTlsError({ log }: Gateway, error: NodeJS.ErrnoException, socket: Socket): void {
+  const peer = peerOf(socket);
+  if (error.code === 'ERR_SSL_HTTP_REQUEST') {
+    log.warn(`http: ${peer}: plain HTTP on an HTTPS port: is the URL to begin with https://?`);
+  } else {
+    log.debug(`http: ${peer}: TLS: ${error.message}`);
+  }
+}
+
+// ---- events
+
+const CONNECTION = Symbol('connection');
+
+/** A socket of ours knows its connection: looking it up in a WeakMap would cost each request more. */
+interface HttpSocket extends Socket {
+  [CONNECTION]?: HttpConnection;
+}
+
+/** The connection of a socket. With TLS there is none before the end of the handshake. */
+export function connectionOf(socket: Duplex): HttpConnection | undefined {
+  return (socket as HttpSocket)[CONNECTION];
+}
+
+/** Leads what node:http has to tell to the connection that it is about. */
+function attach(server: NodeServer, gateway: Gateway, begin: Begin): void {
+  const all = new Set<HttpConnection>();
+  const event = gateway.options.tls === undefined ? 'connection' : 'secureConnection';
+  server.on(event, (socket: HttpSocket) => {
+    const connection = new HttpConnection(socket, gateway);
+    socket[CONNECTION] = connection;
+    all.add(connection);
+    socket.on('close', () => all.delete(connection));
+    if (gateway.closesConnections) connection.shutdown();
+  });
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
+    begin(connectionOf(request.socket)!, { request, response, expects: false });
+  server.on('request', onRequest);
+  server.on('checkExpectation', onRequest);
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
+    begin(connectionOf(request.socket)!, { request, response, expects: true }),
+  );
+  server.on('connect', (request, socket) => {
+    connectionOf(socket)!.refuse('501 Not Implemented', `CONNECT ${request.url}`);
+    socket.resume(); // node:http reads it no longer, and its end has to be seen
+  });
+  server.on('clientError', (error, socket) => {
+    const connection = connectionOf(socket);
+    if (connection !== undefined) connection.fail(error);
+    else {
+      logTlsError(gateway, error, socket as Socket);
+      socket.destroy();
+    }
+  });
+  server.on('timeout', (socket) => connectionOf(socket)?.stall());
+  // Called by close(). node:http's own takes a response for done that waits in the socket, and cuts it off.
+  server.closeIdleConnections = () => {
+    for (const connection of all) connection.shutdown();
+  };
+}

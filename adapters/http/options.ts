@@ -1,0 +1,97 @@
+/** Options of the HTTP gateway, and their defaults. */
+
+import type { TlsOptions as NodeTlsOptions } from 'node:tls';
+
+import {
+  BODY_TIMEOUT,
+  DRAIN_LIMIT,
+  HEADERS_TIMEOUT,
+  KEEP_ALIVE_TIMEOUT,
+  MAX_BODY_SIZE,
+  MAX_CONNECTIONS,
+  MAX_HEADERS,
+  MAX_HEADER_SIZE,
+  MAX_REQUEST_LINE,
+  REQUEST_TIMEOUT,
+  RESPONSE_TIMEOUT,
+  SEND_TIMEOUT,
+} from '../../src/limits.ts';
+import type { ServerOptions } from '../../src/server.ts';
+import type { ErrorStream, GatewayOptions } from '../../src/types.ts';
+import type { ForwardingOptions } from './forwarded.ts';
+
+/** Limits of the HTTP gateway. Sizes are in bytes, times in milliseconds; a time of 0 is none. */
+export interface HttpLimits {
+  /** Open connections; more are closed at once. Default 4,096. */
+  maxConnections: number;
+  /** Method, target and version; longer is answered 414. Default 8,190. */
+  maxRequestLine: number;
+  /** Request line and headers together; more is answered 431. Default 32 KiB. */
+  maxHeaderSize: number;
+  /** Header lines; more are answered 431. Default 100. */
+  maxHeaders: number;
+  /** Request body; more is answered 413, before it is read if its length is known. Default 1 GiB. */
+  maxBodySize: number;
+  /** What an application leaves unread of a body is dropped up to here, then the connection is closed. Default 1 MiB. */
+  drainLimit: number;
+  /** From the connection, or a request's first byte, to the end of its headers; then 408. Default 60 seconds. */
+  headersTimeout: number;
+  /** For which the client may send nothing of a body that the application waits for; then 408. Default 60 seconds. */
+  bodyTimeout: number;
+  /** From a request's first byte to the last of its body; then 408. Default 5 minutes. */
+  requestTimeout: number;
+  /** From the end of the request's headers to those of the response; then 503. Default 5 minutes. */
+  responseTimeout: number;
+  /** For which the client may take nothing of a response that waits for it. Default 60 seconds. */
+  sendTimeout: number;
+  /** For which a connection may stay open without a request. Default 75 seconds. */
+  idleTimeout: number;
+}
+
+/** HTTPS: what node:tls takes, among it `cert` and `key` as PEM text; or the files that hold them. */
+export interface TlsOptions extends NodeTlsOptions {
+  /** PEM file of the certificate and its chain. */
+  certFile?: string | undefined;
+  /** PEM file of the private key. */
+  keyFile?: string | undefined;
+}
+
+/** Options of `runWithHttp`. */
+export interface HttpOptions
+  extends ServerOptions, GatewayOptions, ForwardingOptions, Partial<HttpLimits> {
+  /** Serves HTTPS. Default: plain HTTP. */
+  tls?: TlsOptions | undefined;
+  /** Value of the `Server` header, unless the application sets its own; false sends none. Default `postern`. */
+  serverHeader?: string | false | undefined;
+  /**
+   * Headers with `_` in their name that are let through; all others are dropped, because in the environ they
+   * cannot be told from their twins with `-`. Default: none.
+   */
+  underscoreHeaders?: readonly string[] | undefined;
+  /** `wsgi.errors`. Default: stderr. */
+  errors?: ErrorStream | undefined;
+}
+
+const DEFAULTS: HttpLimits = {
+  maxConnections: MAX_CONNECTIONS,
+  maxRequestLine: MAX_REQUEST_LINE,
+  maxHeaderSize: MAX_HEADER_SIZE,
+  maxHeaders: MAX_HEADERS,
+  maxBodySize: MAX_BODY_SIZE,
+  drainLimit: DRAIN_LIMIT,
+  headersTimeout: HEADERS_TIMEOUT,
+  bodyTimeout: BODY_TIMEOUT,
+  requestTimeout: REQUEST_TIMEOUT,
+  responseTimeout: RESPONSE_TIMEOUT,
+  sendTimeout: SEND_TIMEOUT,
+  idleTimeout: KEEP_ALIVE_TIMEOUT,
+};
+
+/** The limits in force: those that were given, and the defaults. */
+export function resolveLimits(options: Partial<HttpLimits>): HttpLimits {
+  const limits = { ...DEFAULTS };
+  for (const name of Object.keys(DEFAULTS) as (keyof HttpLimits)[]) {
+    limits[name] = options[name] ?? DEFAULTS[name];
+  }
+  return limits;
+}

@@ -1,0 +1,82 @@
+/** The HTTP server: `runWithHttp`. */
+
+import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+
+import { toFunction } from '../../src/application.ts';
+import { SocketServer } from '../../src/server.ts';
+import type { Connection, Server } from '../../src/server.ts';
+import type { Application } from '../../src/types.ts';
+import type { Exchange, HttpConnection } from './connection.ts';
+import { Gateway } from './gateway.ts';
+import { connectionOf, createNodeServer } from './node-server.ts';
+import type { Begin } from './node-server.ts';
+import type { HttpOptions } from './options.ts';
+
+/**
+ * Serves an application over HTTP/1.1, or HTTPS with `tls`.
+ *
+ * @param options `listen` is where: `'127.0.0.1:8000'`, `'[::1]:8000'`, `'unix:/run/app.sock'`, `'fd:3'`
+ * @returns the running server
+ * @throws {UsageError} when the application is none, or the address or another option cannot be used
+ */
+export async function runWithHttp(application: Application, options: HttpOptions): Promise<Server> {
+  return HttpServer.start(new Gateway(toFunction(application), options));
+}
+
+/** A running HTTP server. */
+export class HttpServer implements Server {
+  readonly #gateway: Gateway;
+  readonly #sockets: SocketServer;
+
+  private constructor(gateway: Gateway, sockets: SocketServer) {
+    this.#gateway = gateway;
+    this.#sockets = sockets;
+  }
+
+  /** @param begin default: at once */
+  static async start(gateway: Gateway, begin: Begin = beginAtOnce): Promise<HttpServer> {
+    const { log, limits, options } = gateway;
+    const node = await createNodeServer(gateway, begin);
+    const sockets: SocketServer = await SocketServer.start(
+      options,
+      (socket) => {
+        if (sockets.connections.size < limits.maxConnections) return track(socket);
+        log.warn(`http: more than maxConnections (${limits.maxConnections})`);
+        return undefined;
+      },
+      node,
+    );
+    node.on('error', (error) => log.error(`http: ${error.message}`));
+    gateway.track = (run) => sockets.track(run);
+    return new HttpServer(gateway, sockets);
+  }
+
+  get closed(): Promise<void> {
+    return this.#sockets.closed;
+  }
+
+  address(): AddressInfo | string | null {
+    return this.#sockets.address();
+  }
+
+  async close(options?: { timeout?: number }): Promise<void> {
+    this.#gateway.closesConnections = true;
+    // What has arrived is still served: one turn to be accepted, one to be read, and the one that has begun.
+    for (let turn = 0; turn < 3; turn++) await setImmediate();
+    await this.#sockets.close(options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function beginAtOnce(connection: HttpConnection, exchange: Exchange): void {
+  connection.begin(exchange);
+}
+
+/** What the end of the server has to know of a socket: its connection, which begins later than the socket with TLS. */
+function track(socket: Socket): Connection {
+  return connectionOf(socket) ?? { shutdown() {}, destroy: () => void socket.destroy() };
+}

@@ -1,0 +1,152 @@
+/** `makeServer`: the server of wsgiref.simple_server, for tests, examples and one-off tools. */
+
+import type { AddressInfo } from 'node:net';
+
+import { DEFAULT_HOST } from '../../src/address.ts';
+import { toFunction } from '../../src/application.ts';
+import type { Server } from '../../src/server.ts';
+import type { Application } from '../../src/types.ts';
+import type { Exchange, HttpConnection } from './connection.ts';
+import { Gateway } from './gateway.ts';
+import type { HttpOptions } from './options.ts';
+import { HttpServer } from './serve.ts';
+
+/**
+ * An HTTP server that listens from the beginning, but serves only while it is told to; until then clients wait.
+ */
+export interface SimpleServer extends Server {
+  /** Serves exactly one request, and closes its connection. Resolves when the response is over. */
+  handleRequest(): Promise<void>;
+  /** Serves all requests. Resolves when the server has been closed. */
+  serveForever(): Promise<void>;
+  /** The application in use. */
+  getApp(): Application;
+  /** Puts another application in its place, from the next request on. @throws {UsageError} if it is none */
+  setApp(application: Application): void;
+}
+
+/**
+ * Binds an HTTP server (wsgiref.simple_server.make_server).
+ *
+ * @param host to listen on: `'127.0.0.1'`, `'::1'`; `''` for the default, 127.0.0.1
+ * @param port 0 takes a free one; see `address()`
+ * @param options as of `runWithHttp`
+ * @throws {UsageError} when the application is none, or the address cannot be used
+ */
+export async function makeServer(
+  host: string,
+  port: number,
+  application: Application,
+  options: Omit<HttpOptions, 'listen'> = {},
+): Promise<SimpleServer> {
+  const listen = { host: host === '' ? DEFAULT_HOST : host, port };
+  const gateway = new Gateway(toFunction(application), { ...options, listen });
+  const queue = new Queue();
+  const server = await HttpServer.start(gateway, (connection, exchange) =>
+    queue.add(connection, exchange),
+  );
+  return new QueueingServer(application, gateway, queue, server);
+}
+
+class QueueingServer implements SimpleServer {
+  #application: Application;
+  readonly #gateway: Gateway;
+  readonly #queue: Queue;
+  readonly #server: HttpServer;
+
+  constructor(application: Application, gateway: Gateway, queue: Queue, server: HttpServer) {
+    this.#application = application;
+    this.#gateway = gateway;
+    this.#queue = queue;
+    this.#server = server;
+  }
+
+  handleRequest(): Promise<void> {
+    return this.#queue.serveOne();
+  }
+
+  serveForever(): Promise<void> {
+    this.#queue.serveAll();
+    return this.closed;
+  }
+
+  getApp(): Application {
+    return this.#application;
+  }
+
+  setApp(application: Application): void {
+    this.#gateway.application = toFunction(application);
+    this.#application = application;
+  }
+
+  get closed(): Promise<void> {
+    return this.#server.closed;
+  }
+
+  address(): AddressInfo | string | null {
+    return this.#server.address();
+  }
+
+  close(options?: { timeout?: number }): Promise<void> {
+    this.#queue.clear();
+    return this.#server.close(options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+interface Queued {
+  connection: HttpConnection;
+  exchange: Exchange;
+}
+
+/** Requests that wait to be asked for, and those who wait for requests. */
+class Queue {
+  #requests: Queued[] = [];
+  #takers: (() => void)[] = [];
+  #open = false;
+  #closed = false;
+
+  add(connection: HttpConnection, exchange: Exchange): void {
+    if (this.#open) {
+      connection.begin(exchange);
+      return;
+    }
+    this.#requests.push({ connection, exchange });
+    this.#match();
+  }
+
+  serveOne(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#takers.push(resolve);
+      this.#match();
+    });
+  }
+
+  serveAll(): void {
+    this.#open = true;
+    for (const { connection, exchange } of this.#requests.splice(0)) connection.begin(exchange);
+  }
+
+  /** The server stops: nobody is served any more. */
+  clear(): void {
+    this.#closed = true;
+    for (const { connection } of this.#requests.splice(0)) connection.destroy();
+    for (const resolve of this.#takers.splice(0)) resolve();
+  }
+
+  #match(): void {
+    while (this.#takers.length > 0) {
+      const request = this.#requests.shift();
+      if (request === undefined) return;
+      const { connection, exchange } = request;
+      // One whose client did not wait that long is none.
+      if (exchange.request.destroyed) continue;
+      exchange.response.once('close', this.#takers.shift()!);
+      connection.begin({ ...exchange, isLast: true });
+    }
+  }
+}

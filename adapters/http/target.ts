@@ -1,0 +1,68 @@
+/** Request targets (RFC 9112 § 3.2): what a client may ask for, and the path in it. Pure functions. */
+
+import { RequestError } from '../../src/errors.ts';
+
+/** A request target, taken apart. */
+export interface Target {
+  /** REQUEST_URI: path and query as sent, or `*`. */
+  uri: string;
+  /** PATH_INFO: decoded, a byte string; `''` for `*`. */
+  path: string;
+  /** QUERY_STRING: as sent, without `?`. */
+  query: string;
+  /** Host and port of an absolute target, which count more than the Host header (RFC 9112 § 3.2.2). */
+  authority: string | undefined;
+}
+
+const SLASH = 0x2f;
+
+/**
+ * Takes a request target apart.
+ *
+ * @throws {RequestError} with 400 for what is none, and for a path that cannot be decoded
+ */
+export function parseTarget(method: string, target: string): Target {
+  if (target.charCodeAt(0) === SLASH) return parseOrigin(target, undefined);
+  if (target === '*' && method === 'OPTIONS') {
+    return { uri: '*', path: '', query: '', authority: undefined };
+  }
+  const absolute = /^https?:\/\/([^/?#]+)(.*)$/is.exec(target);
+  if (absolute === null) throw badTarget(target, 'is neither a path nor a URL');
+  const rest = absolute[2]!;
+  return parseOrigin(rest.startsWith('/') ? rest : `/${rest}`, absolute[1]);
+}
+
+function parseOrigin(uri: string, authority: string | undefined): Target {
+  // A fragment stays with the client (RFC 9110 § 7.1): whatever sent it does not know what it means.
+  if (uri.includes('#')) throw badTarget(uri, 'has a fragment');
+  const question = uri.indexOf('?');
+  const path = question < 0 ? uri : uri.slice(0, question);
+  const query = question < 0 ? '' : uri.slice(question + 1);
+  return { uri, path: path.includes('%') ? decodePath(path) : path, query, authority };
+}
+
+/**
+ * Decodes `%XX` to the byte XX, once. What is no escape is refused, as nginx, Apache and Caddy do: each program
+ * on the way could take it for something else. So is `%00`, which no CGI variable can hold.
+ */
+function decodePath(path: string): string {
+  return path.replace(/%(.?.?)/gs, (_escape, digits: string) => {
+    if (!/^[0-9A-Fa-f]{2}$/.test(digits)) throw badTarget(path, 'has a bad escape');
+    const byte = Number.parseInt(digits, 16);
+    if (byte === 0) throw badTarget(path, 'has a NUL');
+    return String.fromCharCode(byte);
+  });
+}
+
+function badTarget(target: string, why: string): RequestError {
+  const shown = JSON.stringify(target.length > 100 ? `${target.slice(0, 100)}…` : target);
+  return new RequestError('400 Bad Request', `request target ${shown} ${why}`);
+}
+
+/** uri-host [":" port] (RFC 9110 § 7.2), without the userinfo that a URL could have. */
+const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::\d{0,5})?$/;
+
+/** Whether this can be the value of a Host header. */
+export function isHost(value: string): boolean {
+  return HOST.test(value);
+}
