@@ -1,0 +1,76 @@
+/** The command at a terminal, under a service manager or a FastCGI process manager. */
+
+import { dirname } from 'node:path';
+
+import { runCgi } from './cgi.ts';
+import { readConfigFile, readPackageConfig } from './config.ts';
+import { detectListeners } from './detect.ts';
+import type { Listener } from './detect.ts';
+import { loadApplication, resolveApplication } from './load-app.ts';
+import { WrongUsage, environmentSource, settle } from './options.ts';
+import type { Settings, Source } from './options.ts';
+import { parseArguments } from './parse.ts';
+import { SERVER_NAMES } from './registry.ts';
+import { reportError } from './report.ts';
+import { serve } from './serve.ts';
+
+/**
+ * Does what the arguments ask for. Errors are told of on stderr and end the process, with exit code 2
+ * for wrong usage and 1 for everything else.
+ *
+ * @param args without node and the command itself
+ */
+export async function runCommand(args: readonly string[]): Promise<void> {
+  let settings: Settings | undefined;
+  try {
+    if (args[0] === 'conf') {
+      const { runConf } = await import('./conf-command.ts');
+      runConf(args.slice(1));
+      return;
+    }
+    const parsed = parseArguments(args);
+    if ('text' in parsed) {
+      process.stdout.write(parsed.text);
+      return;
+    }
+    settings = readSettings(parsed.source);
+    await start(settings);
+  } catch (error) {
+    reportError(error, settings?.logLevel);
+    // The application may have been loaded and have timers and connections: they do not count.
+    process.exit(error instanceof WrongUsage ? 2 : 1);
+  }
+}
+
+function readSettings(flags: Source): Settings {
+  const environment = environmentSource(process.env);
+  const file = flags.values.config ?? environment.values.config;
+  const app = flags.values.app ?? environment.values.app;
+  const config =
+    file === undefined
+      ? readPackageConfig(app === undefined ? '.' : dirname(resolveApplication(String(app)).path))
+      : readConfigFile(String(file));
+  return settle(config === undefined ? [flags, environment] : [flags, environment, config]);
+}
+
+async function start(settings: Settings): Promise<void> {
+  const { app } = settings;
+  if (app === undefined) throw new WrongUsage('no application (see postern --help)');
+  const listeners = listenersOf(settings);
+  if (settings.cgi) {
+    if (listeners.length > 0)
+      throw new WrongUsage('--cgi serves one request: it goes with no other gateway');
+    await runCgi(() => settings);
+    return;
+  }
+  // Before the application is loaded: what it opens must not be taken for what was passed.
+  const given = listeners.length > 0 ? listeners : await detectListeners(process.env);
+  const application = await loadApplication(resolveApplication(app), settings.interface);
+  await serve(application, given, settings);
+}
+
+function listenersOf(settings: Settings): Listener[] {
+  return SERVER_NAMES.flatMap((gateway) =>
+    settings[gateway].map((address) => ({ gateway, address })),
+  );
+}

@@ -1,0 +1,139 @@
+/** From `path[:export]` to an application, whatever the file is called and however it is written. */
+
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+
+import {
+  adaptApplication,
+  countServers,
+  looksLikeApplication,
+  ownServerMessage,
+} from '../apps/interface.ts';
+import type { Interface } from '../apps/interface.ts';
+import { describe } from '../body.ts';
+import { UsageError } from '../errors.ts';
+import type { Application } from '../types.ts';
+import { loadModule } from './load-module.ts';
+
+/** Names under which an application is looked for when none is given, in this order. */
+const EXPORT_NAMES = ['default', 'application', 'app'] as const;
+
+/** A module and an export of it. */
+export interface ApplicationName {
+  /** Absolute. */
+  path: string;
+  /** As given, or undefined: then {@link EXPORT_NAMES}. */
+  exportName: string | undefined;
+}
+
+/**
+ * Reads `path[:export]`. A file may have a colon in its name: what exists is a path.
+ *
+ * @throws {UsageError} when there is no such file
+ */
+export function resolveApplication(spec: string, folder = process.cwd()): ApplicationName {
+  const match = /^(.+):([\p{ID_Start}$_][\p{ID_Continue}$]*)$/u.exec(spec);
+  for (const [path, exportName] of match ? [[spec], [match[1]!, match[2]!]] : [[spec]]) {
+    const found = resolve(folder, path!);
+    if (!existsSync(found)) continue;
+    if (statSync(found).isDirectory()) throw new UsageError(`${path} is a folder, not a module`);
+    return { path: found, exportName };
+  }
+  throw new UsageError(`no such application: ${match ? match[1] : spec}`);
+}
+
+/**
+ * Loads an application.
+ *
+ * @throws {UsageError} in one line, for the one who wrote the application; its `cause` has the stack
+ */
+export async function loadApplication(
+  { path, exportName }: ApplicationName,
+  shape: Interface = 'auto',
+): Promise<Application> {
+  const servers = countServers();
+  let exports: unknown;
+  try {
+    exports = await loadModule(path);
+    await setImmediate(); // a server that listens on a named address does so a little later
+  } catch (error) {
+    throw new UsageError(`cannot load ${path}: ${await explain(error, path)}`, { cause: error });
+  }
+  const exported =
+    exportName === undefined ? findExport(exports) : namedExport(exports, exportName);
+  if (countServers() > servers) {
+    if (exported === undefined) throw new UsageError(ownServerMessage(path));
+    // It may be a server for something else: metrics, a debugger.
+    process.emitWarning(ownServerMessage(path));
+  }
+  if (exported === undefined) {
+    const wanted =
+      exportName ?? `${EXPORT_NAMES.slice(0, -1).join(', ')} or ${EXPORT_NAMES.at(-1)}`;
+    throw new UsageError(`${path} has no export ${wanted}`);
+  }
+  return adaptApplication(exported, shape);
+}
+
+// ---- its export
+
+type Exports = Readonly<Record<string, unknown>>;
+
+function namedExport(exports: unknown, name: string): unknown {
+  const direct = (exports as Exports)[name];
+  // CommonJS seen through import(): all its exports may be found below `default` only.
+  return direct ?? (exports as { default?: Exports }).default?.[name];
+}
+
+function findExport(exports: unknown, depth = 0): unknown {
+  if (looksLikeApplication(exports)) return exports;
+  if (exports === null || typeof exports !== 'object') return undefined;
+  let found: unknown;
+  for (const name of EXPORT_NAMES) {
+    const value = (exports as Exports)[name];
+    if (value === undefined) continue;
+    if (looksLikeApplication(value)) return value;
+    // An object that holds the application (CommonJS seen through import()), or something to complain of.
+    found ??= (depth === 0 ? findExport(value, 1) : undefined) ?? value;
+  }
+  return found;
+}
+
+// ---- what went wrong
+
+/** An error while loading, in one line, with the place if it can be found. */
+async function explain(error: unknown, path: string): Promise<string> {
+  if (!(error instanceof Error)) return `it threw ${describe(error)}`;
+  const code = codeOf(error);
+  // "Cannot find package 'x' imported from /path": the place is in it. CommonJS adds a "Require stack".
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
+    return error.message.replace(/\nRequire stack:\n- /, ', required by ').split('\n')[0]!;
+  }
+  const place =
+    placeIn(error.stack) ?? (error instanceof SyntaxError ? await checkSyntax(path) : undefined);
+  return `${error.name}: ${error.message.split('\n')[0]}${place === undefined ? '' : ` (${place})`}`;
+}
+
+/** The first place in the text of an error, as `file:line`. Node's own files, `node:…`, are none. */
+function placeIn(text = ''): string | undefined {
+  const place = /(?:^|[\s(])((?:file:\/\/|\/|[A-Z]:\\).*?:\d+)(?::\d+)?\)?$/;
+  for (const line of text.split('\n')) {
+    const found = place.exec(line)?.[1];
+    if (found !== undefined) return found.replace(/^file:\/\//, '');
+  }
+  return undefined;
+}
+
+/**
+ * Of a syntax error in an ES module Node tells the place only when the error ends the process.
+ *
+ * @returns the place, or undefined when the error is in another module
+ */
+async function checkSyntax(path: string): Promise<string | undefined> {
+  const { spawnSync } = await import('node:child_process');
+  return placeIn(spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' }).stderr);
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | null)?.code;
+}

@@ -1,0 +1,100 @@
+/** A log that is a file, and that log rotation can move away. */
+
+import { appendFile, appendFileSync, closeSync, openSync } from 'node:fs';
+
+import { UsageError } from '../errors.ts';
+
+/** What may wait in memory for a slow disk; with more, writing blocks. */
+const MAX_PENDING = 1024 * 1024;
+
+/**
+ * Appends lines to a file. Those that come while others are being written wait and are written
+ * together. Each write is a whole number of lines, so that several processes can share the file.
+ */
+export class LogFile {
+  readonly #path: string;
+  #fd: number;
+  #pending = '';
+  #isWriting = false;
+  #hasFailed = false;
+  /** Descriptors of files that were moved away, closed when what is being written has been. */
+  readonly #retired: number[] = [];
+
+  /** @throws {UsageError} when the file cannot be opened */
+  constructor(path: string) {
+    this.#path = path;
+    this.#fd = this.#open();
+  }
+
+  /** @param line with its newline */
+  write(line: string): void {
+    this.#pending += line;
+    if (this.#pending.length > MAX_PENDING) this.flush();
+    else if (!this.#isWriting) {
+      this.#isWriting = true;
+      setImmediate(() => this.#writeLater());
+    }
+  }
+
+  /** Writes at once what is waiting. */
+  flush(): void {
+    const text = this.#takePending();
+    try {
+      if (text !== '') appendFileSync(this.#fd, text);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Opens the file again by its name: log rotation has moved the old one away. */
+  reopen(): void {
+    this.flush();
+    try {
+      const opened = this.#open();
+      if (this.#isWriting) this.#retired.push(this.#fd);
+      else closeSync(this.#fd);
+      this.#fd = opened;
+      this.#hasFailed = false;
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #writeLater(): void {
+    const text = this.#takePending();
+    if (text === '') {
+      this.#isWriting = false;
+      return;
+    }
+    appendFile(this.#fd, text, (error) => {
+      if (error !== null) this.#fail(error);
+      for (const fd of this.#retired.splice(0)) closeSync(fd);
+      this.#writeLater();
+    });
+  }
+
+  #takePending(): string {
+    const text = this.#pending;
+    this.#pending = '';
+    return text;
+  }
+
+  #open(): number {
+    try {
+      return openSync(this.#path, 'a', 0o640);
+    } catch (error) {
+      throw new UsageError(`cannot open the log ${this.#path}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** A full disk stops no server. It is said once, until the file is opened again. */
+  #fail(error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    process.stderr.write(
+      `postern: cannot write the log ${this.#path}: ${(error as Error).message}\n`,
+    );
+  }
+}

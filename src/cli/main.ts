@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/** The command `postern`. What a CGI process does not need is not loaded there. */
+
+import { isCgi } from './detect.ts';
+
+const args = process.argv.slice(2);
+
+if (isCgi(process.env)) {
+  const { readCgiSettings, runCgi } = await import('./cgi.ts');
+  await runCgi(() => readCgiSettings(args));
+} else {
+  const { runCommand } = await import('./command.ts');
+  await runCommand(args);
+}
