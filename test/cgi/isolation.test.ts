@@ -1,0 +1,118 @@
+/** What a client cannot reach, and what a process of one request does not load. */
+
+import { pathToFileURL } from 'node:url';
+
+import { describe, expect, test } from 'vitest';
+
+import { POSTERN, RUNNER, application, run, runApplication, split } from './process.ts';
+
+const HELLO = /^Status: 200 OK\r\n[^]*\r\n\r\nhello$/;
+
+// A query without "=" becomes arguments (RFC 3875 § 4.4): so php-cgi gave away its options.
+describe('arguments (CVE-2012-1823, CVE-2024-4577)', () => {
+  test.each([
+    ['-e', 'process.exit(99)'],
+    ['--config=/nonexistent.json'],
+    ['--http', '127.0.0.1:1'],
+    ['--script-name=/evil'],
+    ['--version'],
+    ['--help'],
+    ['--', '--cgi'],
+    ['\u00adconfig=/nonexistent.json'],
+    ['-d', 'allow_url_include=1'],
+    ['--require', '/nonexistent.js'],
+    ['second', 'third'],
+  ])('%j after the application change nothing', async (...words) => {
+    const { stdout, stderr, code } = await run([POSTERN, application('hello'), ...words], {
+      variables: { QUERY_STRING: words.map(encodeURIComponent).join('+') },
+    });
+    expect(stdout.toString()).toMatch(HELLO);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  });
+
+  test('in place of the application are no options either', async () => {
+    const { stdout, stderr, code } = await run([POSTERN, '--version']);
+    expect(split(stdout).head).toMatch(/^Status: 500 /);
+    expect(stderr).toBe('postern: no such application: --version\n');
+    expect(code).toBe(1);
+  });
+
+  test('do not name the application when postern itself is the program', async () => {
+    const evil = application('hello');
+    const { stdout, stderr, code } = await run([POSTERN, evil], {
+      variables: { QUERY_STRING: encodeURIComponent(evil) },
+    });
+    expect(split(stdout).head).toMatch(/^Status: 500 /);
+    expect(stderr).toContain('name the application in POSTERN_APP');
+    expect(code).toBe(1);
+  });
+
+  test('are not looked at when POSTERN_APP names the application', async () => {
+    const { stdout } = await run([POSTERN, '/nonexistent.mjs'], {
+      variables: { QUERY_STRING: '/nonexistent.mjs', POSTERN_APP: application('hello') },
+    });
+    expect(stdout.toString()).toMatch(HELLO);
+  });
+
+  test('are not read by runWithCgi', async () => {
+    const { stdout } = await run([RUNNER, '--version', '-e', 'x'], {
+      variables: { APPLICATION: 'hello' },
+    });
+    expect(stdout.toString()).toMatch(HELLO);
+  });
+});
+
+describe('variables of the request', () => {
+  test('name no application, no option and no file', async () => {
+    const { stdout, stderr } = await runApplication('hello', {
+      variables: {
+        SCRIPT_FILENAME: '/etc/passwd',
+        PATH_TRANSLATED: '/etc/passwd',
+        PHP_VALUE: 'auto_prepend_file=/etc/passwd',
+        UWSGI_FILE: '/etc/passwd',
+        HTTP_POSTERN_SCRIPT_NAME: '/evil',
+        HTTP_X_SENDFILE: '/etc/passwd',
+      },
+    });
+    expect(stdout.toString()).toMatch(HELLO);
+    expect(stderr).toBe('');
+  });
+});
+
+describe('what is loaded', () => {
+  const root = pathToFileURL(POSTERN.replace(/dist\/.*/, 'dist/')).href;
+
+  test('is the core, the CGI gateway and the application', async () => {
+    const tell = new URL('fixtures/tell-modules.mjs', import.meta.url).href;
+    const { stderr } = await run(['--import', tell, POSTERN, application('hello')]);
+    const files = [...stderr.matchAll(/^loaded (file:.*)$/gm)].map(([, url]) => url!);
+    const own = files.filter((url) => url.startsWith(root)).map((url) => url.slice(root.length));
+    expect(own).toContain('adapters/cgi/run.js');
+    expect(own.filter((file) => !/^(?:src|adapters\/cgi)\//.test(file))).toEqual([]);
+    // Nothing of what serves many requests, and not yargs.
+    expect(
+      own.filter((file) => /cli\/(?:command|parse|serve)\.js|server|listener/.test(file)),
+    ).toEqual([]);
+    expect(files.filter((url) => url.includes('/node_modules/'))).toEqual([]);
+  });
+
+  test('of Node is no server and nothing of cryptography', async () => {
+    const { stdout } = await runApplication('builtins');
+    const names = JSON.parse(split(stdout).body.toString()) as string[];
+    expect(names).toContain('fs');
+    for (const name of [
+      'http',
+      'https',
+      'http2',
+      'tls',
+      'dns',
+      'zlib',
+      'cluster',
+      'child_process',
+      '_http_server',
+    ]) {
+      expect(names).not.toContain(name);
+    }
+  });
+});

@@ -1,0 +1,292 @@
+/** The command: what it prints, how it fails, how it serves, how it stops. */
+
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options.ts';
+import { ask } from './ask.ts';
+import { CommandProcess, descriptorOf, fixture, run } from './process.ts';
+
+const APP = fixture('served.mjs');
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'postern-command-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function portOf(command: CommandProcess, gateway: string): Promise<number> {
+  const [, port] = await command.says(new RegExp(`^postern: ${gateway} on .*:(\\d+)/?$`, 'm'));
+  return Number(port);
+}
+
+describe('--help', () => {
+  test('shows every option in its group, with its default', async () => {
+    const { stdout, stderr, code } = await run(['--help']);
+    expect(code).toBe(0);
+    expect(stderr).toBe('');
+    for (const name of OPTION_NAMES) {
+      const { group, ...definition } = OPTIONS[name];
+      expect(stdout).toContain('positional' in definition ? 'APP' : `--${toFlag(name)}`);
+      expect(stdout).toContain(
+        group === 'Application' && 'positional' in definition ? 'Positionals:' : `${group}:`,
+      );
+    }
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('(default: 0660)');
+  });
+
+  test('speaks English everywhere', async () => {
+    const { stdout } = await run(['--help'], {
+      env: { LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8' },
+    });
+    expect(stdout).toContain('Show version number');
+  });
+});
+
+test('--version is that of the package', async () => {
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string };
+  expect(await run(['--version'])).toMatchObject({ stdout: `${version}\n`, stderr: '', code: 0 });
+});
+
+describe('an error', () => {
+  test.each([
+    ['no application', [], /^postern: no application \(see postern --help\)\n$/],
+    ['an unknown option', [APP, '--bogus'], /^postern: Unknown argument: bogus .*\n$/],
+    ['one argument too many', [APP, 'x'], /^postern: Unknown argument: x .*\n$/],
+    ['a missing value', [APP, '--http'], /^postern: Not enough arguments following: http .*\n$/],
+    ['no address', [APP, '--http', 'x'], /^postern: --http: "x" is no address: .*\n$/],
+    ['a port that is none', [APP, '--scgi', ':65536'], /^postern: --scgi: ":65536" is no address/],
+    ['CGI beside others', [APP, '--cgi', '--http', '0'], /^postern: --cgi serves one request.*\n$/],
+    [
+      'control characters',
+      [APP, '--log-level', '\x1b[31m'],
+      /^postern: --log-level: "\\u001b\[31m" is none of/,
+    ],
+  ])('of usage (%s) is one line and exit code 2', async (_what, args, message) => {
+    const { stdout, stderr, code } = await run(args);
+    expect(stderr).toMatch(message);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  });
+
+  test('of a port in use is one line and exit code 1', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { stderr, code } = await run([APP, '--http', '0', '--scgi', String(port)]);
+    server.close();
+    // What was started before it is stopped again.
+    expect(stderr).toMatch(/^postern: http on http:\/\/127\.0\.0\.1:\d+\/\n/);
+    expect(stderr.split('\n').slice(1)).toEqual([
+      `postern: 127.0.0.1:${port} is in use by another process`,
+      '',
+    ]);
+    expect(code).toBe(1);
+  });
+
+  test.each([
+    ['unix:/nonexistent/socket', 'the folder of unix:/nonexistent/socket does not exist'],
+    ['192.0.2.1:8000', '192.0.2.1:8000 is not an address of this machine'],
+    ['fd:99', 'fd:99 is not a listening socket'],
+  ])('of address %s is one line and exit code 1', async (address, message) => {
+    expect(await run([APP, '--http', address])).toMatchObject({
+      stderr: `postern: ${message}\n`,
+      code: 1,
+    });
+  });
+
+  test('of the configuration is one line and names the file', async () => {
+    const file = join(folder, 'wrong.json');
+    writeFileSync(file, '{"http": "x"}');
+    const { stderr, code } = await run([APP, '--config', file]);
+    expect(stderr).toMatch(new RegExp(`^postern: ${file}: http: "x" is no address.*\n$`));
+    expect(code).toBe(2);
+  });
+});
+
+describe('settings', () => {
+  test('come from flags, then the environment, then the configuration', async () => {
+    const config = join(folder, 'postern.json');
+    writeFileSync(config, JSON.stringify({ scriptName: '/config', http: '0', logLevel: 'silent' }));
+    const env = {
+      POSTERN_CONFIG: config,
+      POSTERN_SCRIPT_NAME: '/environment',
+      POSTERN_LOG_LEVEL: 'info',
+    };
+    const command = new CommandProcess([APP, '--script-name', '/flag'], { env });
+    const port = await portOf(command, 'http');
+    expect(await ask('http', { port }, '/flag/x')).toBe('http /flag|/x');
+    await command.stop();
+
+    const second = new CommandProcess([APP], { env });
+    const where = { port: await portOf(second, 'http') };
+    expect(await ask('http', where, '/environment/x')).toBe('http /environment|/x');
+  });
+
+  test('come from the package that the application belongs to', async () => {
+    writeFileSync(
+      join(folder, 'package.json'),
+      '{"postern": {"http": "0", "scriptName": "/package"}}',
+    );
+    const app = join(folder, 'app.mjs');
+    writeFileSync(app, `export { default } from ${JSON.stringify(APP)};`);
+    const command = new CommandProcess([app], { cwd: tmpdir() });
+    const port = await portOf(command, 'http');
+    expect(await ask('http', { port }, '/package/x')).toBe('http /package|/x');
+  });
+
+  test('may name the application', async () => {
+    const config = join(folder, 'with-app.json');
+    writeFileSync(config, JSON.stringify({ app: APP, http: '0' }));
+    const command = new CommandProcess(['--config', config]);
+    expect(await ask('http', { port: await portOf(command, 'http') }, '/x')).toBe('http |/x');
+  });
+});
+
+describe('gateways', () => {
+  test('run side by side in one process', async () => {
+    const socket = join(folder, 'app.sock');
+    const command = new CommandProcess([
+      APP,
+      '--http',
+      '0',
+      '--http',
+      '[::1]:0',
+      '--fastcgi',
+      '127.0.0.1:0',
+      '--scgi',
+      '0',
+      '--uwsgi',
+      '0',
+      '--fastcgi',
+      `unix:${socket}`,
+      '--socket-mode',
+      '600',
+    ]);
+    await command.says(/^postern: fastcgi on unix:/m);
+    expect(statSync(socket).mode & 0o777).toBe(0o600);
+    expect(await ask('fastcgi', { path: socket }, '/x')).toBe('fastcgi |/x');
+    for (const gateway of ['http', 'fastcgi', 'scgi', 'uwsgi'] as const) {
+      const port = await portOf(command, gateway);
+      expect(await ask(gateway, { port }, '/x')).toBe(`${gateway} |/x`);
+    }
+    const [, port] = await command.says(/^postern: http on http:\/\/\[::1\]:(\d+)\/$/m);
+    expect(await ask('http', { port: Number(port), host: '::1' })).toBe('http |/');
+    expect(await command.stop()).toMatchObject({ code: 0, stdout: '' });
+    expect(existsSync(socket)).toBe(false);
+  });
+});
+
+describe('a stop', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('by %s lets requests finish', async (signal) => {
+    const command = new CommandProcess([APP, '--http', '0', '--fastcgi', '0']);
+    const ports = [await portOf(command, 'http'), await portOf(command, 'fastcgi')] as const;
+    const response = ask('http', { port: ports[0] }, '/slow');
+    await command.says(/slow begins/);
+    // An idle connection holds nothing up.
+    const idle = connect(ports[1], '127.0.0.1').resume();
+    await once(idle, 'connect');
+    command.child.kill(signal);
+    await once(idle, 'close');
+    for (const port of ports) await untilRefused(port);
+    command.child.kill('SIGUSR2');
+    expect(await response).toBe('slow');
+    expect(await command.ended).toMatchObject({ code: 0, signal: null });
+  });
+
+  test('is at once for the second signal', async () => {
+    const command = new CommandProcess([APP, '--http', '0']);
+    const port = await portOf(command, 'http');
+    const response = ask('http', { port }, '/slow').catch(() => 'broken');
+    await command.says(/slow begins/);
+    command.child.kill('SIGTERM');
+    await untilRefused(port);
+    expect(await command.stop('SIGINT')).toMatchObject({ code: 128 + 2 });
+    await response;
+  });
+
+  test('cuts off what takes too long', async () => {
+    const command = new CommandProcess([APP, '--http', '0', '--shutdown-timeout', '0.1']);
+    const response = ask('http', { port: await portOf(command, 'http') }, '/slow').catch(() => '');
+    await command.says(/slow begins/);
+    expect(await command.stop()).toMatchObject({ code: 0 });
+    expect(await response).toBe('');
+  });
+
+  test('by SIGWINCH is for process managers only', async () => {
+    const command = new CommandProcess([APP, '--http', '0']);
+    const port = await portOf(command, 'http');
+    command.child.kill('SIGWINCH');
+    expect(await ask('http', { port })).toBe('http |/');
+
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const managed = new CommandProcess([APP], { stdio: [descriptorOf(server)] });
+    await managed.says(/fastcgi on fd:0/);
+    server.close();
+    expect(await managed.stop('SIGWINCH')).toMatchObject({ code: 0 });
+  });
+});
+
+/** Connects until nobody listens any more. What was accepted just before that is reset. */
+async function untilRefused(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      socket.destroy();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return;
+    }
+  }
+}
+
+describe('a log that nobody reads any more', () => {
+  test('stops nothing, and is not logged', async () => {
+    const command = new CommandProcess([APP, '--http', '0']);
+    const port = await portOf(command, 'http');
+    command.child.stderr!.destroy();
+    // The error would be an error of its own, and so on.
+    for (let i = 0; i < 3; i++) expect(await ask('http', { port }, '/timer')).toBe('http |/timer');
+    expect(await ask('http', { port }, '/errors')).toBe('3');
+    expect(await command.stop()).toMatchObject({ code: 0 });
+  });
+});
+
+describe('errors that escape the application', () => {
+  test('are told of with their stack, and the next request is served', async () => {
+    const command = new CommandProcess([APP, '--http', '0']);
+    const port = await portOf(command, 'http');
+    expect(await ask('http', { port }, '/timer')).toBe('http |/timer');
+    await command.says(
+      /^postern: uncaught exception: Error: thrown by a \\x1b\[31mtimer\n {4}at /m,
+    );
+    expect(await ask('http', { port }, '/rejection')).toBe('http |/rejection');
+    await command.says(/^postern: unhandled rejection: Error: rejected by nobody\n {4}at /m);
+    expect(await ask('http', { port })).toBe('http |/');
+    expect(await command.stop()).toMatchObject({ code: 0 });
+  });
+
+  test('are told of with their request at the level debug', async () => {
+    const command = new CommandProcess([APP, '--http', '0', '--log-level', 'debug']);
+    const port = await portOf(command, 'http');
+    const slow = ask('http', { port }, '/slow');
+    await command.says(/slow begins/);
+    await ask('http', { port }, '/timer');
+    await command.says(/uncaught exception while serving GET \/timer: Error: thrown by a /);
+    await ask('http', { port }, '/rejection');
+    await command.says(/unhandled rejection while serving GET \/rejection: Error: rejected/);
+    await ask('http', { port }, '/body');
+    await command.says(/uncaught exception while serving GET \/body: Error: thrown behind/);
+    await ask('http', { port }, '/finish');
+    expect(await slow).toBe('slow');
+  });
+});

@@ -1,0 +1,196 @@
+/** What front ends send differently is made the same in one place. */
+import { describe, expect, test } from 'vitest';
+
+import { addVariable, completeEnviron, createEnviron } from '../src/environ.ts';
+import type { Variables } from '../src/environ.ts';
+import { RequestError } from '../src/errors.ts';
+
+type Pairs = readonly (readonly [name: string, value: string])[];
+
+function complete(
+  pairs: Pairs,
+  { gateway = 'fastcgi', scriptName }: { gateway?: string; scriptName?: string } = {},
+): { environ: Variables; length: number } {
+  const environ = createEnviron({ signal: new AbortController().signal });
+  environ['postern.gateway'] = gateway;
+  for (const [name, value] of pairs) addVariable(environ, name, value);
+  return { length: completeEnviron(environ, { scriptName }), environ };
+}
+
+describe('variables', () => {
+  test.each([
+    ['HTTP_PROXY', 'http://evil.example/'],
+    ['HTTP_CONTENT_TYPE', 'text/plain'],
+    ['HTTP_CONTENT_LENGTH', '5'],
+    ['HTTP_CONNECTION', 'keep-alive'],
+    ['HTTP_KEEP_ALIVE', '300'],
+    ['HTTP_PROXY_CONNECTION', 'close'],
+    ['HTTP_TRANSFER_ENCODING', 'chunked'],
+    ['HTTP_USER_AGENT', ''],
+    ['CONTENT_TYPE', ''],
+    ['REMOTE_USER', ''],
+    ['wsgi.input', 'forged'],
+    ['postern.role', 'forged'],
+  ])('%s: %j is left out', (name, value) => {
+    const { environ } = complete([[name, value]]);
+    expect(environ[name]).toBe(createEnviron({ signal: AbortSignal.abort() })[name]);
+  });
+
+  test('a header may be empty', () => {
+    expect(complete([['HTTP_ACCEPT', '']]).environ['HTTP_ACCEPT']).toBe('');
+  });
+
+  test.each([
+    ['HTTP_X_TWICE', 'one, two'],
+    ['HTTP_COOKIE', 'one; two'],
+    ['REMOTE_ADDR', 'two'],
+  ])('%s twice is %j', (name, expected) => {
+    const { environ } = complete([
+      [name, 'one'],
+      [name, 'two'],
+    ]);
+    expect(environ[name]).toBe(expected);
+  });
+
+  test.each(['REDIRECT_HTTP_AUTHORIZATION', 'Authorization'])(
+    '%s is HTTP_AUTHORIZATION',
+    (name) => {
+      const { environ } = complete([[name, 'Basic x']]);
+      expect(environ['HTTP_AUTHORIZATION']).toBe('Basic x');
+      expect(environ).not.toHaveProperty([name]);
+    },
+  );
+});
+
+describe('the path', () => {
+  test.each([
+    // As nginx has it with its stock fastcgi_params, and Apache's mod_proxy_scgi.
+    ['/app/x', '', '/app', '/app', '/x'],
+    ['/app', '', '/app', '/app', ''],
+    // As mod_proxy_uwsgi has it.
+    ['', '/app/x', '/app', '/app', '/x'],
+    ['/app', '/x', '', '', '/app/x'],
+    // Not below the mount, not at the border of a segment.
+    ['/apple', '/x', '/app', '/apple', '/x'],
+    // Repeated slashes and an encoded newline stay.
+    ['/app', '//x\n', '/app', '/app', '//x\n'],
+    ['/', '', undefined, '', '/'],
+    ['app', 'x', undefined, '/app', '/x'],
+    // Shorter than what it is compared with (CVE-2019-11043).
+    ['', '', '/app', '', ''],
+  ])(
+    '%j + %j mounted at %j is %j + %j',
+    (script, path, scriptName, expectedScript, expectedPath) => {
+      const { environ } = complete(
+        [
+          ['SCRIPT_NAME', script],
+          ['PATH_INFO', path],
+        ],
+        scriptName === undefined ? {} : { scriptName },
+      );
+      expect([environ['SCRIPT_NAME'], environ['PATH_INFO']]).toEqual([
+        expectedScript,
+        expectedPath,
+      ]);
+    },
+  );
+
+  test.each([
+    ['', '/a b/\xc3\xa9', 'x=1', '/a%20b/%C3%A9?x=1'],
+    ['http://host:80/a%20b?x', '/', '', '/a%20b?x'],
+    ['https://host?x', '/', '', '/?x'],
+    ['*', '', '', '*'],
+  ])('REQUEST_URI %j', (uri, path, query, expected) => {
+    const { environ } = complete([
+      ['REQUEST_URI', uri],
+      ['PATH_INFO', path],
+      ['QUERY_STRING', query],
+    ]);
+    expect(environ['REQUEST_URI']).toBe(expected);
+  });
+});
+
+describe('the server', () => {
+  test.each([
+    // HAProxy without `host_only`.
+    [[['SERVER_NAME', 'example.org:8080']], 'example.org', '80'],
+    [[['SERVER_NAME', '[::1]:8080']], '[::1]', '80'],
+    // Caddy.
+    [[['SERVER_NAME', '::1']], '[::1]', '80'],
+    [[['SERVER_NAME', '[::1]']], '[::1]', '80'],
+    // lighttpd without a Host header.
+    [[['SERVER_NAME', '']], 'localhost', '80'],
+    // nginx without server_name.
+    [[['HTTP_HOST', 'example.org:8080']], 'example.org', '8080'],
+    [[['SERVER_ADDR', '192.0.2.1']], '192.0.2.1', '80'],
+    [[['HTTPS', 'on']], 'localhost', '443'],
+    [[], 'localhost', '80'],
+  ] as [Pairs, string, string][])('%j', (pairs, name, port) => {
+    const { environ } = complete(pairs);
+    expect([environ['SERVER_NAME'], environ['SERVER_PORT']]).toEqual([name, port]);
+  });
+
+  test.each(['', 'INCLUDED'])('SERVER_PROTOCOL %j is HTTP/1.0', (protocol) => {
+    const { environ } = complete([['SERVER_PROTOCOL', protocol]]);
+    expect(environ['SERVER_PROTOCOL']).toBe('HTTP/1.0');
+  });
+});
+
+describe('the length of the body', () => {
+  const CHUNKED = ['HTTP_TRANSFER_ENCODING', 'chunked'] as const;
+
+  test('none', () => {
+    expect(complete([]).length).toBe(0);
+  });
+
+  test.each(['GET', 'HEAD'])('of %s: 0 is as good as none', (method) => {
+    const { environ, length } = complete([
+      ['REQUEST_METHOD', method],
+      ['CONTENT_LENGTH', '0'],
+    ]);
+    expect(length).toBe(0);
+    expect(environ).not.toHaveProperty(['CONTENT_LENGTH']);
+  });
+
+  test('of POST: 0 is what the client said', () => {
+    const { environ } = complete([
+      ['REQUEST_METHOD', 'POST'],
+      ['CONTENT_LENGTH', '0'],
+    ]);
+    expect(environ['CONTENT_LENGTH']).toBe('0');
+  });
+
+  test.each(['fastcgi', 'http'])('%s: chunked, it ends with the stream', (gateway) => {
+    const { environ, length } = complete([CHUNKED], { gateway });
+    expect(length).toBe(-1);
+    expect(environ).not.toHaveProperty(['HTTP_TRANSFER_ENCODING']);
+  });
+
+  test.each(['cgi', 'scgi', 'uwsgi'])('%s: chunked, it has no end', (gateway) => {
+    expect(() => complete([CHUNKED], { gateway })).toThrow(
+      expect.objectContaining({ status: '411 Length Required' }) as RequestError,
+    );
+  });
+
+  test('the front end has taken the chunks apart', () => {
+    const { environ, length } = complete([CHUNKED, ['CONTENT_LENGTH', '5']], { gateway: 'scgi' });
+    expect(length).toBe(5);
+    expect(environ).not.toHaveProperty(['HTTP_TRANSFER_ENCODING']);
+  });
+
+  test('Caddy says -1 over FastCGI', () => {
+    const { environ, length } = complete([['CONTENT_LENGTH', '-1']]);
+    expect(length).toBe(-1);
+    expect(environ).not.toHaveProperty(['CONTENT_LENGTH']);
+  });
+
+  test.each(['cgi', 'scgi', 'uwsgi', 'http'])('%s: -1 is no length', (gateway) => {
+    expect(() => complete([['CONTENT_LENGTH', '-1']], { gateway })).toThrow(RequestError);
+  });
+
+  test.each(['5x', '+5', '5 5', '0x5', '5, 5', '1e3', '9'.repeat(30)])('%j is none', (text) => {
+    expect(() => complete([['CONTENT_LENGTH', text]])).toThrow(
+      expect.objectContaining({ status: '400 Bad Request' }) as RequestError,
+    );
+  });
+});

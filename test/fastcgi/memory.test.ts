@@ -1,0 +1,152 @@
+/** Transfers of 200 MB, and what the process holds meanwhile. */
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { RecordParser } from '../suite/fastcgi-client.ts';
+import { settled } from './kit.ts';
+import { TYPE, encodeBegin, encodeParams, encodeRecord, encodeRequest } from './peer.ts';
+import type { Peer } from './peer.ts';
+import { Service } from './service.ts';
+
+const MB = 1_000_000;
+const UPLOAD = { id: 1, params: { CONTENT_LENGTH: String(200 * MB) } };
+
+let service: Service;
+beforeEach(async () => {
+  service = await Service.start();
+  const peer = await service.connect();
+  // What the process needs anyway, for requests large and small.
+  for (let i = 0; i < 500; i++) await peer.request({ params: { PATH_INFO: '/hello' } });
+  const stdin = Buffer.alloc(20 * MB);
+  await peer.request({ params: { PATH_INFO: '/echo' }, stdin });
+  peer.leave();
+});
+afterEach(async () => {
+  expect(await service.stop()).toBe(0);
+});
+
+/** Runs something. @returns by how much memory has grown after it, and at most during it, in MB */
+async function growth(run: () => Promise<void>): Promise<{ after: number; most: number }> {
+  const before = await service.holdings();
+  await run();
+  const { rss, peak } = await service.holdings();
+  // The peak before may be that of the preparations.
+  const most = peak > before.peak ? peak - before.rss : 0;
+  return { after: (rss - before.rss) / MB, most: most / MB };
+}
+
+test.each(['/download', '/stream', '/write'])(
+  'row 6: a download from %s that nobody reads',
+  async (path) => {
+    let peer!: Peer;
+    const { after, most } = await growth(async () => {
+      peer = await service.connect();
+      peer.send(encodeRequest({ params: { PATH_INFO: path } }));
+      await pause();
+    });
+    expect(after).toBeLessThan(40);
+    expect(most).toBeLessThan(60);
+    peer.leave();
+  },
+);
+
+test('row 6: ten of them on one connection', async () => {
+  let peer!: Peer;
+  const { after } = await growth(async () => {
+    peer = await service.connect();
+    for (let id = 1; id <= 10; id++) {
+      peer.send(encodeRequest({ id, params: { PATH_INFO: '/download' } }));
+    }
+    await pause();
+  });
+  expect(after).toBeLessThan(40);
+  peer.leave();
+});
+
+test('row 6: an upload that the application does not read', async () => {
+  let peer!: Peer;
+  let sent = 0;
+  const { after, most } = await growth(async () => {
+    peer = await service.connect();
+    const parts = { ...UPLOAD, params: { ...UPLOAD.params, PATH_INFO: '/never' } };
+    peer.send(encodeBegin(parts), encodeParams(parts));
+    sent = await upload(peer);
+  });
+  expect(sent).toBeLessThan(40 * MB);
+  expect(after).toBeLessThan(40);
+  expect(most).toBeLessThan(60);
+  peer.leave();
+});
+
+test('row 6: an upload to an application that answers before it has come', async () => {
+  let peer!: Peer;
+  const { after, most } = await growth(async () => {
+    peer = await service.connect();
+    const parts = { ...UPLOAD, params: { ...UPLOAD.params, PATH_INFO: '/hello' } };
+    peer.send(encodeBegin(parts), encodeParams(parts));
+    await upload(peer);
+  });
+  expect((await peer.reply()).text).toBe('hello');
+  expect(after).toBeLessThan(40);
+  expect(most).toBeLessThan(60);
+  peer.leave();
+});
+
+test('row 6: one that is echoed, and taken', async () => {
+  const { after, most } = await growth(async () => {
+    const peer = await service.connect();
+    const parts = { ...UPLOAD, params: { ...UPLOAD.params, PATH_INFO: '/echo' } };
+    peer.send(encodeBegin(parts), encodeParams(parts));
+    const [received] = await Promise.all([receive(peer), upload(peer)]);
+    expect(received).toBe(200 * MB + 'Status: 200 OK\r\n\r\n'.length);
+    peer.leave();
+  });
+  expect(after).toBeLessThan(40);
+  expect(most).toBeLessThan(60);
+});
+
+test('row 6: a body that nobody asked for, for an id that is not active', async () => {
+  let peer!: Peer;
+  const { after, most } = await growth(async () => {
+    peer = await service.connect();
+    await upload(peer);
+  });
+  expect(after).toBeLessThan(40);
+  expect(most).toBeLessThan(60);
+  peer.leave();
+});
+
+/** Sends 200 MB on STDIN as far as they are taken. @returns how much that was */
+function upload(peer: Peer): Promise<number> {
+  const { socket } = peer.frontEnd;
+  const chunk = encodeRecord(TYPE.STDIN, 1, Buffer.alloc(50_000));
+  let left = 200 * MB;
+  let sent = 0;
+  const more = (): void => {
+    while (left > 0) {
+      left -= 50_000;
+      if (!socket.write(chunk, (error) => void (error ?? (sent += 50_000)))) return;
+    }
+  };
+  socket.on('drain', more);
+  more();
+  return settled(() => sent);
+}
+
+/** Reads a response without keeping it. @returns the length of STDOUT */
+async function receive({ frontEnd }: Peer): Promise<number> {
+  const parser = new RecordParser();
+  let length = 0;
+  for (;;) {
+    const step = await frontEnd.output.next();
+    if (step.done === true) return length;
+    for (const { type, content } of parser.feed(step.value)) {
+      if (type === TYPE.END_REQUEST) return length;
+      length += content.length;
+    }
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 500));
+}

@@ -1,0 +1,58 @@
+/** The gateway in a process of its own, of which the test sees what it holds. */
+
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+import type { FastCgiOptions } from '../../adapters/fastcgi/index.ts';
+import { Peer } from './peer.ts';
+
+/** What a process holds. Sizes in bytes. */
+export interface Holdings {
+  rss: number;
+  /** The most that it has ever held. */
+  peak: number;
+  descriptors: number;
+  /** Kinds of what keeps the process alive, sorted. */
+  resources: string[];
+  /** Errors that nobody has caught. */
+  unhandled: number;
+}
+
+export class Service {
+  readonly #child: ChildProcess;
+  readonly #address: AddressInfo | string;
+  readonly #exit: Promise<[code: number | null, signal: string | null]>;
+
+  static async start(options: Partial<FastCgiOptions> = {}): Promise<Service> {
+    const script = join(import.meta.dirname, 'fixtures/service.mjs');
+    const child = fork(script, [JSON.stringify(options)], { execArgv: ['--expose-gc'] });
+    const [{ address }] = (await once(child, 'message')) as [{ address: AddressInfo | string }];
+    return new Service(child, address);
+  }
+
+  private constructor(child: ChildProcess, address: AddressInfo | string) {
+    this.#child = child;
+    this.#address = address;
+    this.#exit = once(child, 'exit') as Promise<[number | null, string | null]>;
+  }
+
+  connect(): Promise<Peer> {
+    return Peer.connect(this.#address);
+  }
+
+  async holdings(): Promise<Holdings> {
+    this.#child.send('holdings');
+    const [holdings] = (await once(this.#child, 'message')) as [Holdings];
+    return holdings;
+  }
+
+  /** @returns the exit code; null when it was killed */
+  async stop(): Promise<number | null> {
+    if (this.#child.connected) this.#child.send('stop');
+    const [code] = await this.#exit;
+    return code;
+  }
+}

@@ -1,0 +1,209 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+import { runWithHttp } from '../../adapters/http/index.ts';
+import type { HttpOptions } from '../../adapters/http/index.ts';
+import { UsageError } from '../../src/errors.ts';
+import type { Environ } from '../../src/types.ts';
+import { hello, request, serve } from './kit.ts';
+
+type Seen = Partial<Environ>;
+
+/** The environ of a request with headers, from a trusted peer unless the options say otherwise. */
+async function forward(headers: string[], options: Partial<HttpOptions> = {}): Promise<Seen> {
+  let seen: Seen = {};
+  const gateway = await serve(
+    (environ, startResponse) => {
+      seen = environ;
+      return hello(environ, startResponse);
+    },
+    { forwardedAllowIps: ['127.0.0.1'], ...options },
+  );
+  const line = 'GET /app/x?y HTTP/1.1';
+  expect(await gateway.talk(request(line, 'Connection: close', ...headers))).toMatch(/ 200 OK/);
+  return seen;
+}
+
+const CLAIMS = [
+  'X-Forwarded-For: 203.0.113.7',
+  'X-Forwarded-Proto: https',
+  'X-Forwarded-Host: www.test:8443',
+  'X-Forwarded-Port: 8443',
+  'X-Forwarded-Prefix: /app',
+  'Forwarded: for=203.0.113.8;proto=https;host=other.test',
+];
+
+describe('X-Forwarded-*', () => {
+  test('of a trusted proxy describe the client', async () => {
+    const environ = await forward(CLAIMS);
+    expect(environ).toMatchObject({
+      REMOTE_ADDR: '203.0.113.7',
+      HTTPS: 'on',
+      'wsgi.url_scheme': 'https',
+      HTTP_HOST: 'www.test:8443',
+      SERVER_NAME: 'www.test',
+      SERVER_PORT: '8443',
+      SCRIPT_NAME: '/app',
+      PATH_INFO: '/x',
+      REQUEST_URI: '/app/x?y',
+    });
+    expect(environ).not.toHaveProperty('REMOTE_PORT');
+  });
+
+  test.each([
+    ['by default', {}],
+    ['not in the list', { forwardedAllowIps: ['10.0.0.0/8', '::1'] }],
+    ['in an empty list', { forwardedAllowIps: [] }],
+    ['not of a unix socket', { forwardedAllowIps: ['unix'] }],
+  ])('of a peer that is not trusted are headers and no more: %s', async (_what, options) => {
+    const environ = await forward(CLAIMS, { forwardedAllowIps: undefined, ...options });
+    expect(environ).toMatchObject({
+      REMOTE_ADDR: '127.0.0.1',
+      'wsgi.url_scheme': 'http',
+      HTTP_HOST: 'example.test',
+      SERVER_NAME: 'example.test',
+      SCRIPT_NAME: '',
+      PATH_INFO: '/app/x',
+      HTTP_X_FORWARDED_FOR: '203.0.113.7',
+    });
+    expect(environ).not.toHaveProperty('HTTPS');
+    expect(environ['SERVER_PORT']).not.toBe('8443');
+  });
+
+  test.each([['*'], ['127.0.0.0/8'], [' 127.0.0.1 ']])('trusted by %s', async (entry) => {
+    const environ = await forward(CLAIMS, { forwardedAllowIps: [entry] });
+    expect(environ).toHaveProperty('REMOTE_ADDR', '203.0.113.7');
+  });
+
+  test('of a peer on a unix socket, if that is listed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'postern-http-'));
+    try {
+      const strict = { listen: `unix:${folder}/a` };
+      expect(await forward(CLAIMS, strict)).not.toHaveProperty('REMOTE_ADDR');
+      const trusting = { listen: `unix:${folder}/b`, forwardedAllowIps: ['unix'] };
+      expect(await forward(CLAIMS, trusting)).toHaveProperty('REMOTE_ADDR', '203.0.113.7');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test.each([
+    // The client can put anything before what the proxies have added.
+    ['6.6.6.6, 203.0.113.7', ['127.0.0.1'], '203.0.113.7'],
+    ['6.6.6.6, 203.0.113.7, 10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '203.0.113.7'],
+    ['10.0.0.3, 10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '10.0.0.3'],
+    ['203.0.113.7, 10.0.0.2', ['*'], '203.0.113.7'],
+    ['unknown, 10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '10.0.0.2'],
+    ['<script>', ['127.0.0.1'], '127.0.0.1'],
+    ['', ['127.0.0.1'], '127.0.0.1'],
+    ['2001:db8::7', ['127.0.0.1'], '2001:db8::7'],
+    ['[2001:db8::7]:1234', ['127.0.0.1'], '2001:db8::7'],
+    ['203.0.113.7:1234', ['127.0.0.1'], '203.0.113.7'],
+  ])('-For: %s, trusting %s: the client is %s', async (value, forwardedAllowIps, address) => {
+    const environ = await forward([`X-Forwarded-For: ${value}`], { forwardedAllowIps });
+    expect(environ).toHaveProperty('REMOTE_ADDR', address);
+    if (value.endsWith(':1234')) expect(environ).toHaveProperty('REMOTE_PORT', '1234');
+  });
+
+  test('-For in several lines is one list', async () => {
+    const lines = ['X-Forwarded-For: 6.6.6.6', 'X-Forwarded-For: 203.0.113.7'];
+    expect(await forward(lines)).toHaveProperty('REMOTE_ADDR', '203.0.113.7');
+  });
+
+  test.each([
+    ['https', 'https', '443'],
+    ['HTTPS', 'https', '443'],
+    ['http', 'http', '80'],
+    ['http, https', 'https', '443'], // what the peer itself has added counts
+    ['ftp', 'http', undefined],
+  ])('-Proto: %s is %s', async (value, scheme, port) => {
+    const environ = await forward([`X-Forwarded-Proto: ${value}`]);
+    expect(environ['wsgi.url_scheme']).toBe(scheme);
+    if (port === undefined) expect(['80', '443']).not.toContain(environ['SERVER_PORT']);
+    else expect(environ['SERVER_PORT']).toBe(port);
+  });
+
+  test.each([
+    ['www.test', 'www.test', 'www.test'],
+    ['a.test, www.test', 'www.test', 'www.test'],
+    ['[2001:db8::7]:81', '[2001:db8::7]:81', '[2001:db8::7]'],
+    ['a/b', 'example.test', 'example.test'],
+    ['user@a', 'example.test', 'example.test'],
+    ['', 'example.test', 'example.test'],
+  ])('-Host: %s', async (value, host, name) => {
+    const environ = await forward([`X-Forwarded-Host: ${value}`]);
+    expect(environ).toMatchObject({ HTTP_HOST: host, SERVER_NAME: name });
+  });
+
+  test.each([
+    ['/app', '/app', '/x', '/app/x?y'],
+    ['/app/', '/app', '/x', '/app/x?y'],
+    ['/ap', '/ap', '/app/x', '/ap/app/x?y'], // the proxy has taken it off
+    ['/', '', '/app/x', '/app/x?y'],
+    ['app', '', '/app/x', '/app/x?y'],
+    ['//evil.test', '', '/app/x', '/app/x?y'],
+    ['/a?b', '', '/app/x', '/app/x?y'],
+  ])('-Prefix: %s', async (value, script, path, uri) => {
+    const environ = await forward([`X-Forwarded-Prefix: ${value}`]);
+    expect(environ).toMatchObject({ SCRIPT_NAME: script, PATH_INFO: path, REQUEST_URI: uri });
+  });
+
+  test('under other names, and only those that the proxy sets', async () => {
+    const environ = await forward([...CLAIMS, 'X-Real-IP: 203.0.113.9'], {
+      forwardedHeaders: { for: 'X-Real-IP', host: null, port: null, prefix: null },
+    });
+    expect(environ).toMatchObject({
+      REMOTE_ADDR: '203.0.113.9',
+      'wsgi.url_scheme': 'https',
+      HTTP_HOST: 'example.test',
+      SERVER_PORT: '443',
+      SCRIPT_NAME: '',
+    });
+  });
+});
+
+describe('Forwarded', () => {
+  const options: Partial<HttpOptions> = { forwardedHeaders: 'forwarded' };
+
+  test('describes the client, and X-Forwarded-* do not', async () => {
+    expect(await forward(CLAIMS, options)).toMatchObject({
+      REMOTE_ADDR: '203.0.113.8',
+      'wsgi.url_scheme': 'https',
+      HTTP_HOST: 'other.test',
+      SERVER_PORT: '443',
+      SCRIPT_NAME: '',
+    });
+  });
+
+  // From RFC 7239 § 4 and § 6, where there is an example.
+  test.each([
+    ['for="[2001:db8:cafe::17]:4711"', '2001:db8:cafe::17'],
+    ['for=192.0.2.60;proto=http;by=203.0.113.43', '192.0.2.60'],
+    ['for=192.0.2.43, for=198.51.100.17', '198.51.100.17'],
+    ['For = 192.0.2.43', '127.0.0.1'], // no spaces around =
+    ['FOR=192.0.2.43 ; Proto=https', '192.0.2.43'],
+    ['for="_gazonk"', '127.0.0.1'],
+    ['for=unknown', '127.0.0.1'],
+    ['for="192.0.2.43\\""', '127.0.0.1'],
+    ['for="1\\92.0.2.43"', '192.0.2.43'],
+    ['for="192.0.2.43, for=198.51.100.17', '127.0.0.1'], // malformed anywhere is malformed
+    ['for=192.0.2.43,;x', '127.0.0.1'],
+    ['proto=https', '127.0.0.1'],
+  ])('%s: the client is %s', async (value, address) => {
+    const environ = await forward([`Forwarded: ${value}`], options);
+    expect(environ).toHaveProperty('REMOTE_ADDR', address);
+  });
+
+  test('is of no weight when it comes from the client', async () => {
+    const environ = await forward(CLAIMS, { ...options, forwardedAllowIps: ['10.0.0.1'] });
+    expect(environ).toHaveProperty('REMOTE_ADDR', '127.0.0.1');
+  });
+});
+
+test('an entry that is none is said at once', async () => {
+  const start = runWithHttp(hello, { listen: '127.0.0.1:0', forwardedAllowIps: ['localhost'] });
+  await expect(start).rejects.toThrow(UsageError);
+});

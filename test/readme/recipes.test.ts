@@ -1,0 +1,286 @@
+/** What the README says is to be typed is typed: commands as they stand there, with ports and folders of the tests. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+
+import { ask } from '../conf/ask.ts';
+import { apacheModules, startApache } from '../servers/apache.ts';
+import { describeWithServer } from '../servers/availability.ts';
+import { startCaddy } from '../servers/caddy.ts';
+import { startHaproxy } from '../servers/haproxy.ts';
+import {
+  accepts,
+  dyingWithUs,
+  freePort,
+  temporaryFolder,
+  type RunningServer,
+  type ServerOptions,
+} from '../servers/launch.ts';
+import { startLighttpd } from '../servers/lighttpd.ts';
+import { startNginx } from '../servers/nginx.ts';
+import { stagePackage, type StagedPackage } from '../servers/staging.ts';
+import { blocks, commands, readPage, section } from './markdown.ts';
+
+const README = readPage('README.md');
+
+let staged: StagedPackage;
+const running: ChildProcess[] = [];
+
+beforeAll(() => {
+  staged = stagePackage();
+});
+
+afterEach(async () => {
+  for (const child of running.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    await exited;
+  }
+});
+
+function withoutComments(code: string): string {
+  return code.replaceAll(/^\/\/.*\n/gm, '');
+}
+
+/** Runs a command line in a folder; `postern` is found in the path. */
+function shell(line: string, folder: string): string {
+  const env = { PATH: staged.path };
+  const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', line], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+  });
+  expect(status, `${line}\n${stderr}`).toBe(0);
+  return stdout;
+}
+
+/** Starts a command line that stays, until the test has ended. */
+async function start(line: string, folder: string, port: number): Promise<ChildProcess> {
+  const [command, ...args] = dyingWithUs('/bin/sh', '-c', `exec ${line}`);
+  const child = spawn(command, args, { cwd: folder, env: { PATH: staged.path }, stdio: 'ignore' });
+  running.push(child);
+  for (const deadline = Date.now() + 15_000; !(await accepts(port)); await sleep(10)) {
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${line} did not start`);
+  }
+  return child;
+}
+
+describe('an application', () => {
+  const text = section(README, '## An application');
+  const [hello, shout] = blocks(text, 'js');
+  const [http, fastcgi, several, cgi] = blocks(text, 'sh').flatMap(commands);
+  let folder: string;
+
+  beforeAll(() => {
+    folder = temporaryFolder('readme');
+    for (const block of [hello!, shout!]) {
+      const name = /^\/\/ (\w+\.mjs)$/m.exec(block)![1]!;
+      writeFileSync(join(folder, name), block);
+      chmodSync(join(folder, name), 0o755);
+    }
+  });
+
+  test('the sample is the one in conf/apps', () => {
+    expect(withoutComments(hello!)).toBe(withoutComments(readPage('conf/apps/hello.mjs')));
+  });
+
+  test('over HTTP', async () => {
+    expect(http).toBe('postern hello.mjs');
+    const port = await freePort();
+    await start(`${http} --http ${port}`, folder, port);
+    const { body } = await ask(port, 'GET', '/x');
+    expect(body).toBe('Hello, 127.0.0.1! You asked for /x\n');
+  });
+
+  test('over several gateways in one process', async () => {
+    const port = await freePort();
+    const socket = join(folder, 'hello.sock');
+    await start(
+      several!.replace('8000', String(port)).replace('/run/hello.sock', socket),
+      folder,
+      port,
+    );
+    expect((await ask(port, 'GET', '/')).status).toBe(200);
+    // The second gateway may not be there yet.
+    await vi.waitFor(async () => {
+      const connection = connect(socket).end('24:CONTENT_LENGTH\x000\x00SCGI\x001\x00,');
+      const answer = Buffer.concat(await connection.toArray()).toString();
+      expect(answer).toMatch(/^Status: 200 OK\r\n/);
+    });
+  });
+
+  test('over FastCGI', async () => {
+    const port = await freePort();
+    await start(fastcgi!.replace('9000', String(port)), folder, port);
+  });
+
+  test('over CGI', () => {
+    expect(shell(cgi!, folder)).toMatch(/^Status: 200 OK\r\n[^]*You asked for \n$/);
+  });
+
+  test('executed by itself, as a CGI program and at a terminal', () => {
+    expect(shell('REQUEST_METHOD=GET ./hello.mjs', folder)).toMatch(/^Status: 200 OK\r\n/);
+  });
+
+  test('that reads and streams', () => {
+    const line = `printf 'one\\ntwo' | ${cgi!.replace('hello', 'shout')}`;
+    const request = 'REQUEST_METHOD=POST CONTENT_LENGTH=7';
+    expect(shell(line.replace('GATEWAY', `${request} GATEWAY`), folder)).toMatch(/ONE\nTWO$/);
+  });
+
+  /** A folder in which `postern/fastcgi` is found. */
+  function ownFolder(name: string): string {
+    const own = join(staged.root, name);
+    mkdirSync(own);
+    writeFileSync(join(own, 'hello.mjs'), hello!);
+    return own;
+  }
+
+  test('in a test', () => {
+    const own = ownFolder('tested');
+    const [program] = blocks(section(README, '## Tests, and what else there is'), 'js');
+    writeFileSync(join(own, 'test.mjs'), program!);
+    expect(shell('node test.mjs', own)).toBe('');
+  });
+
+  test('in a program of its own', async () => {
+    const [program] = blocks(section(README, '## Gateways'), 'js');
+    const own = ownFolder('program');
+    const port = await freePort();
+    const path = join(own, 'program.mjs');
+    writeFileSync(path, program!.replace('unix:/run/hello.sock', `127.0.0.1:${port}`));
+    const child = await start(`node ${path}`, own, port);
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+  });
+});
+
+interface FrontEnd {
+  readonly heading: string;
+  /** Which of the blocks. */
+  readonly block: number;
+  /** The file that is printed. */
+  readonly conf: string;
+  start(options: ServerOptions): Promise<RunningServer>;
+}
+
+const FRONT_ENDS: readonly FrontEnd[] = [
+  { heading: '### nginx', block: 0, conf: 'nginx/fastcgi.conf', start: startNginx },
+  { heading: '### Apache', block: 0, conf: 'apache/cgi.conf', start: startApache },
+  { heading: '### Apache', block: 1, conf: 'apache/proxy_fcgi.conf', start: startApache },
+  { heading: '### HAProxy', block: 0, conf: 'haproxy/fastcgi.cfg', start: startHaproxy },
+  { heading: '### lighttpd', block: 0, conf: 'lighttpd/fastcgi.conf', start: startLighttpd },
+  { heading: '### Caddy', block: 0, conf: 'caddy/Caddyfile.fastcgi', start: startCaddy },
+];
+
+const APP = '/srv/app/app.mjs';
+const ADDRESS = '127.0.0.1:9000';
+
+describe.each(FRONT_ENDS)('$conf', ({ heading, block, conf, start: startServer }) => {
+  const lines = commands(blocks(section(README, heading), 'sh')[block]!);
+  const printing = lines.find((line) => line.startsWith('postern conf '))!.replace(/ >>? \S+$/, '');
+  const serving = lines.find((line) => line.startsWith(`postern ${APP}`));
+
+  describeWithServer(conf, heading, () => {
+    test('what is printed is served, by the command beside it', async () => {
+      const app = join(staged.apps, 'hello.mjs');
+      // As it stands, apart from where the application is: the defaults of both commands fit together.
+      const printed = shell(printing.replace(APP, app), staged.apps);
+      if (serving !== undefined) expect(printed).toContain(serving.replace(APP, app));
+
+      const address = `127.0.0.1:${await freePort()}`;
+      if (serving !== undefined) {
+        const line = serving.replace(APP, app).replace(ADDRESS, address);
+        await start(line, staged.apps, Number(address.split(':')[1]));
+      }
+      const text = (port: number): string => {
+        let line = printing.replace(APP, app);
+        if (!conf.startsWith('lighttpd')) line += ` --listen 127.0.0.1:${port}`;
+        if (serving !== undefined) line += ` --address ${address}`;
+        return shell(line, staged.apps);
+      };
+      const server = await startServer({ conf, values: {}, text });
+      try {
+        const { status, body } = await ask(server.port, 'GET', '/some/path');
+        expect([status, body]).toEqual([200, 'Hello, 127.0.0.1! You asked for /some/path\n']);
+      } finally {
+        await server.stop();
+      }
+    });
+  });
+});
+
+test('the modules of Apache that Debian does not load are enabled', () => {
+  const enabled = blocks(section(README, '### Apache'), 'sh').map((block) =>
+    /^a2enmod (.*)$/m.exec(block)![1]!.split(' '),
+  );
+  const always = ['mpm_event', 'authz_core', 'headers', 'setenvif'];
+  const needed = ['apache/cgi.conf', 'apache/proxy_fcgi.conf'].map((conf) =>
+    apacheModules({ conf, values: {} }).filter((name) => !always.includes(name)),
+  );
+  expect(enabled).toEqual(needed);
+});
+
+test('### Kubernetes', () => {
+  const [printing] = commands(blocks(section(README, '### Kubernetes'), 'sh')[0]!);
+  const documents = parseAllDocuments(shell(printing!.replace(/ > \S+$/, ''), staged.apps));
+  expect(documents.map((document) => document.get('kind'))).toContain('Ingress');
+  expect(documents.flatMap((document) => document.errors)).toEqual([]);
+});
+
+describe('npm start', () => {
+  const { scripts } = JSON.parse(readPage('package.json')) as { scripts: { start: string } };
+
+  test('serves the demonstration on the port that the README names, and says so', async () => {
+    const port = await freePort();
+    expect(README).toContain('npm start    # a demo application on http://127.0.0.1:8000/');
+    expect(scripts.start).toContain('127.0.0.1:8000');
+    const line = scripts.start.replace('8000', String(port));
+    const child = await start(`${line} 2> said`, staged.root, port);
+    expect((await ask(port, 'GET', '/')).body).toMatch(/^Hello world!\n/);
+    expect(readFileSync(join(staged.root, 'said'), 'utf8')).toContain(`http://127.0.0.1:${port}/`);
+    expect(child.exitCode).toBeNull();
+  });
+});
+
+describeWithServer('systemd-socket-activate', '### systemd', () => {
+  test('the socket is handed over as the unit says, and the web server finds it there', async () => {
+    const folder = temporaryFolder('systemd');
+    const socket = join(folder, 'app.sock');
+    const [units, , site] = commands(blocks(section(README, '### systemd'), 'sh')[0]!);
+    const app = join(staged.apps, 'hello.mjs');
+    const printing = units!.replace(APP, app).replace('/run/app.sock', socket);
+    shell(printing.replace('/etc/systemd/system', folder), folder);
+    const unit = readFileSync(join(folder, 'hello.service'), 'utf8');
+    const [, program] = /^ExecStart=(.*)$/m.exec(unit)!;
+    const [command, ...args] = dyingWithUs(
+      'systemd-socket-activate',
+      '-l',
+      socket,
+      '/bin/sh',
+      '-c',
+      `exec ${program}`,
+    );
+    const child = spawn(command, args, { env: { PATH: staged.path }, stdio: 'ignore' });
+    running.push(child);
+    const listing = site!.replace(/ > \S+$/, '').replace('/run/app.sock', socket);
+    const text = (port: number): string => shell(`${listing} --listen 127.0.0.1:${port}`, folder);
+    const server = await startNginx({ conf: 'nginx/fastcgi.conf', values: {}, text });
+    try {
+      while (!existsSync(socket)) await sleep(10);
+      chmodSync(socket, 0o666); // the web server's account: systemd-socket-activate cannot give it to it
+      const { status, body } = await ask(server.port, 'GET', '/');
+      expect([status, body]).toEqual([200, 'Hello, 127.0.0.1! You asked for /\n']);
+    } finally {
+      await server.stop();
+    }
+  });
+});

@@ -1,0 +1,199 @@
+/**
+ * The page on shared hosting, tried as the ones would for whom it is: with nothing but uploads, on an
+ * Apache that runs programs by suexec. Each failure that the page tells of is brought about, and the log
+ * compared with what the page says.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { ask, type Answer } from '../conf/ask.ts';
+import { serverAvailable } from '../servers/availability.ts';
+import type { RunningServer } from '../servers/launch.ts';
+import {
+  CUSTOMER,
+  Home,
+  missingForSharedHost,
+  startSharedHost,
+  uploadApplication,
+  type HostOptions,
+} from '../servers/shared-host.ts';
+import { ROOT, blocks, readPage, section } from './markdown.ts';
+
+const PAGE = readPage('conf/SHARED-HOSTING.md');
+const UPLOADS = section(PAGE, '## What to upload');
+const ROOTED = section(PAGE, '## Without app.cgi in the addresses');
+
+const [PROGRAM, ROOTED_PROGRAM] = [UPLOADS, ROOTED].map((text) => blocks(text, 'sh')[0]!);
+const [HTACCESS, SETENVIF] = blocks(UPLOADS, 'apache');
+const [REWRITING] = blocks(ROOTED, 'apache');
+
+const APPLICATION = readFileSync(join(ROOT, 'conf/apps/environ.mjs'), 'utf8');
+const AUTHORIZATION = ['Authorization', 'Basic bWU6c2VjcmV0'] as const;
+const PROGRAM_FILE = 'public_html/app.cgi';
+
+const reason = serverAvailable('apache') ? missingForSharedHost() : 'apache2 is not installed';
+if (reason !== undefined && process.env['CI'] === 'true' && process.getuid?.() === 0) {
+  throw new Error(`${reason}; test/servers/install.sh installs it`);
+}
+
+describe.skipIf(reason !== undefined)(
+  `shared hosting${reason ? ` (skipped: ${reason})` : ''}`,
+  () => {
+    let home: Home;
+    const hosts = new Map<string, Promise<RunningServer>>();
+
+    beforeAll(() => {
+      home = new Home();
+      uploadApplication(home, APPLICATION);
+    });
+
+    /** Everything as the page says. */
+    beforeEach(() => {
+      home.upload('app/app.mjs', APPLICATION);
+      home.upload('public_html/.htaccess', HTACCESS!);
+      upload(PROGRAM!);
+    });
+
+    afterAll(async () => {
+      for (const host of hosts.values()) await (await host).stop();
+      home?.remove();
+    });
+
+    function upload(program: string, mode = 0o755): void {
+      home.upload(PROGRAM_FILE, home.localize(program), mode);
+    }
+
+    function host(options: HostOptions = {}): Promise<RunningServer> {
+      const key = JSON.stringify(options);
+      if (!hosts.has(key)) hosts.set(key, startSharedHost(home, options));
+      return hosts.get(key)!;
+    }
+
+    async function visit(path: string, options?: HostOptions): Promise<Answer> {
+      return ask((await host(options)).port, 'GET', path, [AUTHORIZATION]);
+    }
+
+    async function environAt(path: string): Promise<Record<string, unknown>> {
+      const { status, body } = await visit(path);
+      expect(status, body).toBe(200);
+      return JSON.parse(body) as Record<string, unknown>;
+    }
+
+    test('the program that tells where one is', async () => {
+      home.upload('public_html/where.cgi', blocks(PAGE, 'sh')[0]!, 0o755);
+      const { status, body } = await visit('/where.cgi');
+      expect(status).toBe(200);
+      expect(body).toContain(`${home.path('public_html')}\nuid=${CUSTOMER.uid}(${CUSTOMER.name})`);
+    });
+
+    test('what is uploaded answers', async () => {
+      const environ = await environAt('/app.cgi/some%20path?x=1');
+      expect(environ).toMatchObject({
+        SCRIPT_NAME: '/app.cgi',
+        PATH_INFO: '/some path',
+        QUERY_STRING: 'x=1',
+        HTTP_AUTHORIZATION: AUTHORIZATION[1],
+        NODE_ENV: 'production',
+        'postern.gateway': 'cgi',
+      });
+      expect(environ).not.toHaveProperty('HOME');
+      expect(String(environ['PATH']).split(':')).not.toContain(home.path('node/bin'));
+    });
+
+    test('Authorization, the other way', async () => {
+      home.upload('public_html/.htaccess', HTACCESS!.replace('CGIPassAuth On\n', SETENVIF!));
+      expect(await environAt('/app.cgi')).toMatchObject({ HTTP_AUTHORIZATION: AUTHORIZATION[1] });
+      home.upload('public_html/.htaccess', HTACCESS!.replace('CGIPassAuth On\n', ''));
+      expect(await environAt('/app.cgi')).not.toHaveProperty('HTTP_AUTHORIZATION');
+    });
+
+    test('without app.cgi in the addresses', async () => {
+      home.upload('public_html/.htaccess', HTACCESS! + REWRITING!);
+      home.upload('public_html/style.css', 'a file');
+      upload(ROOTED_PROGRAM!);
+      expect(await environAt('/some%20path/%C3%A9?x=1')).toMatchObject({
+        SCRIPT_NAME: '',
+        PATH_INFO: '/some path/\xc3\xa9',
+        QUERY_STRING: 'x=1',
+        REQUEST_URI: '/some%20path/%C3%A9?x=1',
+        HTTP_AUTHORIZATION: AUTHORIZATION[1],
+      });
+      expect(await environAt('/')).toMatchObject({ SCRIPT_NAME: '', PATH_INFO: '/' });
+      expect((await visit('/style.css')).body).toBe('a file');
+    });
+
+    /** What brings a failure about, by what the log then says. */
+    const FAILURES: Readonly<Record<string, () => HostOptions | void>> = {
+      'file has no execute permission: (…/app.cgi)': () => upload(PROGRAM!, 0o644),
+      "(13)Permission denied: AH01241: exec of '…/app.cgi' failed": () => {
+        upload(PROGRAM!, 0o644);
+        return { suexec: false };
+      },
+      'file is writable by others: (…/app.cgi)': () => upload(PROGRAM!, 0o775),
+      '(2)No such file or directory: exec failed (app.cgi)': () =>
+        upload(PROGRAM!.replaceAll('\n', '\r\n')),
+      "(2)No such file or directory: AH01241: exec of '…/app.cgi' failed": () => {
+        upload(PROGRAM!.replaceAll('\n', '\r\n'));
+        return { suexec: false };
+      },
+      "/usr/bin/env: 'postern': No such file or directory": () =>
+        home.upload(PROGRAM_FILE, `#!/usr/bin/env postern\n${APPLICATION}`, 0o755),
+      'exec: …/bin/node: not found': () => upload(PROGRAM!.replace('/node/bin', '/nodejs/bin')),
+      'exec: …/bin/node: Permission denied': () => {
+        home.upload('unusable/bin/node', 'not executable');
+        upload(PROGRAM!.replace('/node/bin', '/unusable/bin'));
+      },
+      "Error: Cannot find module '…/main.js'": () => upload(PROGRAM!.replace('/dist/', '/lost/')),
+      'postern: no such application: …/app.mjs': () =>
+        upload(PROGRAM!.replace('/app/app', '/lost/app')),
+      "postern: cannot load …/app.mjs: Cannot find package '…'": () =>
+        home.upload('app/app.mjs', `${APPLICATION}import 'not-uploaded';`),
+      'postern: cannot load …/app.mjs: SyntaxError: …': () =>
+        home.upload('app/app.mjs', `${APPLICATION}}`),
+      'Fatal process OOM in Failed to reserve virtual memory': () => LITTLE_MEMORY,
+      'Options ExecCGI is off in this directory': () =>
+        home.upload('public_html/.htaccess', HTACCESS!.replace('Options +ExecCGI', '')),
+      '…/.htaccess: Options not allowed here': () => ({ overrides: false }),
+      'Script timed out before returning headers: app.cgi': () => {
+        home.upload(
+          'app/app.mjs',
+          'export default () => new Promise((done) => setTimeout(done, 60_000));',
+        );
+        return { directives: 'CGIDScriptTimeout 1s' };
+      },
+    };
+    const LITTLE_MEMORY: HostOptions = { directives: 'RLimitMEM 268435456' };
+
+    test('the page tells of these failures', () => {
+      expect(pageRows()).toEqual(Object.keys(FAILURES));
+    });
+
+    test.each(Object.keys(FAILURES))('%s', async (text) => {
+      const options = FAILURES[text]!() ?? {};
+      const server = await host(options);
+      const parts = text.split('…').map((part) => part.replaceAll(/[^\w\s]/g, String.raw`\$&`));
+      const pattern = new RegExp(parts.join('.*'), 'g');
+      const count = (): number => [...server.errorLog().matchAll(pattern)].length;
+      const before = count();
+      const { status } = await visit('/app.cgi', options);
+      expect(status).toBeGreaterThanOrEqual(400);
+      // Another process writes it.
+      for (let i = 0; i < 500 && count() === before; i++) await sleep(10);
+      expect(count(), server.errorLog()).toBe(before + 1);
+    });
+
+    test('node --jitless is content with little memory', async () => {
+      upload(PROGRAM!.replace('/bin/node ', '/bin/node --jitless '));
+      expect((await visit('/app.cgi', LITTLE_MEMORY)).status).toBe(200);
+    });
+  },
+);
+
+/** What stands in the first column of the page's table of failures. */
+function pageRows(): string[] {
+  const text = section(PAGE, '## When it does not work');
+  return [...text.matchAll(/^\| `(.+?)` \|/gm)].map((match) => match[1]!);
+}
