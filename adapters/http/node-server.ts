@@ -1,6 +1,5 @@
 /** The server of node:http or node:https: its settings, and whom its events are led to. */
 
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type {
   IncomingMessage,
@@ -14,6 +13,7 @@ import type { Duplex } from 'node:stream';
 
 import { UsageError } from '../../src/errors.ts';
 import { peerOf } from '../../src/sockets.ts';
+import { readTlsOptions } from './certificate.ts';
 import { HttpConnection } from './connection.ts';
 import type { Exchange } from './connection.ts';
 import type { Gateway } from './gateway.ts';
@@ -57,25 +57,16 @@ function headersTimeout({ headersTimeout, requestTimeout }: HttpLimits): number 
 
 async function createHttpsServer(
   settings: NodeOptions,
-  { certFile, keyFile, ...tls }: TlsOptions,
+  options: TlsOptions,
   limits: HttpLimits,
 ): Promise<HttpsServer> {
-  if (certFile !== undefined) tls.cert = readPem(certFile);
-  if (keyFile !== undefined) tls.key = readPem(keyFile);
+  const tls = readTlsOptions(options);
   const { createServer: createHttps } = await import('node:https');
   try {
     return createHttps({ handshakeTimeout: limits.headersTimeout, ...settings, ...tls });
   } catch (error) {
     const { message } = error as Error;
     throw new UsageError(`certificate or key cannot be used: ${message}`, { cause: error });
-  }
-}
-
-function readPem(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new UsageError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -52,7 +52,7 @@ export interface HttpLimits {
 export interface TlsOptions extends NodeTlsOptions {
   /** PEM file of the certificate and its chain. */
   certFile?: string | undefined;
-  /** PEM file of the private key. */
+  /** PEM file of the private key. Default: `certFile`, which holds both. */
   keyFile?: string | undefined;
 }
 

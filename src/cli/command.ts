@@ -5,7 +5,8 @@ import { dirname } from 'node:path';
 import { runCgi } from './cgi.ts';
 import { readConfigFile, readPackageConfig } from './config.ts';
 import { detectListeners } from './detect.ts';
-import type { Listener } from './detect.ts';
+import { checkListeners } from './gateways.ts';
+import type { Listener } from './gateways.ts';
 import { loadApplication, resolveApplication } from './load-app.ts';
 import { WrongUsage, environmentSource, settle } from './options.ts';
 import type { Settings, Source } from './options.ts';
@@ -65,6 +66,7 @@ async function start(settings: Settings): Promise<void> {
   }
   // Before the application is loaded: what it opens must not be taken for what was passed.
   const given = listeners.length > 0 ? listeners : await detectListeners(process.env);
+  checkListeners(given, settings);
   const application = await loadApplication(resolveApplication(app), settings.interface);
   await serve(application, given, settings);
 }

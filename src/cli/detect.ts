@@ -2,15 +2,8 @@
 
 import { fstatSync } from 'node:fs';
 
-import type { Address } from '../address.ts';
 import { DEFAULT_HOST } from '../address.ts';
-import type { ServerName } from './registry.ts';
-
-/** A gateway and where it listens. */
-export interface Listener {
-  readonly gateway: ServerName;
-  readonly address: Address;
-}
+import type { Listener } from './gateways.ts';
 
 /** Where HTTP is served when nothing says otherwise. */
 const DEFAULT_LISTENER: Listener = { gateway: 'http', address: { host: DEFAULT_HOST, port: 8000 } };

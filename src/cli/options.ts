@@ -101,6 +101,20 @@ export const OPTIONS = {
     cgi: true,
   }),
 
+  cert: option<string>({
+    group: 'Serving',
+    describe:
+      'Serve HTTPS instead of HTTP, with the certificate in FILE (PEM, its chain behind it)',
+    argument: 'FILE',
+    read: readText,
+  }),
+  key: option<string>({
+    group: 'Serving',
+    describe: 'Read the private key of the certificate from FILE (PEM)',
+    argument: 'FILE',
+    read: readText,
+    defaultText: 'from that of --cert',
+  }),
   forwardedAllowIps: option<string>({
     group: 'Serving',
     gateway: true,

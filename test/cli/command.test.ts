@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,6 +20,23 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'postern-command-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+async function listening(port: number): Promise<Server> {
+  const server = createServer().listen(port, 'localhost');
+  await once(server, 'listening');
+  return server;
+}
+
+/** Servers on two ports that follow each other. */
+async function twoPortsInARow(): Promise<[Server, Server]> {
+  for (;;) {
+    const first = await listening(0);
+    const { port } = first.address() as AddressInfo;
+    const second = await listening(port + 1).catch(() => undefined);
+    if (second !== undefined) return [first, second];
+    first.close();
+  }
+}
 
 async function portOf(command: CommandProcess, gateway: string): Promise<number> {
   const [, port] = await command.says(new RegExp(`^postern: ${gateway} on .*:(\\d+)/?$`, 'm'));
@@ -65,6 +82,12 @@ describe('an error', () => {
     ['no address', [APP, '--http', 'x'], /^postern: --http: "x" is no address: .*\n$/],
     ['a port that is none', [APP, '--scgi', ':65536'], /^postern: --scgi: ":65536" is no address/],
     ['CGI beside others', [APP, '--cgi', '--http', '0'], /^postern: --cgi serves one request.*\n$/],
+    ['a key alone', [APP, '--key', 'x'], /^postern: --key is the key of a certificate: .*\n$/],
+    [
+      'a certificate for no HTTP',
+      [APP, '--cert', 'x', '--scgi', '0'],
+      /^postern: --cert is for HTTP, which is not served: .*\n$/,
+    ],
     [
       'control characters',
       [APP, '--log-level', '\x1b[31m'],
@@ -84,12 +107,27 @@ describe('an error', () => {
     const { stderr, code } = await run([APP, '--http', '0', '--scgi', String(port)]);
     server.close();
     // What was started before it is stopped again.
-    expect(stderr).toMatch(/^postern: http on http:\/\/127\.0\.0\.1:\d+\/\n/);
-    expect(stderr.split('\n').slice(1)).toEqual([
-      `postern: 127.0.0.1:${port} is in use by another process`,
-      '',
-    ]);
+    const [first, second, ...rest] = stderr.split('\n');
+    expect(first).toMatch(/^postern: http on http:\/\/127\.0\.0\.1:\d+\/$/);
+    expect(rest).toEqual(['']);
+    // With what can be done: the next port that is free.
+    const [, free] = /; port (\d+) is free/.exec(second!) ?? [];
+    expect(second).toBe(
+      `postern: 127.0.0.1:${port} is in use by another process; ` +
+        `port ${free} is free: postern ${APP} --scgi ${free}`,
+    );
+    expect(Number(free)).toBeGreaterThan(port);
     expect(code).toBe(1);
+  });
+
+  test('of a port in use proposes no port that is in use too', async () => {
+    const [first, second] = await twoPortsInARow();
+    const { port } = first.address() as AddressInfo;
+    const { stderr } = await run([APP, '--http', `localhost:${port}`]);
+    first.close();
+    second.close();
+    const [, free] = /--http localhost:(\d+)\n$/.exec(stderr) ?? [];
+    expect(Number(free)).toBeGreaterThan(port + 1);
   });
 
   test.each([
@@ -148,6 +186,22 @@ describe('settings', () => {
     writeFileSync(config, JSON.stringify({ app: APP, http: '0' }));
     const command = new CommandProcess(['--config', config]);
     expect(await ask('http', { port: await portOf(command, 'http') }, '/x')).toBe('http |/x');
+  });
+});
+
+describe('the line that says where', () => {
+  test.each([
+    ['0', /^postern: http on http:\/\/127\.0\.0\.1:\d+\/\n$/],
+    ['localhost:0', /^postern: http on http:\/\/localhost:\d+\/\n$/],
+    ['[::1]:0', /^postern: http on http:\/\/\[::1\]:\d+\/\n$/],
+    ['0.0.0.0:0', /^postern: http on http:\/\/127\.0\.0\.1:\d+\/ and every other address /],
+    ['[::]:0', /^postern: http on http:\/\/\[::1\]:\d+\/ and every other address of /],
+    ['unix:app.sock', /^postern: http on unix:app\.sock\n$/],
+  ])('has a URL for %s, if there can be one', async (address, expected) => {
+    const command = new CommandProcess([APP, '--http', address], { cwd: folder });
+    await command.says(/\n/);
+    const { stderr } = await command.stop();
+    expect(stderr).toMatch(expected);
   });
 });
 

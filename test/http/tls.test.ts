@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,15 @@ import { CERTIFICATE, KEY } from './certificate.ts';
 import { Client, echo, hello, parse, request, serve, settled, signal, until } from './kit.ts';
 
 const tls = { cert: CERTIFICATE, key: KEY };
+/** A file with this text, for the time of a test. */
+function file(text: string, name = 'file.pem'): string {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-http-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
 const CLOSE = 'Connection: close';
 
 async function connect(port: number): Promise<Client> {
@@ -92,28 +102,52 @@ describe('HTTPS', () => {
   });
 
   test('takes certificate and key from files', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'postern-http-'));
-    try {
-      const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-      writeFileSync(certFile, CERTIFICATE);
-      writeFileSync(keyFile, KEY);
-      const gateway = await serve(hello, { tls: { certFile, keyFile } });
-      const client = await connect(gateway.port);
-      expect(await client.send(request('GET / HTTP/1.1', CLOSE)).rest()).toMatch(/hello$/);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const [certFile, keyFile] = [file(CERTIFICATE), file(KEY)];
+    const gateway = await serve(hello, { tls: { certFile, keyFile } });
+    const client = await connect(gateway.port);
+    expect(await client.send(request('GET / HTTP/1.1', CLOSE)).rest()).toMatch(/hello$/);
+  });
+
+  test('takes both from one file', async () => {
+    const certFile = file(CERTIFICATE + KEY);
+    const gateway = await serve(hello, { tls: { certFile } });
+    const client = await connect(gateway.port);
+    expect(await client.send(request('GET / HTTP/1.1', CLOSE)).rest()).toMatch(/hello$/);
+  });
+
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const locked = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' } as const;
+  const pem = { type: 'pkcs8', format: 'pem' } as const;
+  test.each([
+    ['a file that is not there', '/nowhere/cert.pem', KEY, /^cannot read \/nowhere\/cert\.pem: /],
+    ['a certificate that is none', 'x', KEY, /cert\.pem holds no certificate in PEM format$/],
+    ['a key that is none', CERTIFICATE, 'x', /key\.pem holds no private key in PEM format$/],
+    ['a key that is locked', CERTIFICATE, other.export(locked), /key\.pem holds a key that is enc/],
+    [
+      'a key that does not fit',
+      CERTIFICATE,
+      other.export(pem),
+      /^the key in .*key\.pem is not that of the certificate in .*cert\.pem$/,
+    ],
+  ])('%s is said in a line', async (_what, cert, key, message) => {
+    const certFile = cert.startsWith('/') ? cert : file(cert, 'cert.pem');
+    const start = runWithHttp(hello, {
+      listen: '127.0.0.1:0',
+      tls: { certFile, keyFile: file(key as string, 'key.pem') },
+    });
+    await expect(start).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringMatching(message) as string,
+    });
   });
 
   test.each([
-    ['a file that is not there', { certFile: '/nowhere/cert.pem', key: KEY }, '/nowhere/cert.pem'],
-    ['a certificate that is none', { cert: 'x', key: KEY }, 'certificate'],
-    ['a key that does not fit', { cert: CERTIFICATE, key: 'x' }, 'certificate'],
-  ])('%s is said in a line', async (_what, bad, text) => {
-    const start = runWithHttp(hello, { listen: '127.0.0.1:0', tls: bad });
-    await expect(start).rejects.toMatchObject({
+    ['a certificate that is none', { cert: 'x', key: KEY }],
+    ['a key that is none', { cert: CERTIFICATE, key: 'x' }],
+  ])('%s, given as text, is said in a line', async (_what, tls) => {
+    await expect(runWithHttp(hello, { listen: '127.0.0.1:0', tls })).rejects.toMatchObject({
       name: 'UsageError',
-      message: expect.stringContaining(text) as string,
+      message: expect.stringContaining('certificate') as string,
     });
   });
 
