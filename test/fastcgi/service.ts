@@ -12,6 +12,8 @@ import { Peer } from './peer.ts';
 /** What a process holds. Sizes in bytes. */
 export interface Holdings {
   rss: number;
+  /** Live objects and buffers. */
+  held: number;
   /** The most that it has ever held. */
   peak: number;
   descriptors: number;
