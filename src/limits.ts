@@ -3,7 +3,7 @@
 /** Bytes that a request body or a response may have waiting in memory before its source is paused. */
 export const HIGH_WATER_MARK = 64 * 1024;
 
-/** What an application leaves unread of a request body is read and thrown away up to here. */
+/** What an application leaves unread of a request body is read to keep the connection, if it is no more than this. */
 export const DRAIN_LIMIT = 1024 * 1024;
 
 /**
@@ -33,8 +33,11 @@ export const BODY_TIMEOUT = 60_000;
 /** Milliseconds in which a client takes nothing of a response that waits; as nginx's send_timeout. */
 export const SEND_TIMEOUT = 60_000;
 
-/** Milliseconds for a peer to close its side after the response; as nginx's lingering_timeout. */
+/** Milliseconds for which a peer may send nothing, nor close, after the response; as nginx's lingering_timeout. */
 export const CLOSE_TIMEOUT = 5000;
+
+/** Milliseconds for which what a client still sends is thrown away, so that it can see the response; as nginx's lingering_time. */
+export const LINGER_TIME = 30_000;
 
 /** Requests in flight of one gateway; more are answered 503. As many as connections of one request each. */
 export const MAX_REQUESTS = MAX_CONNECTIONS;

@@ -12,6 +12,7 @@ import type { Deadlines } from './deadlines.ts';
 import { GatewayError, LimitError, ProtocolError } from './errors.ts';
 import { InputStream } from './input.ts';
 import type { InputSource } from './input.ts';
+import { linger } from './linger.ts';
 import type { RequestCarrier, RequestHandler } from './request-handler.ts';
 import type { RequestLimits } from './request-options.ts';
 import type { Connection } from './server.ts';
@@ -57,7 +58,6 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
   #early: Buffer = EMPTY; // beginning of the body, which came with the variables
   #wanted = false; // the application waits for the body
   #closing = false; // the response is complete
-  #drained = 0; // bytes that were thrown away since
   #waiters: (() => void)[] | undefined; // for the socket to take more
 
   constructor(socket: Socket, gateway: Gateway) {
@@ -132,11 +132,7 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
   /** What the application has left unread is read all the same: many front ends send before they listen. */
   #drain(chunk: Buffer): void {
     this.#input?.push(chunk);
-    this.#drained += chunk.length;
     if (this.#input?.complete === true) this.#socket.destroySoon();
-    // Not closed yet: that would be a reset, and could take the response away from the front end
-    // before it has read it (RFC 9112 § 9.6). It has closeTimeout for that.
-    else if (this.#drained > this.#gateway.limits.drainLimit) this.#socket.pause();
   }
 
   resume(): void {
@@ -231,10 +227,8 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
 
   /** The response is out; the peer is to take it and to close. */
   #linger(): void {
-    const { deadlines, limits } = this.#gateway;
-    if (this.#socket.destroyed) return;
     this.#socket.setTimeout(0);
-    deadlines.add(this, limits.closeTimeout, RequestConnection.#cut);
+    linger(this.#socket, this.#gateway.deadlines, this.#gateway.limits.closeTimeout);
   }
 
   /**

@@ -4,7 +4,6 @@ import { UsageError } from './errors.ts';
 import {
   BODY_TIMEOUT,
   CLOSE_TIMEOUT,
-  DRAIN_LIMIT,
   MAX_CONNECTIONS,
   MAX_VARIABLES,
   MAX_VARIABLE_BYTES,
@@ -23,8 +22,6 @@ export interface RequestLimits {
   maxVariablesSize: number;
   /** Variables of a request; with more, the connection is closed. Default 1,000. */
   maxVariables: number;
-  /** What arrives of a body after the response is dropped up to here; the rest is not read. Default 1 MiB. */
-  drainLimit: number;
   /** From the connection to the last of the variables; then it is closed. Default 10 seconds. */
   variablesTimeout: number;
   /** For which the front end may send nothing of a body that the application waits for; then 408. Default 60 seconds. */
@@ -33,7 +30,7 @@ export interface RequestLimits {
   responseTimeout: number;
   /** For which the front end may take nothing of output that waits; then the connection is reset. Default 60 seconds. */
   sendTimeout: number;
-  /** From the end of the response to that of the connection, where the body was not read. Default 5 seconds. */
+  /** For which the front end may send nothing after the response; then the connection is closed. Default 5 seconds. */
   closeTimeout: number;
 }
 
@@ -48,7 +45,6 @@ const DEFAULTS: RequestLimits = {
   maxConnections: MAX_CONNECTIONS,
   maxVariablesSize: MAX_VARIABLE_BYTES,
   maxVariables: MAX_VARIABLES,
-  drainLimit: DRAIN_LIMIT,
   variablesTimeout: VARIABLES_TIMEOUT,
   bodyTimeout: BODY_TIMEOUT,
   responseTimeout: RESPONSE_TIMEOUT,

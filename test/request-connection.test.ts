@@ -154,18 +154,17 @@ describe.each(PROTOCOLS)('$name', (protocol) => {
       frontEnd.leave();
     });
 
-    test('an answer before an upload of 200 MB arrives, though only some of it is read', async () => {
+    test('an answer before an upload of 200 MB arrives, and the upload is thrown away', async () => {
       const gateway = await serve(protocol, hello);
       const frontEnd = await gateway.open({ CONTENT_LENGTH: '200000000' });
       const sent = await sendAll(frontEnd, 200_000_000);
-      expect(sent).toBeGreaterThan(MIB); // drained, so that a front end that sends first gets to listen
-      expect(sent).toBeLessThan(16 * MIB);
+      expect(sent).toBe(200_000_000); // some front ends send all of it before they look for an answer
       const step = await frontEnd.output.next();
       expect(String(step.value)).toMatch(/hello$/);
       frontEnd.leave();
     });
 
-    test('an upload that ends within the drain limit is read to its end', async () => {
+    test('an upload that the application does not read is read to its end', async () => {
       const gateway = await serve(protocol, hello);
       const frontEnd = await gateway.open({ CONTENT_LENGTH: '500000' });
       expect(await sendAll(frontEnd, 500_000)).toBe(500_000);

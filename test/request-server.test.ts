@@ -252,7 +252,6 @@ test('no limit at all is possible', async () => {
     maxConnections: Infinity,
     maxVariablesSize: Infinity,
     maxVariables: Infinity,
-    drainLimit: Infinity,
     variablesTimeout: Infinity,
     bodyTimeout: Infinity,
     responseTimeout: Infinity,

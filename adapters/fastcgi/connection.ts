@@ -39,7 +39,6 @@ export class FastCgiConnection implements Connection, Link, Timed {
   #stopping = false; // no longer than the requests in flight
   #receiving = false; // input is being processed: what is to follow comes after it
   #closing = false; // nothing more is sent
-  #late = 0; // bytes that came since then
 
   constructor(socket: Socket, gateway: Gateway) {
     this.#socket = socket;
@@ -68,12 +67,7 @@ export class FastCgiConnection implements Connection, Link, Timed {
   // ---- input
 
   #receive(chunk: Buffer): void {
-    if (this.#closing) {
-      this.#late += chunk.length;
-      // Not closed yet: that would be a reset, and nginx would answer 502 in place of what was sent.
-      if (this.#late > this.gateway.limits.drainLimit) this.#socket.pause();
-      return;
-    }
+    if (this.#closing) return; // what is still on its way is read all the same, see linger
     // All that this input brings about is written together at the end.
     this.#receiving = true;
     this.output.cork();
@@ -120,8 +114,6 @@ export class FastCgiConnection implements Connection, Link, Timed {
     this.#closing = true;
     this.output.flush();
     if (this.#requests.isBroken) this.#reset();
-    // What is still on its way to us is read meanwhile: closing on unread bytes can take the answer
-    // away from a peer that has not read it yet (RFC 9112 § 9.6).
     else this.#socket.end(() => this.timeouts.watchClosing());
     if (this.#socket.writableLength > 0) this.timeouts.watchOutput();
   }

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { LimitError } from '../../src/errors.ts';
 import type { GatewayError } from '../../src/errors.ts';
 import { CLOSE_TIMEOUT } from '../../src/limits.ts';
+import { linger } from '../../src/linger.ts';
 import type { Gateway } from './gateway.ts';
 import type { FastCgiHandler } from './handler.ts';
 import type { Opening } from './opening.ts';
@@ -54,8 +55,7 @@ export class Timeouts {
 
   /** The peer closes its side when it has read the answer, or is cut off. */
   watchClosing(): void {
-    if (this.#socket.destroyed) return;
-    this.#gateway.deadlines.add(this.#connection, CLOSE_TIMEOUT, () => this.#connection.destroy());
+    linger(this.#socket, this.#gateway.deadlines, CLOSE_TIMEOUT);
   }
 
   watchParams(opening: Opening): void {

@@ -20,6 +20,7 @@ export class RequestBody implements InputSource, Expiring {
   #broken = false; // what comes is of no use
   #received = 0;
   #dropped = 0; // bytes that came after the response
+  #mayDrop: number; // of them
   #onDrained: ((whole: boolean) => void) | undefined;
 
   /** @param length in bytes; -1 when chunked */
@@ -27,6 +28,7 @@ export class RequestBody implements InputSource, Expiring {
     this.#request = exchange.request;
     this.#gateway = gateway;
     this.#length = length;
+    this.#mayDrop = gateway.limits.drainLimit;
     this.#continue = exchange.expects ? exchange.response : undefined;
     this.input = new InputStream(length, this);
   }
@@ -67,6 +69,17 @@ export class RequestBody implements InputSource, Expiring {
     this.resume();
   }
 
+  /**
+   * Throws the rest of the body away, on a connection that ends with it.
+   *
+   * @param onEnd called at the body's end, or when nothing of it has come for too long
+   */
+  discard(onEnd: () => void): void {
+    this.#continue = undefined; // what still waits to be asked is not asked
+    this.#mayDrop = Infinity;
+    this.drain(onEnd);
+  }
+
   /** Nothing more will come. */
   stop(): void {
     this.#stopped = true;
@@ -91,7 +104,7 @@ export class RequestBody implements InputSource, Expiring {
     this.#received += chunk.length;
     if (this.#onDrained !== undefined) {
       this.#dropped += chunk.length;
-      if (this.#dropped > limits.drainLimit) this.#drained(false);
+      if (this.#dropped > this.#mayDrop) this.#drained(false);
     } else if (this.#received > limits.maxBodySize) {
       const message = `the body is longer than maxBodySize (${limits.maxBodySize})`;
       this.#fail(new LimitError('maxBodySize', message, '413 Content Too Large'));

@@ -4,7 +4,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { RequestError } from '../../src/errors.ts';
-import { CLOSE_TIMEOUT } from '../../src/limits.ts';
 import type { Connection } from '../../src/server.ts';
 import { peerOf, resetSocket } from '../../src/sockets.ts';
 import type { RequestBody } from './body.ts';
@@ -43,6 +42,7 @@ export class HttpConnection implements Connection, Expiring {
   readonly #waiting: Exchange[] = [];
   /** The last response has begun: what else comes is ignored. */
   isClosing = false;
+  #lingers = false; // all is sent, and what comes is thrown away
   #requests = 0;
 
   constructor(socket: Socket, gateway: Gateway) {
@@ -105,24 +105,28 @@ export class HttpConnection implements Connection, Expiring {
     this.#serve(next);
   }
 
-  /** Throws away what is left of a body after the response. */
+  /** Throws away what is left of a body after the response, to keep the connection if that is not too much. */
   drain(body: RequestBody): void {
     body.drain((whole) => {
-      if (!whole) this.destroy();
+      if (whole || this.#socket.destroyed) return;
+      this.isClosing = true;
+      this.linger(body);
     });
   }
 
-  /**
-   * Ends the connection in a way that lets the client see the response first (RFC 9112 § 9.6): closed with bytes
-   * unread, it would be reset.
-   */
+  /** Ends the connection in a way that lets the client see the response before it has sent all of its body. */
   linger(body: RequestBody): void {
     this.watchOutput();
     this.#socket.end(() => {
       this.unwatchOutput();
-      this.#gateway.watch(this, CLOSE_TIMEOUT);
+      this.#waitForPeer();
     });
-    body.drain(() => this.#socket.destroySoon());
+    body.discard(() => this.#socket.destroySoon());
+  }
+
+  #waitForPeer(): void {
+    this.#lingers = true;
+    this.#gateway.linger(this.#socket);
   }
 
   /** A response has broken off. @param endsWithConnection whether its end would look like a good one */
@@ -150,7 +154,12 @@ export class HttpConnection implements Connection, Expiring {
 
   /** node:http gives the connection up: bytes that are no request, or too slow ones. */
   fail(error: ClientError): void {
-    if (this.isClosing || !this.#socket.writable || isDeparture(error)) {
+    if (isDeparture(error)) {
+      this.destroy();
+      return;
+    }
+    if (this.#lingers) return; // what comes after the last response need not be HTTP
+    if (this.isClosing || !this.#socket.writable) {
       this.destroy();
       return;
     }
@@ -177,8 +186,7 @@ export class HttpConnection implements Connection, Expiring {
         'Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
         `Content-Length: ${text.length}\r\n\r\n${text}`,
     );
-    // The client may have more to send; a reset would take the answer from it.
-    this.#gateway.watch(this, CLOSE_TIMEOUT);
+    this.#waitForPeer();
   }
 
   /** A graceful stop: closes at once what has no request, the others after their response. */
@@ -202,13 +210,13 @@ export class HttpConnection implements Connection, Expiring {
     this.#gateway.watch(this, this.#gateway.limits.idleTimeout);
   }
 
-  /** The connection has been idle, or its client had time to close it. */
+  /** Looks whether the connection has been idle. */
   expire(): void {
     const isIdle =
       this.#current === undefined &&
       this.#response?.closed === true &&
       this.#socket.bytesRead === this.#bytesAtWatch;
-    if (isIdle || this.isClosing) this.destroy();
+    if (isIdle) this.destroy();
     else this.#watchIdle();
   }
 

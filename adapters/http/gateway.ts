@@ -1,8 +1,12 @@
 /** What all connections of one HTTP server share. */
 
+import type { Socket } from 'node:net';
+
 import { SERVER_SOFTWARE } from '../../src/base-handler.ts';
 import { listenerOfApplication } from '../../src/apps/native.ts';
 import { Deadlines, TICK } from '../../src/deadlines.ts';
+import { CLOSE_TIMEOUT } from '../../src/limits.ts';
+import { linger } from '../../src/linger.ts';
 import { DEFAULT_LOG } from '../../src/log.ts';
 import type { ApplicationFunction, ErrorStream, Log } from '../../src/types.ts';
 import { escapeLines } from '../../src/bytes.ts';
@@ -35,7 +39,7 @@ export class Gateway {
   readonly keepAlive: string | undefined;
   /** Milliseconds between two looks at the time limits. */
   readonly tick: number;
-  readonly #deadlines: Deadlines<Expiring>;
+  readonly #deadlines: Deadlines<object>;
 
   /** @throws {UsageError} for an option that cannot be used */
   constructor(application: ApplicationFunction, options: HttpOptions) {
@@ -65,10 +69,15 @@ export class Gateway {
   unwatch(item: Expiring): void {
     this.#deadlines.delete(item);
   }
+
+  /** Gives the client of a connection time to take the last response, and to close. */
+  linger(socket: Socket): void {
+    linger(socket, this.#deadlines, CLOSE_TIMEOUT);
+  }
 }
 
-function expire(item: Expiring): void {
-  item.expire();
+function expire(item: object): void {
+  (item as Expiring).expire();
 }
 
 const STDERR = writeTo((text) => void process.stderr.write(escapeLines(text)));

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 
 import { runWithFastCgi } from '../../adapters/fastcgi/index.ts';
 import { UsageError } from '../../src/errors.ts';
-import { Held, echo, hello, serve, settled, until } from './kit.ts';
+import { Held, echo, hello, serve, until } from './kit.ts';
 import {
   STATUS,
   TYPE,
@@ -263,25 +263,20 @@ describe('drainLimit', () => {
     peer.leave();
   });
 
-  test('what still comes behind the end of the connection is bounded, too', async () => {
-    const gateway = await serve(hello, { drainLimit: MIB });
+  test('what still comes behind the last response is thrown away, so that the front end sees it', async () => {
+    const gateway = await serve(hello, { drainLimit: 1000 });
     const peer = await gateway.connect();
-    const { socket } = peer.frontEnd;
     peer.send(
       encodeBegin({ keep: false }),
       encodeParams({ params: { CONTENT_LENGTH: '999999999' } }),
     );
-    let sent = 0;
-    const chunk = encodeRecord(TYPE.STDIN, 1, Buffer.alloc(60_000));
-    const more = (): void => {
-      while (socket.write(chunk, () => (sent += chunk.length)));
-    };
-    socket.on('drain', more);
-    more();
     expect((await peer.reply()).text).toBe('hello');
-    await settled(() => sent);
-    expect(sent).toBeLessThan(32 * MIB); // what is in the sockets' buffers is not in memory
+    const chunk = encodeRecord(TYPE.STDIN, 1, Buffer.alloc(60_000));
+    const { socket } = peer.frontEnd;
+    for (let i = 0; i < 500; i++) socket.write(chunk);
+    await new Promise((resolve) => socket.write(chunk, resolve)); // all of it was taken
     peer.leave();
+    expect(gateway.log).toEqual([]);
   });
 });
 

@@ -94,11 +94,7 @@ export const nginxHttp = behind({
   name: 'HTTP behind nginx',
   gateway: 'http',
   conf: 'nginx/http.conf',
-  // Rarely 502: the connection that is closed on the unread rest can take the answer with it. Not understood yet.
-  cannot: {
-    ...NGINX,
-    unreadUpload: 'nginx now and then loses the answer to a large unread upload',
-  },
+  cannot: NGINX,
   start: startNginx,
 });
 
