@@ -1,10 +1,19 @@
-/** Every limit by name: what it bounds, its default, and why that. Each is an option and a flag. */
+/**
+ * Every limit by name: what it bounds, its default, and why that. Each that a peer can pass is an option of the
+ * gateways and a flag of the command.
+ */
 
 /** Bytes that a request body or a response may have waiting in memory before its source is paused. */
 export const HIGH_WATER_MARK = 64 * 1024;
 
 /** What an application leaves unread of a request body is read to keep the connection, if it is no more than this. */
 export const DRAIN_LIMIT = 1024 * 1024;
+
+/**
+ * The same for FastCGI, where a front end stops when it has read END_REQUEST. What was on its way until then
+ * fills the sockets' buffers (10 MiB with Linux's defaults), and is no reason to close a connection that others use.
+ */
+export const FASTCGI_DRAIN_LIMIT = 16 * DRAIN_LIMIT;
 
 /**
  * Bytes of all variables of one request, names and values. Twice what front ends let through as

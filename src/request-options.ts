@@ -1,6 +1,5 @@
 /** Options of gateways whose connections carry one request each, and their defaults. */
 
-import { UsageError } from './errors.ts';
 import {
   BODY_TIMEOUT,
   CLOSE_TIMEOUT,
@@ -11,6 +10,7 @@ import {
   SEND_TIMEOUT,
   VARIABLES_TIMEOUT,
 } from './limits.ts';
+import { settleLimits } from './settle-limits.ts';
 import type { ServerOptions } from './server.ts';
 import type { GatewayOptions } from './types.ts';
 
@@ -52,13 +52,11 @@ const DEFAULTS: RequestLimits = {
   closeTimeout: CLOSE_TIMEOUT,
 };
 
-/** The limits in force: those that were given, and the defaults. */
+/**
+ * The limits in force: those that were given, and the defaults.
+ *
+ * @throws {UsageError} for one that is no number
+ */
 export function resolveLimits(options: Partial<RequestLimits>): RequestLimits {
-  const limits = { ...DEFAULTS };
-  for (const name of Object.keys(DEFAULTS) as (keyof RequestLimits)[]) {
-    const value = options[name] ?? DEFAULTS[name];
-    if (!(value >= 0)) throw new UsageError(`${name} ${String(value)} is not a number from 0 up`);
-    limits[name] = value;
-  }
-  return limits;
+  return settleLimits(DEFAULTS, options);
 }

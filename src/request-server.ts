@@ -1,8 +1,6 @@
 /** The server of gateways whose connections carry one request each. */
 
-import type { Socket } from 'node:net';
-
-import { createAllowList } from './allow-list.ts';
+import { Admission } from './admission.ts';
 import { toFunction } from './application.ts';
 import { Deadlines } from './deadlines.ts';
 import { DEFAULT_LOG } from './log.ts';
@@ -12,8 +10,7 @@ import type { RequestCarrier, RequestHandler } from './request-handler.ts';
 import { resolveLimits } from './request-options.ts';
 import type { RequestLimits, RequestServerOptions } from './request-options.ts';
 import { SocketServer } from './server.ts';
-import type { Connection, Server } from './server.ts';
-import { isTcp, peerOf } from './sockets.ts';
+import type { Server } from './server.ts';
 import type { Application, GatewayName, GatewayOptions } from './types.ts';
 
 /** What a gateway of this kind consists of. */
@@ -41,7 +38,7 @@ export async function serveRequests(
   const { name, Reader, Handler } = protocol;
   const limits = resolveLimits(options);
   const log = options.log ?? DEFAULT_LOG;
-  const isAllowed = options.allow === undefined ? undefined : createAllowList(options.allow);
+  const admission = new Admission(name, limits.maxConnections, options.allow, log);
   const gateway: Gateway = {
     name,
     application: toFunction(application),
@@ -52,19 +49,10 @@ export async function serveRequests(
     createHandler: (carrier, variables) => new Handler(carrier, variables, options),
     track: (run) => server.track(run),
   };
-  const server: SocketServer = await SocketServer.start(options, accept);
+  const server: SocketServer = await SocketServer.start(options, (socket) =>
+    admission.admits(socket, server.connections.size)
+      ? new RequestConnection(socket, gateway)
+      : undefined,
+  );
   return server;
-
-  function accept(socket: Socket): Connection | undefined {
-    // Unix sockets have permissions instead of addresses.
-    if (isAllowed !== undefined && isTcp(socket) && !isAllowed(socket.remoteAddress)) {
-      log.warn(`${name}: ${peerOf(socket)}: not among the addresses that may connect`);
-      return undefined;
-    }
-    if (server.connections.size >= limits.maxConnections) {
-      log.warn(`${name}: ${peerOf(socket)}: more than maxConnections (${limits.maxConnections})`);
-      return undefined;
-    }
-    return new RequestConnection(socket, gateway);
-  }
 }

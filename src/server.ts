@@ -8,6 +8,7 @@ import type { Address } from './address.ts';
 import { SHUTDOWN_TIMEOUT } from './limits.ts';
 import { listen, stopListening } from './listener.ts';
 import type { ListenOptions } from './listener.ts';
+import { MAX_TIME } from './settle-limits.ts';
 
 /** A running gateway. */
 export interface Server extends AsyncDisposable {
@@ -111,10 +112,13 @@ export class SocketServer implements Server {
     for (const connection of this.#connections) connection.shutdown();
     let cut: NodeJS.Timeout | undefined;
     const expired = new Promise<void>((resolve) => {
-      cut = setTimeout(() => {
-        for (const connection of this.#connections) connection.destroy();
-        resolve();
-      }, timeout);
+      cut = setTimeout(
+        () => {
+          for (const connection of this.#connections) connection.destroy();
+          resolve();
+        },
+        Math.min(timeout, MAX_TIME),
+      );
     });
     await stopped;
     await Promise.race([Promise.all(this.#runs), expired]);

@@ -1,9 +1,9 @@
 /** Options of the FastCGI gateway, and their defaults. */
 
-import { UsageError } from '../../src/errors.ts';
 import {
   BODY_TIMEOUT,
-  DRAIN_LIMIT,
+  CLOSE_TIMEOUT,
+  FASTCGI_DRAIN_LIMIT,
   IDLE_TIMEOUT,
   MAX_CONNECTIONS,
   MAX_REQUESTS,
@@ -14,6 +14,7 @@ import {
   SEND_TIMEOUT,
   VARIABLES_TIMEOUT,
 } from '../../src/limits.ts';
+import { settleLimits } from '../../src/settle-limits.ts';
 import type { ServerOptions } from '../../src/server.ts';
 import type { GatewayOptions } from '../../src/types.ts';
 
@@ -41,6 +42,8 @@ export interface FastCgiLimits {
   sendTimeout: number;
   /** From the end of PARAMS to the response's headers; then 503. Default 5 minutes. */
   responseTimeout: number;
+  /** For the front end to close its side of a connection that is closed. Default 5 seconds. */
+  closeTimeout: number;
 }
 
 /** Options of `runWithFastCgi`. */
@@ -60,14 +63,13 @@ const DEFAULTS: FastCgiLimits = {
   maxRequestsPerConnection: MAX_REQUESTS_PER_CONNECTION,
   maxParamsSize: MAX_VARIABLE_BYTES,
   maxParams: MAX_VARIABLES,
-  // A front end stops when it has read END_REQUEST. What was on its way until then fills the sockets'
-  // buffers (10 MiB with Linux's defaults), and is no reason to close a connection that others use.
-  drainLimit: 16 * DRAIN_LIMIT,
+  drainLimit: FASTCGI_DRAIN_LIMIT,
   idleTimeout: IDLE_TIMEOUT,
   paramsTimeout: VARIABLES_TIMEOUT,
   bodyTimeout: BODY_TIMEOUT,
   sendTimeout: SEND_TIMEOUT,
   responseTimeout: RESPONSE_TIMEOUT,
+  closeTimeout: CLOSE_TIMEOUT,
 };
 
 /**
@@ -76,11 +78,5 @@ const DEFAULTS: FastCgiLimits = {
  * @throws {UsageError} for one that is no number
  */
 export function resolveLimits(options: Partial<FastCgiLimits>): FastCgiLimits {
-  const limits = { ...DEFAULTS };
-  for (const name of Object.keys(DEFAULTS) as (keyof FastCgiLimits)[]) {
-    const value = options[name] ?? DEFAULTS[name];
-    if (!(value >= 0)) throw new UsageError(`${name} ${String(value)} is not a number from 0 up`);
-    limits[name] = value;
-  }
-  return limits;
+  return settleLimits(DEFAULTS, options);
 }

@@ -1,15 +1,12 @@
 /** The FastCGI server: `runWithFastCgi`. */
 
-import type { Socket } from 'node:net';
-
-import { createAllowList } from '../../src/allow-list.ts';
+import { Admission } from '../../src/admission.ts';
 import { toFunction } from '../../src/application.ts';
 import { Deadlines } from '../../src/deadlines.ts';
 import { isWanted } from '../../src/environ.ts';
 import { DEFAULT_LOG } from '../../src/log.ts';
 import { SocketServer } from '../../src/server.ts';
-import type { Connection, Server } from '../../src/server.ts';
-import { isTcp, peerOf } from '../../src/sockets.ts';
+import type { Server } from '../../src/server.ts';
 import type { Application } from '../../src/types.ts';
 import { FastCgiConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
@@ -40,29 +37,19 @@ export async function runWithFastCgi(
     requests: 0,
     track: (run) => server.track(run),
   };
-  const isAllowed = allowedPeers(options);
-  const server: SocketServer = await SocketServer.start(options, accept);
+  const { maxConnections } = gateway.limits;
+  const admission = new Admission('fastcgi', maxConnections, allowedPeers(options), log);
+  const server: SocketServer = await SocketServer.start(options, (socket) =>
+    admission.admits(socket, server.connections.size)
+      ? new FastCgiConnection(socket, gateway)
+      : undefined,
+  );
   return server;
-
-  function accept(socket: Socket): Connection | undefined {
-    // Unix sockets have permissions instead of addresses.
-    if (isTcp(socket) && !isAllowed(socket.remoteAddress)) {
-      log.warn(`fastcgi: ${peerOf(socket)}: not among the addresses that may connect`);
-      return undefined;
-    }
-    const { maxConnections } = gateway.limits;
-    if (server.connections.size >= maxConnections) {
-      log.warn(`fastcgi: ${peerOf(socket)}: more than maxConnections (${maxConnections})`);
-      return undefined;
-    }
-    return new FastCgiConnection(socket, gateway);
-  }
 }
 
 /** FCGI_WEB_SERVER_ADDRS lists the peers that may connect, separated by commas (§ 3.2). */
-function allowedPeers(options: FastCgiOptions): (address: string | undefined) => boolean {
+function allowedPeers({ allow }: FastCgiOptions): readonly string[] | undefined {
   // Empty is as good as not there, as for libfcgi.
   const bound = process.env['FCGI_WEB_SERVER_ADDRS'] || undefined;
-  const list = options.allow ?? bound?.split(',');
-  return list === undefined ? () => true : createAllowList(list);
+  return allow ?? bound?.split(',');
 }

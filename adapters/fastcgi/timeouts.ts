@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 
 import { LimitError } from '../../src/errors.ts';
 import type { GatewayError } from '../../src/errors.ts';
-import { CLOSE_TIMEOUT } from '../../src/limits.ts';
 import { linger } from '../../src/linger.ts';
 import type { Gateway } from './gateway.ts';
 import type { FastCgiHandler } from './handler.ts';
@@ -55,7 +54,8 @@ export class Timeouts {
 
   /** The peer closes its side when it has read the answer, or is cut off. */
   watchClosing(): void {
-    linger(this.#socket, this.#gateway.deadlines, CLOSE_TIMEOUT);
+    const { deadlines, limits } = this.#gateway;
+    linger(this.#socket, deadlines, limits.closeTimeout);
   }
 
   watchParams(opening: Opening): void {

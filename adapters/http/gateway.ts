@@ -5,7 +5,6 @@ import type { Socket } from 'node:net';
 import { SERVER_SOFTWARE } from '../../src/base-handler.ts';
 import { listenerOfApplication } from '../../src/apps/native.ts';
 import { Deadlines, TICK } from '../../src/deadlines.ts';
-import { CLOSE_TIMEOUT } from '../../src/limits.ts';
 import { linger } from '../../src/linger.ts';
 import { DEFAULT_LOG } from '../../src/log.ts';
 import type { ApplicationFunction, ErrorStream, Log } from '../../src/types.ts';
@@ -72,7 +71,7 @@ export class Gateway {
 
   /** Gives the client of a connection time to take the last response, and to close. */
   linger(socket: Socket): void {
-    linger(socket, this.#deadlines, CLOSE_TIMEOUT);
+    linger(socket, this.#deadlines, this.limits.closeTimeout);
   }
 }
 

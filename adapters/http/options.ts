@@ -4,6 +4,7 @@ import type { TlsOptions as NodeTlsOptions } from 'node:tls';
 
 import {
   BODY_TIMEOUT,
+  CLOSE_TIMEOUT,
   DRAIN_LIMIT,
   HEADERS_TIMEOUT,
   KEEP_ALIVE_TIMEOUT,
@@ -16,6 +17,7 @@ import {
   RESPONSE_TIMEOUT,
   SEND_TIMEOUT,
 } from '../../src/limits.ts';
+import { settleLimits } from '../../src/settle-limits.ts';
 import type { ServerOptions } from '../../src/server.ts';
 import type { ErrorStream, GatewayOptions } from '../../src/types.ts';
 import type { ForwardingOptions } from './forwarded.ts';
@@ -46,6 +48,8 @@ export interface HttpLimits {
   sendTimeout: number;
   /** For which a connection may stay open without a request. Default 75 seconds. */
   idleTimeout: number;
+  /** For the client to close its side where the rest of a request is not read. Default 5 seconds. */
+  closeTimeout: number;
 }
 
 /** HTTPS: what node:tls takes, among it `cert` and `key` as PEM text; or the files that hold them. */
@@ -59,6 +63,8 @@ export interface TlsOptions extends NodeTlsOptions {
 /** Options of `runWithHttp`. */
 export interface HttpOptions
   extends ServerOptions, GatewayOptions, ForwardingOptions, Partial<HttpLimits> {
+  /** Addresses and networks (CIDR) that may connect over TCP. Default: all. */
+  allow?: readonly string[] | undefined;
   /** Serves HTTPS. Default: plain HTTP. */
   tls?: TlsOptions | undefined;
   /** Value of the `Server` header, unless the application sets its own; false sends none. Default `postern`. */
@@ -85,13 +91,14 @@ const DEFAULTS: HttpLimits = {
   responseTimeout: RESPONSE_TIMEOUT,
   sendTimeout: SEND_TIMEOUT,
   idleTimeout: KEEP_ALIVE_TIMEOUT,
+  closeTimeout: CLOSE_TIMEOUT,
 };
 
-/** The limits in force: those that were given, and the defaults. */
+/**
+ * The limits in force: those that were given, and the defaults.
+ *
+ * @throws {UsageError} for one that is no number
+ */
 export function resolveLimits(options: Partial<HttpLimits>): HttpLimits {
-  const limits = { ...DEFAULTS };
-  for (const name of Object.keys(DEFAULTS) as (keyof HttpLimits)[]) {
-    limits[name] = options[name] ?? DEFAULTS[name];
-  }
-  return limits;
+  return settleLimits(DEFAULTS, options);
 }

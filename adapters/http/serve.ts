@@ -3,6 +3,7 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 
+import { Admission } from '../../src/admission.ts';
 import { toFunction } from '../../src/application.ts';
 import { SocketServer } from '../../src/server.ts';
 import type { Connection, Server } from '../../src/server.ts';
@@ -37,14 +38,11 @@ export class HttpServer implements Server {
   /** @param begin default: at once */
   static async start(gateway: Gateway, begin: Begin = beginAtOnce): Promise<HttpServer> {
     const { log, limits, options } = gateway;
+    const admission = new Admission('http', limits.maxConnections, options.allow, log);
     const node = await createNodeServer(gateway, begin);
     const sockets: SocketServer = await SocketServer.start(
       options,
-      (socket) => {
-        if (sockets.connections.size < limits.maxConnections) return track(socket);
-        log.warn(`http: more than maxConnections (${limits.maxConnections})`);
-        return undefined;
-      },
+      (socket) => (admission.admits(socket, sockets.connections.size) ? track(socket) : undefined),
       node,
     );
     node.on('error', (error) => log.error(`http: ${error.message}`));

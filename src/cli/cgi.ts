@@ -13,7 +13,8 @@ import { createLog } from '../log.ts';
 import type { Application, GatewayOptions } from '../types.ts';
 import { readConfigFile, readPackageConfig } from './config.ts';
 import { loadApplication, resolveApplication } from './load-app.ts';
-import { OPTIONS, OPTION_NAMES, environmentSource, gatewayOptions, settle } from './options.ts';
+import { gatewayOptions } from './gateway-options.ts';
+import { OPTIONS, OPTION_NAMES, environmentSource, settle } from './options.ts';
 import type { Settings, Source } from './options.ts';
 import { loadCgi } from './registry.ts';
 import { reportError } from './report.ts';
@@ -28,22 +29,18 @@ export async function runCgi(readSettings: () => Settings): Promise<void> {
   const { prepareCgi, runWithCgi } = await loadCgi();
   prepareCgi();
   let settings: Settings | undefined;
-  let accessLog: GatewayOptions['accessLog'];
+  let options: GatewayOptions = {};
   let application: Application;
   try {
     settings = readSettings();
-    accessLog = await openFile(settings);
+    options = { ...gatewayOptions(settings), accessLog: await openFile(settings) };
     application = await loadApplication(resolveApplication(settings.app!), settings.interface);
   } catch (error) {
     reportError(error, settings?.logLevel);
     process.exitCode = 1;
     application = unavailable;
   }
-  await runWithCgi(application, {
-    ...(settings && gatewayOptions(settings)),
-    accessLog,
-    log: createLog(settings?.logLevel),
-  });
+  await runWithCgi(application, { ...options, log: createLog(settings?.logLevel) });
 }
 
 /** The access log, if there is one: it is loaded only then. */

@@ -7,8 +7,9 @@ import yargs from 'yargs';
 
 import { UsageError } from '../errors.ts';
 import { renderConf, usesValue } from './conf.ts';
-import { WrongUsage, readMount } from './options.ts';
+import { WrongUsage } from './option.ts';
 import { withoutTypes } from './parse.ts';
+import { readMount } from './readers.ts';
 
 /** The files under `conf/` by front end and gateway. The first gateway is the one taken by default. */
 const FILES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {

@@ -2,7 +2,7 @@
  * Every option of the command, once: its flag, its `POSTERN_…` variable and its configuration key
  * are read by the same function and described by the same words.
  *
- * To add one, add it here. `scriptName` is `--script-name`, `POSTERN_SCRIPT_NAME` and `"scriptName"`.
+ * To add one, add it here, or to those of a kind, which have a file of their own. `scriptName` is `--script-name`, `POSTERN_SCRIPT_NAME` and `"scriptName"`.
  */
 
 import { parseAddress } from '../address.ts';
@@ -13,41 +13,18 @@ import { UsageError } from '../errors.ts';
 import { SHUTDOWN_TIMEOUT } from '../limits.ts';
 import { LOG_LEVELS } from '../log.ts';
 import type { LogLevel } from '../log.ts';
-
-/** The command was given what it does not understand: exit code 2. */
-export class WrongUsage extends UsageError {}
-
-/** One option. */
-export interface Option<T> {
-  /** Heading under which `--help` shows it. */
-  readonly group: 'Gateways' | 'Application' | 'Serving' | 'Logging' | 'CGI';
-  readonly describe: string;
-  /** What stands for its value in `--help`. None: it is a switch. In brackets: it may be left out. */
-  readonly argument?: string;
-  /** Makes the value of the text that was given (`''` when it was left out). */
-  readonly read: (text: string) => T;
-  /** Value when nobody gives one, and how `--help` says it if not as it is. */
-  readonly default?: T;
-  readonly defaultText?: string;
-  /** It is given as an argument and has no flag. */
-  readonly positional?: true;
-  /** May be given several times: the value is an array. */
-  readonly repeated?: true;
-  /** It is an option of the gateways too, under the same name: they are given it as it is. */
-  readonly gateway?: true;
-  /** It means something in CGI mode, where only environment and configuration are read. */
-  readonly cgi?: true;
-}
-
-type Required<T> = Option<T> & { readonly default: T };
-type Repeated<T> = Option<T> & { readonly repeated: true };
-
-function option<T>(definition: Required<T>): Required<T>;
-function option<T>(definition: Repeated<T>): Repeated<T>;
-function option<T>(definition: Option<T>): Option<T>;
-function option<T>(definition: Option<T>): Option<T> {
-  return definition;
-}
+import { LIMIT_OPTIONS } from './limit-options.ts';
+import { WrongUsage, option } from './option.ts';
+import type { Option, Repeated, Required } from './option.ts';
+import {
+  readChoice,
+  readMilliseconds,
+  readMount,
+  readSeconds,
+  readSwitch,
+  readText,
+} from './readers.ts';
+import { FASTCGI_OPTIONS, HTTP_OPTIONS, SERVING_OPTIONS } from './serving-options.ts';
 
 const ADDRESS_FORMS = 'HOST:PORT, :PORT, PORT, [IPV6]:PORT, unix:PATH or fd:N';
 
@@ -115,25 +92,7 @@ export const OPTIONS = {
     read: readText,
     defaultText: 'from that of --cert',
   }),
-  forwardedAllowIps: option<string>({
-    group: 'Serving',
-    gateway: true,
-    describe:
-      'Believe the X-Forwarded headers of the proxy PEER: an IP address, a network, unix, or * for all',
-    argument: 'PEER',
-    read: readText,
-    repeated: true,
-    defaultText: 'of nobody',
-  }),
-  socketMode: option<number>({
-    group: 'Serving',
-    gateway: true,
-    describe: 'Permissions MODE of unix sockets, octal',
-    argument: 'MODE',
-    read: readMode,
-    default: 0o660,
-    defaultText: '0660',
-  }),
+  ...SERVING_OPTIONS,
   shutdownTimeout: option<number>({
     group: 'Serving',
     describe: 'Wait SECONDS for requests in flight when told to stop',
@@ -177,6 +136,9 @@ export const OPTIONS = {
     cgi: true,
   }),
 
+  ...FASTCGI_OPTIONS,
+  ...HTTP_OPTIONS,
+
   nph: option<boolean>({
     group: 'CGI',
     gateway: true,
@@ -193,6 +155,17 @@ export const OPTIONS = {
     default: false,
     cgi: true,
   }),
+  graceTimeout: option<number>({
+    group: 'CGI',
+    gateway: true,
+    describe: 'End the process SECONDS after its response, whatever the application has left open',
+    argument: 'SECONDS',
+    read: readMilliseconds,
+    defaultText: '0.5',
+    cgi: true,
+  }),
+
+  ...LIMIT_OPTIONS,
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;
@@ -209,12 +182,6 @@ type ValueOf<O> =
 
 /** The value of every option. */
 export type Settings = { [Name in OptionName]: ValueOf<(typeof OPTIONS)[Name]> };
-
-/** What of the settings the gateways are given. */
-export function gatewayOptions(settings: Settings): Partial<Settings> {
-  const names = OPTION_NAMES.filter((name) => 'gateway' in OPTIONS[name]);
-  return Object.fromEntries(names.map((name) => [name, settings[name]]));
-}
 
 /** A value before it is read: text, or what JSON may hold instead. */
 export type RawValue = string | number | boolean | readonly (string | number)[];
@@ -285,48 +252,8 @@ export function environmentSource(environment: NodeJS.ProcessEnv): Source {
   return { label: toVariable, values };
 }
 
-// ---- readers
-
-function readText(text: string): string {
-  if (text === '') throw new UsageError('a value is missing');
-  return text;
-}
-
-function readSwitch(text: string): boolean {
-  if (/^(?:|true|1|on|yes)$/i.test(text)) return true;
-  if (/^(?:false|0|off|no)$/i.test(text)) return false;
-  throw new UsageError(`${JSON.stringify(text)} is neither true nor false`);
-}
-
-function readChoice<T extends string>(choices: readonly T[]): (text: string) => T {
-  return (text) => {
-    const choice = choices.find((candidate) => candidate === text);
-    if (choice === undefined)
-      throw new UsageError(`${JSON.stringify(text)} is none of ${choices.join(', ')}`);
-    return choice;
-  };
-}
-
 /** @returns a path, `-` for stdout, `''` for stderr, false for none */
 function readAccessLog(text: string): string | false {
   if (text === 'false') return false;
   return text === 'true' ? '' : text;
-}
-
-/** `/app`, `app/` and `/app/` are the same mount, `/` and nothing the root. */
-export function readMount(text: string): string {
-  const path = text.replace(/^\/+|\/+$/g, '');
-  return path === '' ? '' : `/${path}`;
-}
-
-function readMode(text: string): number {
-  if (!/^0?[0-7]{3}$/.test(text))
-    throw new UsageError(`${JSON.stringify(text)} is no octal mode such as 0660`);
-  return Number.parseInt(text, 8);
-}
-
-function readSeconds(text: string): number {
-  if (!/^\d{1,9}(?:\.\d+)?$/.test(text))
-    throw new UsageError(`${JSON.stringify(text)} is no number of seconds`);
-  return Number(text);
 }

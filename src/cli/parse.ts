@@ -6,8 +6,10 @@ import yargs from 'yargs';
 import type { Argv, Options as YargsOptions } from 'yargs';
 
 import { packageFile } from './package.ts';
-import { OPTIONS, OPTION_NAMES, WrongUsage, toFlag } from './options.ts';
-import type { Option, OptionName, RawValue, Source } from './options.ts';
+import { WrongUsage } from './option.ts';
+import type { Option } from './option.ts';
+import { OPTIONS, OPTION_NAMES, toFlag } from './options.ts';
+import type { OptionName, RawValue, Source } from './options.ts';
 
 const WIDTH = 100;
 

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
 import { runConf } from '../../src/cli/conf-command.ts';
-import { WrongUsage } from '../../src/cli/options.ts';
+import { WrongUsage } from '../../src/cli/option.ts';
 import { UsageError } from '../../src/errors.ts';
 import { prepareApache } from '../servers/apache.ts';
 import { describeWithServer } from '../servers/availability.ts';

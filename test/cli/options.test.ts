@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { readConfigFile, readPackageConfig } from '../../src/cli/config.ts';
+import { WrongUsage } from '../../src/cli/option.ts';
 import {
   OPTIONS,
   OPTION_NAMES,
-  WrongUsage,
   environmentSource,
   settle,
   toFlag,

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options.ts';
-import type { Option } from '../../src/cli/options.ts';
+import type { Option } from '../../src/cli/option.ts';
+import type { OptionName } from '../../src/cli/options.ts';
 import * as limits from '../../src/limits.ts';
 import { ROOT, readPage } from './markdown.ts';
 
@@ -31,12 +32,14 @@ function replaceTable(page: string, name: string, rows: readonly string[]): stri
 }
 
 function optionsTable(): string[] {
-  const rows = OPTION_NAMES.map((name) => {
+  // Limits have a table of their own.
+  const rows = OPTION_NAMES.filter((name) => OPTIONS[name].group !== 'Limits').map((name) => {
     const option: Option<unknown> = OPTIONS[name];
     const argument = option.argument === undefined ? '' : ` ${option.argument}`;
     const flag = option.positional ? name.toUpperCase() : `--${toFlag(name)}${argument}`;
     const times = option.repeated ? ' (may be repeated)' : '';
-    return `| \`${flag}\` | ${cell(option.describe)}${times} | ${cell(defaultOf(option))} |`;
+    const group = /^(?:HTTP|FastCGI|CGI)$/.test(option.group) ? `${option.group}: ` : '';
+    return `| \`${flag}\` | ${group}${cell(option.describe)}${times} | ${cell(defaultOf(option))} |`;
   });
   return ['| option | | default |', '|---|---|---|', ...rows];
 }
@@ -52,10 +55,11 @@ function limitsTable(): string[] {
   const rows = [...source.matchAll(COMMENTED)].map((match) => {
     const [, comment, name] = match as unknown as [string, string, string];
     const text = comment.replaceAll(/\s*\n \*\s*/g, ' ').trim();
-    return `| ${optionsFor(name)} | ${values.get(name)!.toLocaleString('en')} | ${cell(text)} |`;
+    const value = values.get(name)!.toLocaleString('en');
+    return `| ${flagOf(name)} | ${gatewaysOf(name)} | ${value} | ${cell(text)} |`;
   });
   expect(rows.length).toBe(values.size);
-  return ['| option | default | |', '|---|--:|---|', ...rows];
+  return ['| option | of | default | |', '|---|---|--:|---|', ...rows];
 }
 
 const COMMENTED = /\/\*\*((?:(?!\*\/)[^])*)\*\/\nexport const (\w+) =/g;
@@ -68,19 +72,41 @@ const GATEWAYS = {
 };
 
 /** Limits that are no option of a gateway's own. */
-const OTHER_OPTIONS: Readonly<Record<string, string>> = {
-  SHUTDOWN_TIMEOUT: '`close({ timeout })`, `--shutdown-timeout`',
+const OTHERS: Readonly<Record<string, readonly [flag: string, of: string]>> = {
+  HIGH_WATER_MARK: ['–', 'all'],
+  LINGER_TIME: ['–', 'all'],
+  SHUTDOWN_TIMEOUT: ['`--shutdown-timeout`', 'all (`close({ timeout })`)'],
 };
 
-/** The options of which a limit is the default: `maxHeaders` (HTTP). */
-function optionsFor(limit: string): string {
-  const gateways = new Map<string, string[]>();
-  for (const [gateway, file] of Object.entries(GATEWAYS)) {
+/** The names under which the gateways know a limit: `maxParams` of FastCGI. */
+function optionsOf(limit: string): [gateways: string, option: string][] {
+  return Object.entries(GATEWAYS).flatMap(([gateways, file]) => {
     const option = new RegExp(`^  (\\w+): ${limit},$`, 'm').exec(readPage(file))?.[1];
-    if (option !== undefined) gateways.set(option, [...(gateways.get(option) ?? []), gateway]);
-  }
-  const options = [...gateways].map(([option, names]) => `\`${option}\` (${names.join(', ')})`);
-  return options.join(', ') || (OTHER_OPTIONS[limit] ?? '–');
+    return option === undefined ? [] : [[gateways, option] as [string, string]];
+  });
+}
+
+/** The option of the command that sets it. */
+function nameOf(limit: string): OptionName | undefined {
+  const known = optionsOf(limit).map(([, option]) => option);
+  return OPTION_NAMES.find((name) => {
+    const { gateway }: Option<unknown> = OPTIONS[name];
+    return gateway !== undefined && (gateway === true ? [name] : gateway).includes(known[0]!);
+  });
+}
+
+function flagOf(limit: string): string {
+  const name = nameOf(limit);
+  return name === undefined ? OTHERS[limit]![0] : `\`--${toFlag(name)}\``;
+}
+
+/** The gateways that have it, with its name in code where that is not the flag's. */
+function gatewaysOf(limit: string): string {
+  const name = nameOf(limit);
+  const all = optionsOf(limit).map(([gateways, option]) =>
+    option === name ? gateways : `${gateways} (\`${option}\`)`,
+  );
+  return all.join(', ') || OTHERS[limit]![1];
 }
 
 function cell(text: string): string {

@@ -1,0 +1,121 @@
+/**
+ * Limits as options of the command: one for all gateways where they mean the same. What they are for, and why
+ * their defaults are what they are, is in src/limits.ts.
+ */
+
+import * as limits from '../limits.ts';
+import { option } from './option.ts';
+import type { Option } from './option.ts';
+import { readBytes, readCount, readMilliseconds } from './readers.ts';
+
+interface Unit {
+  readonly argument: string;
+  readonly read: (text: string) => number;
+  /** A default, as it could be given. */
+  format(value: number): string;
+}
+
+const COUNT: Unit = { argument: 'COUNT', read: readCount, format: String };
+const BYTES: Unit = { argument: 'BYTES', read: readBytes, format: formatBytes };
+const TIME: Unit = {
+  argument: 'SECONDS',
+  read: readMilliseconds,
+  format: (value) => String(value / 1000),
+};
+
+/** @param gateway names under which the gateways know it, if they are others */
+function limit(
+  describe: string,
+  unit: Unit,
+  defaults: number | Readonly<Record<string, number>>,
+  gateway: readonly string[] | true = true,
+): Option<number> {
+  const defaultText =
+    typeof defaults === 'number'
+      ? unit.format(defaults)
+      : Object.entries(defaults)
+          .map(([name, value]) => `${unit.format(value)} for ${name}`)
+          .join(', ');
+  return option<number>({
+    group: 'Limits',
+    describe,
+    argument: unit.argument,
+    read: unit.read,
+    // Not a default: each gateway has its own.
+    defaultText,
+    gateway,
+  });
+}
+
+export const LIMIT_OPTIONS = {
+  maxConnections: limit('Connections at once', COUNT, limits.MAX_CONNECTIONS),
+  maxRequests: limit('FastCGI: requests at once', COUNT, limits.MAX_REQUESTS),
+  maxRequestsPerConnection: limit(
+    'FastCGI: requests at once on a connection',
+    COUNT,
+    limits.MAX_REQUESTS_PER_CONNECTION,
+  ),
+  maxVariables: limit('FastCGI, SCGI, uwsgi: variables of a request', COUNT, limits.MAX_VARIABLES, [
+    'maxVariables',
+    'maxParams',
+  ]),
+  maxVariablesSize: limit(
+    'FastCGI, SCGI, uwsgi: size of all variables of a request',
+    BYTES,
+    limits.MAX_VARIABLE_BYTES,
+    ['maxVariablesSize', 'maxParamsSize'],
+  ),
+  maxRequestLine: limit('HTTP: length of a request line', BYTES, limits.MAX_REQUEST_LINE),
+  maxHeaders: limit('HTTP: header lines of a request', COUNT, limits.MAX_HEADERS),
+  maxHeaderSize: limit('HTTP: size of all headers of a request', BYTES, limits.MAX_HEADER_SIZE),
+  maxBodySize: limit('HTTP: size of a request body', BYTES, limits.MAX_BODY_SIZE),
+  drainLimit: limit(
+    'FastCGI, HTTP: how much of an unread body is read to keep the connection',
+    BYTES,
+    {
+      FastCGI: limits.FASTCGI_DRAIN_LIMIT,
+      HTTP: limits.DRAIN_LIMIT,
+    },
+  ),
+
+  variablesTimeout: limit(
+    'FastCGI, SCGI, uwsgi: time for the variables of a request',
+    TIME,
+    limits.VARIABLES_TIMEOUT,
+    ['variablesTimeout', 'paramsTimeout'],
+  ),
+  headersTimeout: limit('HTTP: time for the headers of a request', TIME, limits.HEADERS_TIMEOUT),
+  requestTimeout: limit('HTTP: time for a request with its body', TIME, limits.REQUEST_TIMEOUT),
+  bodyTimeout: limit(
+    'Time without a byte of a request body that is waited for',
+    TIME,
+    limits.BODY_TIMEOUT,
+  ),
+  responseTimeout: limit(
+    'Time for the application to begin its response',
+    TIME,
+    limits.RESPONSE_TIMEOUT,
+  ),
+  sendTimeout: limit('Time in which nothing of a response is taken', TIME, limits.SEND_TIMEOUT),
+  idleTimeout: limit('Time between two requests on a connection', TIME, {
+    FastCGI: limits.IDLE_TIMEOUT,
+    HTTP: limits.KEEP_ALIVE_TIMEOUT,
+  }),
+  closeTimeout: limit(
+    'Time in which a peer sends nothing, nor closes, after the response',
+    TIME,
+    limits.CLOSE_TIMEOUT,
+  ),
+} as const;
+
+/** With the largest unit that divides it: `128K`. */
+function formatBytes(value: number): string {
+  for (const [unit, size] of [
+    ['G', 2 ** 30],
+    ['M', 2 ** 20],
+    ['K', 2 ** 10],
+  ] as const) {
+    if (value % size === 0) return `${value / size}${unit}`;
+  }
+  return String(value);
+}

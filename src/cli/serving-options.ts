@@ -1,0 +1,124 @@
+/** Options that gateways take as they are, and what they are made of. Limits are in limit-options.ts. */
+
+import type { ForwardedNames } from './readers.ts';
+import { option } from './option.ts';
+import {
+  readChoice,
+  readCount,
+  readFolder,
+  readForwardedHeaders,
+  readMode,
+  readPeer,
+  readServerHeader,
+  readSwitch,
+  readText,
+} from './readers.ts';
+
+/** Where a gateway listens, and who may connect. */
+export const SERVING_OPTIONS = {
+  allow: option<string>({
+    group: 'Serving',
+    gateway: true,
+    describe: 'Take TCP connections of PEER, an IP address or a network, and of no others',
+    argument: 'PEER',
+    read: readPeer(),
+    repeated: true,
+    defaultText: 'all; for FastCGI those of FCGI_WEB_SERVER_ADDRS',
+  }),
+  socketMode: option<number>({
+    group: 'Serving',
+    gateway: true,
+    describe: 'Permissions MODE of unix sockets, octal',
+    argument: 'MODE',
+    read: readMode,
+    default: 0o660,
+    defaultText: '0660',
+  }),
+  backlog: option<number>({
+    group: 'Serving',
+    gateway: true,
+    describe: 'Let COUNT connections wait to be taken',
+    argument: 'COUNT',
+    read: readCount,
+    defaultText: '511',
+  }),
+  multiprocess: option<boolean>({
+    group: 'Serving',
+    gateway: true,
+    describe: 'Other processes serve the application as well: wsgi.multiprocess is true',
+    read: readSwitch,
+    defaultText: 'for CGI alone',
+    cgi: true,
+  }),
+  sendfile: option<'X-Accel-Redirect' | 'X-Sendfile'>({
+    group: 'Serving',
+    describe: 'Let the web server send files, told so by HEADER: X-Accel-Redirect or X-Sendfile',
+    argument: 'HEADER',
+    read: readChoice(['X-Accel-Redirect', 'X-Sendfile']),
+    cgi: true,
+  }),
+  sendfileRoot: option<string>({
+    group: 'Serving',
+    describe: 'Those below FOLDER, and no others',
+    argument: 'FOLDER',
+    read: readFolder,
+    cgi: true,
+  }),
+  sendfilePrefix: option<string>({
+    group: 'Serving',
+    describe: 'For X-Accel-Redirect: the internal location PREFIX that nginx maps to this folder',
+    argument: 'PREFIX',
+    read: readText,
+    defaultText: '/',
+    cgi: true,
+  }),
+} as const;
+
+export const FASTCGI_OPTIONS = {
+  multiplex: option<boolean>({
+    group: 'FastCGI',
+    gateway: true,
+    describe: 'Serve several requests at once on a connection; --no-multiplex: one after the other',
+    read: readSwitch,
+    default: true,
+  }),
+} as const;
+
+export const HTTP_OPTIONS = {
+  forwardedAllowIps: option<string>({
+    group: 'HTTP',
+    gateway: true,
+    describe:
+      'Believe the X-Forwarded headers of the proxy PEER: an IP address, a network, unix, or * for all',
+    argument: 'PEER',
+    read: readPeer('unix', '*'),
+    repeated: true,
+    defaultText: 'of nobody',
+  }),
+  forwardedHeaders: option<ForwardedNames>({
+    group: 'HTTP',
+    gateway: true,
+    describe:
+      'Which these are: forwarded (RFC 7239), or some of for,proto,host,port,prefix, as in for=X-Real-IP,proto',
+    argument: 'LIST',
+    read: readForwardedHeaders,
+    defaultText: 'for,proto,host,port,prefix',
+  }),
+  underscoreHeaders: option<string>({
+    group: 'HTTP',
+    gateway: true,
+    describe: 'Let the header NAME through, which has an underscore',
+    argument: 'NAME',
+    read: readText,
+    repeated: true,
+    defaultText: 'none',
+  }),
+  serverHeader: option<string | false>({
+    group: 'HTTP',
+    gateway: true,
+    describe: 'Send the header Server: TEXT; --no-server-header: none',
+    argument: 'TEXT',
+    read: readServerHeader,
+    defaultText: 'postern',
+  }),
+} as const;
