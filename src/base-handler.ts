@@ -73,6 +73,7 @@ export abstract class BaseHandler {
   #isHead = false;
 
   readonly #response = new ResponseState();
+  #failed = false; // an error is being answered, which may take a while
   #ended = false; // finished, or abandoned
   #gone = false; // the client has left
   #excess = false; // more was yielded than Content-Length allows: said already
@@ -180,13 +181,14 @@ export abstract class BaseHandler {
 
   /**
    * The response to an error of the application before anything was sent; itself an application
-   * (wsgiref's `error_output`).
+   * (wsgiref's `error_output`). It may take its time: nothing that the failed application does meanwhile
+   * is sent.
    */
   protected errorOutput(
     _environ: Readonly<Variables>,
     startResponse: StartResponse,
     error: unknown,
-  ): Uint8Array[] {
+  ): Awaitable<Uint8Array[]> {
     startResponse(this.errorStatus, this.errorHeaders, error);
     return [Buffer.from(this.errorBody)];
   }
@@ -207,7 +209,8 @@ export abstract class BaseHandler {
       const pending = isPromise(body) ? this.#deliverLater(body) : this.#deliver(body);
       if (pending !== undefined) return this.#settleAfter(pending);
     } catch (error) {
-      this.#fail(error);
+      const answer = this.#fail(error);
+      if (answer !== undefined) return answer.then(() => this.#settle());
     }
     return this.#settle();
   }
@@ -220,7 +223,7 @@ export abstract class BaseHandler {
     try {
       await pending;
     } catch (error) {
-      this.#fail(error);
+      await this.#fail(error);
     }
     await this.#settle();
   }
@@ -248,7 +251,7 @@ export abstract class BaseHandler {
    */
   cancel(error: RequestError): void {
     if (this.isOver) return;
-    this.#fail(error);
+    void this.#fail(error); // at once: a RequestError has no page to be made
     this.#leave(error);
   }
 
@@ -302,9 +305,12 @@ export abstract class BaseHandler {
 
   // ---- startResponse and write
 
-  #makeStartResponse(): StartResponse {
+  /** @param isOurs for the answer to an error, after which the application has no say any more */
+  #makeStartResponse(isOurs = false): StartResponse {
     // `excInfo` counts by being passed: anything can be thrown, undefined too.
     return (status, headers, ...excInfo: unknown[]) => {
+      if (this.#failed && !isOurs)
+        throw new ApplicationError('startResponse() was called after an error');
       this.#response.start(status, headers, excInfo.length > 0 ? { error: excInfo[0] } : undefined);
       return (chunk) => this.#write(chunk);
     };
@@ -313,7 +319,9 @@ export abstract class BaseHandler {
   #write(chunk: Uint8Array | string): Promise<void> | undefined {
     const bytes = toBytes(chunk);
     if (this.#gone) return undefined;
-    if (this.#ended) throw new ApplicationError('write() was called after the response had ended');
+    if (this.#ended || this.#failed) {
+      throw new ApplicationError('write() was called after the response had ended');
+    }
     return this.#transmit(bytes) ? undefined : (this.#draining ??= this.#drain());
   }
 
@@ -460,11 +468,12 @@ export abstract class BaseHandler {
 
   // ---- the end
 
-  #fail(error: unknown): void {
+  /** @returns a promise when the answer takes more than this turn; it is never rejected */
+  #fail(error: unknown): Promise<void> | undefined {
     if (this.#gone || this.#ended) {
       // A client that left is nobody's error; what the application throws then follows from it.
       if (!this.#gone) this.logException(error);
-      return;
+      return undefined;
     }
     if (error instanceof RequestError) {
       const peer = this.environ?.['REMOTE_ADDR'];
@@ -476,29 +485,44 @@ export abstract class BaseHandler {
     if (this.headersSent) {
       this.#ended = true;
       this.abandon();
-      return;
+      return undefined;
     }
+    this.#failed = true;
     try {
-      this.#respondWithError(error);
+      return this.#respondWithError(error);
     } catch (second) {
-      // Only an overridden errorOutput can get here.
-      this.logException(second);
-      if (!this.#ended) {
-        this.#ended = true;
-        this.abandon();
-      }
+      this.#failAgain(second);
+      return undefined;
     }
   }
 
-  #respondWithError(error: unknown): void {
-    const startResponse = this.#makeStartResponse();
+  /** The answer to an error has failed. Only an overridden errorOutput can get here. */
+  #failAgain(error: unknown): void {
+    this.logException(error);
+    if (this.isOver) return;
+    this.#ended = true;
+    this.abandon();
+  }
+
+  #respondWithError(error: unknown): Promise<void> | undefined {
+    const startResponse = this.#makeStartResponse(true);
     if (error instanceof RequestError) {
       startResponse(error.status, this.errorHeaders, error);
-      this.#finish(Buffer.from(`${error.status.slice(4)}\n`));
-      return;
+      return this.#finish(Buffer.from(`${error.status.slice(4)}\n`));
     }
     const chunks = this.errorOutput(this.environ ?? {}, startResponse, error);
-    this.#finish(Buffer.concat(chunks));
+    if (isPromise(chunks)) return this.#finishError(chunks);
+    return this.#finish(Buffer.concat(chunks));
+  }
+
+  async #finishError(chunks: PromiseLike<Uint8Array[]>): Promise<void> {
+    try {
+      const body = Buffer.concat(await chunks);
+      // Unless a time limit has answered in between.
+      if (!this.#ended) this.#finish(body);
+    } catch (error) {
+      this.#failAgain(error);
+    }
   }
 
   /** After the response: body closed, what is left of the input given up, access logged. */

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
@@ -20,7 +21,7 @@ const hello: ApplicationFunction = (_environ, startResponse) => {
   return [Buffer.from('hello')];
 };
 
-const failing: ApplicationFunction = () => {
+const failing = (): never => {
   throw new Error('secret');
 };
 
@@ -174,6 +175,23 @@ describe('errors', () => {
       return [Buffer.from(`at ${String(environ['PATH_INFO'])}: `), Buffer.from(String(error))];
     }
   }
+  class LateOutput extends StreamHandler {
+    protected override async errorOutput(
+      _environ: Readonly<Record<string, unknown>>,
+      startResponse: StartResponse,
+      error: unknown,
+    ): Promise<Uint8Array[]> {
+      await setImmediate();
+      startResponse('500 Late', [], error);
+      return [Buffer.from(`late: ${String(error)}`)];
+    }
+  }
+  class LateBrokenOutput extends StreamHandler {
+    protected override async errorOutput(): Promise<never> {
+      await setImmediate();
+      throw new Error('second');
+    }
+  }
   class BrokenOutput extends StreamHandler {
     protected override errorOutput(): never {
       throw new Error('second');
@@ -205,8 +223,42 @@ describe('errors', () => {
     expect(served.body).toBe('at /x: Error: secret');
   });
 
-  test('an errorOutput that fails: nothing is sent, and both errors are told', async () => {
-    const { head, body, errors } = await serve(BrokenOutput, failing);
+  test.each([
+    ['an application', failing],
+    ['a body', () => ({ [Symbol.iterator]: (): never => failing() })],
+    ['an asynchronous application', async () => failing()],
+  ] as [string, () => never][])(
+    'an errorOutput that takes its time, for %s',
+    async (_, application) => {
+      const served = await serve(LateOutput, application);
+      expect(served.head).toEqual(['Status: 500 Late', 'Content-Length: 19']);
+      expect(served.body).toBe('late: Error: secret');
+    },
+  );
+
+  test('meanwhile the body stays open, and is closed once', async () => {
+    const events: string[] = [];
+    class Told extends LateOutput {
+      protected override async errorOutput(
+        ...args: Parameters<LateOutput['errorOutput']>
+      ): Promise<Uint8Array[]> {
+        const chunks = await super.errorOutput(...args);
+        events.push('answered');
+        return chunks;
+      }
+    }
+    await serve(Told, () => ({
+      [Symbol.iterator]: () => ({ next: () => failing() }),
+      close: () => void events.push('closed'),
+    }));
+    expect(events).toEqual(['answered', 'closed']);
+  });
+
+  test.each([
+    ['fails', BrokenOutput],
+    ['fails after a while', LateBrokenOutput],
+  ])('an errorOutput that %s: nothing is sent, and both errors are told', async (_, Handler) => {
+    const { head, body, errors } = await serve(Handler, failing);
     expect(errors).toMatch(/Error: secret[^]*Error: second/);
     expect(head.join('') + body).toBe('');
   });
