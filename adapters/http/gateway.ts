@@ -11,6 +11,8 @@ import type { ApplicationFunction, ErrorStream, Log } from '../../src/types.ts';
 import { escapeLines } from '../../src/bytes.ts';
 import { writeTo } from '../../src/stream-handler.ts';
 import { EnvironBuilder } from './environ.ts';
+import { createErrorPage } from './error-page/index.ts';
+import type { MakeErrorPage } from './error-page/index.ts';
 import { resolveLimits } from './options.ts';
 import type { HttpLimits, HttpOptions } from './options.ts';
 
@@ -30,6 +32,8 @@ export class Gateway {
   readonly log: Log;
   readonly errors: ErrorStream;
   readonly environ: EnvironBuilder;
+  /** Shows errors to those who may see them; undefined where nobody may. */
+  readonly errorPage: MakeErrorPage | undefined;
   /** Lets a stop wait for the end of a run. */
   track: (run: PromiseLike<void>) => void = () => {};
   /** Value of the `Server` header, or false. */
@@ -48,6 +52,7 @@ export class Gateway {
     this.log = options.log ?? DEFAULT_LOG;
     this.errors = options.errors ?? STDERR;
     this.environ = new EnvironBuilder(options, this.limits);
+    if (options.errorPage === true) this.errorPage = createErrorPage(options, this.log);
     this.serverHeader = options.serverHeader ?? SERVER_SOFTWARE;
     const { idleTimeout } = this.limits;
     if (idleTimeout >= 1000) this.keepAlive = `timeout=${Math.floor(idleTimeout / 1000)}`;

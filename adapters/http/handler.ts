@@ -9,7 +9,7 @@ import { ApplicationError, LimitError } from '../../src/errors.ts';
 import type { RequestError } from '../../src/errors.ts';
 import type { CheckedHeaders } from '../../src/headers.ts';
 import { InputStream } from '../../src/input.ts';
-import type { Environ, ErrorStream } from '../../src/types.ts';
+import type { Awaitable, Environ, ErrorStream, StartResponse } from '../../src/types.ts';
 import { RequestBody } from './body.ts';
 import type { Exchange, HttpConnection } from './connection.ts';
 import type { Expiring, Gateway } from './gateway.ts';
@@ -187,6 +187,20 @@ export class HttpHandler extends BaseHandler implements Expiring {
       while (this.#response.writableCorked > 0) this.#response.uncork();
     }
     this.#connection.abandon(this.#endsWithConnection);
+  }
+
+  protected override errorOutput(
+    environ: Readonly<Variables>,
+    startResponse: StartResponse,
+    error: unknown,
+  ): Awaitable<Uint8Array[]> {
+    const making = this.#gateway.errorPage?.(this.#exchange.request, environ, error);
+    if (making === undefined) return super.errorOutput(environ, startResponse, error);
+    return making.then((page) => {
+      if (page === undefined) return super.errorOutput(environ, startResponse, error);
+      startResponse(this.errorStatus, page.headers, error);
+      return [page.body];
+    });
   }
 
   /** The rest of the request cannot be read: answers with the error's status, if there is still time. */

@@ -57,6 +57,7 @@ export class NativeHandler extends HttpHandler {
     runListener(listenerOfApplication(application)!, this.#request, response, {
       scriptName: this.options.scriptName,
       onError: (error) => this.logException(error),
+      errorPage: (error) => this.#gateway.errorPage?.(this.#request, environ, error),
     });
     return response.writableFinished ? undefined : closed;
   }

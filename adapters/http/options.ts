@@ -74,6 +74,13 @@ export interface HttpOptions
    * cannot be told from their twins with `-`. Default: none.
    */
   underscoreHeaders?: readonly string[] | undefined;
+  /**
+   * For development: an error of the application is shown to browsers on this machine, with its causes, source and the
+   * environ, instead of the plain 500 that everybody else gets. On this machine are peers with a loopback address
+   * that ask for a local Host (`localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`), by themselves and not through
+   * a proxy, and for `text/html`. Default false.
+   */
+  errorPage?: boolean | undefined;
   /** `wsgi.errors`. Default: stderr. */
   errors?: ErrorStream | undefined;
 }

@@ -8,7 +8,7 @@
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
-import type { Application } from '../types.ts';
+import type { Application, HeaderList } from '../types.ts';
 import { unquotePath } from './target.ts';
 
 const LISTENER = Symbol('postern.listener');
@@ -66,6 +66,14 @@ export interface ListenerOptions {
   scriptName?: string | undefined;
   /** Called with what the listener threw, or its promise was rejected with. */
   onError(error: unknown): void;
+  /** A response that shows the error, if the client may see it. Never rejected. Default: none. */
+  errorPage?(error: unknown): Promise<ErrorResponse | undefined> | undefined;
+}
+
+/** Headers and body of a response to an error. */
+export interface ErrorResponse {
+  headers: HeaderList;
+  body: string | Uint8Array;
 }
 
 /**
@@ -78,9 +86,11 @@ export function runListener(
   res: ServerResponse,
   options: ListenerOptions,
 ): void {
-  const fail = (error: unknown): void => {
-    options.onError(error);
-    failResponse(res);
+  const fail = (thrown: unknown): void => {
+    options.onError(thrown);
+    const page = res.headersSent ? undefined : options.errorPage?.(thrown);
+    if (page === undefined) failResponse(res);
+    else void page.then((made) => failResponse(res, undefined, made));
   };
   if (options.scriptName) mountRequest(req, options.scriptName);
   try {
@@ -91,18 +101,34 @@ export function runListener(
   }
 }
 
-/** Ends a response that will not be completed: with a status of its own while there is time for that. */
-export function failResponse(res: ServerResponse, status = '500 Internal Server Error'): void {
+/**
+ * Ends a response that will not be completed: with a status of its own while there is time for that.
+ *
+ * @param answer default: a short text that tells of the status alone
+ */
+export function failResponse(
+  res: ServerResponse,
+  status = '500 Internal Server Error',
+  answer: ErrorResponse = plainAnswer(status),
+): void {
   if (res.writableEnded) return;
   if (res.headersSent) {
     res.destroy();
     return;
   }
   for (const name of res.getHeaderNames()) res.removeHeader(name);
-  const headers = { 'Content-Type': 'text/plain; charset=utf-8' };
-  res.writeHead(Number(status.slice(0, 3)), status.slice(4), headers);
-  res.end(status.startsWith('500') ? ERROR_BODY : `${status.slice(4)}\n`);
+  for (const [name, value] of answer.headers) res.setHeader(name, value);
+  res.statusCode = Number(status.slice(0, 3));
+  res.statusMessage = status.slice(4);
+  res.end(answer.body);
 }
 
 /** As everywhere else: it never tells of the error itself. */
-const ERROR_BODY = 'A server error occurred. Please contact the administrator.';
+function plainAnswer(status: string): ErrorResponse {
+  return {
+    headers: [['Content-Type', 'text/plain; charset=utf-8']],
+    body: status.startsWith('500')
+      ? 'A server error occurred. Please contact the administrator.'
+      : `${status.slice(4)}\n`,
+  };
+}

@@ -33,7 +33,12 @@ export class Gateways {
     const log = createLog(settings.logLevel);
     this.accessLogFile = accessLog?.file;
     this.#application = application;
-    this.#options = { ...gatewayOptions(settings), accessLog: accessLog?.log, log };
+    this.#options = {
+      ...gatewayOptions(settings),
+      ...(settings.errorPage === undefined && isDevelopment() && { errorPage: true }),
+      accessLog: accessLog?.log,
+      log,
+    };
     const { cert: certFile, key: keyFile } = settings;
     this.#tls = certFile === undefined ? undefined : { certFile, keyFile };
   }
@@ -56,6 +61,11 @@ export class Gateways {
     await Promise.all(this.#servers.map((server) => server.close({ timeout: timeout * 1000 })));
     this.accessLogFile?.flush();
   }
+}
+
+/** Whether somebody sits at a terminal and works on the application. */
+function isDevelopment(): boolean {
+  return process.stderr.isTTY && process.env['NODE_ENV'] !== 'production';
 }
 
 /** @throws {WrongUsage} for settings that do not go with the gateways */

@@ -85,6 +85,14 @@ export const FASTCGI_OPTIONS = {
 } as const;
 
 export const HTTP_OPTIONS = {
+  errorPage: option<boolean>({
+    group: 'HTTP',
+    gateway: true,
+    describe:
+      'Show errors of the application, with source and environ, to browsers on this machine; --no-error-page: to nobody',
+    read: readSwitch,
+    defaultText: 'at a terminal, unless NODE_ENV is production',
+  }),
   forwardedAllowIps: option<string>({
     group: 'HTTP',
     gateway: true,

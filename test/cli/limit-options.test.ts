@@ -93,6 +93,7 @@ const OTHERS: Record<Other, [given: Record<string, RawValue>, value: unknown]> =
     { forwardedHeaders: 'for=X-Real-IP, proto' },
     { for: 'X-Real-IP', host: null, port: null, prefix: null },
   ],
+  errorPage: [{ errorPage: false }, false],
   underscoreHeaders: [{ underscoreHeaders: 'x_y' }, ['x_y']],
   serverHeader: [{ serverHeader: false }, false],
   nph: [{ nph: true }, true],

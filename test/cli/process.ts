@@ -85,7 +85,7 @@ export class CommandProcess {
       if (this.child.exitCode !== null || this.child.signalCode !== null) {
         throw new Error(`it ended without saying ${pattern}: ${this.#stderr}`);
       }
-      await Promise.race([once(this.child.stderr!, 'data'), once(this.child, 'close')]);
+      await Promise.race([once(this.child.stderr!, 'data'), this.ended]);
     }
   }
 

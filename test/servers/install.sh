@@ -3,8 +3,8 @@
 # Quick when nothing is missing. Needs root, or sudo.
 set -eu
 
-# systemd is for systemd-analyze, which checks units without being the init.
-PACKAGES='nginx-light apache2 apache2-suexec-custom libapache2-mod-fcgid haproxy lighttpd caddy systemd uwsgi-core spawn-fcgi libfcgi-bin'
+# systemd is for systemd-analyze, which checks units without being the init; chromium is for pages that are looked at.
+PACKAGES='nginx-light apache2 apache2-suexec-custom libapache2-mod-fcgid haproxy lighttpd caddy systemd uwsgi-core spawn-fcgi libfcgi-bin chromium'
 
 missing=
 for package in $PACKAGES; do
