@@ -5,14 +5,14 @@ import { EMPTY, escapeLines } from '../../src/bytes.ts';
 import type { ByteQueue } from '../../src/bytes.ts';
 import { setVariable } from '../../src/environ.ts';
 import type { Variables } from '../../src/environ.ts';
-import { RequestError } from '../../src/errors.ts';
-import { parseContentLength } from '../../src/headers.ts';
 import type { CheckedHeaders } from '../../src/headers.ts';
 import { InputStream } from '../../src/input.ts';
 import type { InputSource } from '../../src/input.ts';
 import type { ErrorStream, GatewayOptions, Role } from '../../src/types.ts';
+import { formatHead } from './head.ts';
 import type { OutputStream } from './output.ts';
 import type { ParamsDecoder } from './params.ts';
+import { dataLength, forgetResource } from './roles.ts';
 
 /** What a request needs of the connection that carries it. */
 export interface Carrier {
@@ -91,13 +91,7 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
 
   /** The file that a filter works on (§ 6.4). */
   #openData(): InputStream {
-    const text = this.environ!['FCGI_DATA_LENGTH'] as string | undefined;
-    const length = text === undefined ? -1 : parseContentLength(text);
-    if (length === undefined) {
-      const shown = JSON.stringify(text!.slice(0, 40));
-      throw new RequestError('400 Bad Request', `FCGI_DATA_LENGTH ${shown}`);
-    }
-    const data: InputStream = new InputStream(length, {
+    const data: InputStream = new InputStream(dataLength(this.environ!), {
       pause: () => this.#carrier.pause(data),
       resume: () => this.#carrier.resume(data),
     });
@@ -110,11 +104,8 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
     return new RecordErrors(this, this.#carrier);
   }
 
-  /** Status comes last: HAProxy 2.6 takes a Location behind it for a redirect, whatever the status. */
   protected override formatHead(status: string, headers: CheckedHeaders): string {
-    let head = '';
-    for (const [name, value] of headers.list) head += `${name}: ${value}\r\n`;
-    return `${head}${this.formatStatus(status)}\r\n\r\n`;
+    return formatHead(this.formatStatus(status), headers);
   }
 
   protected override send(head: string, chunk: Uint8Array): boolean {
@@ -156,16 +147,6 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
     this.data.discard();
     this.#carrier.forget(this.data);
   }
-}
-
-/**
- * An authorizer judges a request before it is known what will answer it, and gets no body (§ 6.3). Front ends
- * send these variables all the same, as they would be for a responder.
- */
-function forgetResource(environ: Variables): void {
-  environ['SCRIPT_NAME'] = environ['PATH_INFO'] = '';
-  delete environ['PATH_TRANSLATED'];
-  delete environ['CONTENT_LENGTH'];
 }
 
 /** `wsgi.errors` as STDERR records, which front ends write to their error log. */

@@ -1,4 +1,4 @@
 /** `postern/fastcgi`. */
 
 export { runWithFastCgi } from './serve.ts';
-export type { FastCgiLimits, FastCgiOptions } from './options.ts';
+export type { Engine, FastCgiLimits, FastCgiOptions } from './options.ts';

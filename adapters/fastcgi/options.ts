@@ -46,6 +46,9 @@ export interface FastCgiLimits {
   closeTimeout: number;
 }
 
+/** What speaks the protocol. */
+export type Engine = 'postern' | 'node-fastcgi';
+
 /** Options of `runWithFastCgi`. */
 export interface FastCgiOptions extends ServerOptions, GatewayOptions, Partial<FastCgiLimits> {
   /** Whether one connection carries several requests at once. Announced as FCGI_MPXS_CONNS. Default true. */
@@ -55,6 +58,11 @@ export interface FastCgiOptions extends ServerOptions, GatewayOptions, Partial<F
    * Default: that variable; without it, all.
    */
   allow?: readonly string[] | undefined;
+  /**
+   * What speaks the protocol: the npm package `node-fastcgi` in place of postern, for those who depend on it. Of the
+   * limits it knows `maxConnections` alone, it keeps no connection, and it holds uploads in memory. Default `postern`.
+   */
+  engine?: Engine | undefined;
 }
 
 const DEFAULTS: FastCgiLimits = {
@@ -71,6 +79,8 @@ const DEFAULTS: FastCgiLimits = {
   responseTimeout: RESPONSE_TIMEOUT,
   closeTimeout: CLOSE_TIMEOUT,
 };
+
+export const limitNames = Object.keys(DEFAULTS) as (keyof FastCgiLimits)[];
 
 /**
  * The limits in force: those that were given, and the defaults.

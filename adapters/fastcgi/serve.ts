@@ -4,14 +4,15 @@ import { Admission } from '../../src/admission.ts';
 import { toFunction } from '../../src/application.ts';
 import { Deadlines } from '../../src/deadlines.ts';
 import { isWanted } from '../../src/environ.ts';
+import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_LOG } from '../../src/log.ts';
 import { SocketServer } from '../../src/server.ts';
 import type { Server } from '../../src/server.ts';
-import type { Application } from '../../src/types.ts';
+import type { Application, ApplicationFunction } from '../../src/types.ts';
 import { FastCgiConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import { resolveLimits } from './options.ts';
-import type { FastCgiOptions } from './options.ts';
+import type { FastCgiLimits, FastCgiOptions } from './options.ts';
 import { ParamsDecoder } from './params.ts';
 
 /**
@@ -20,25 +21,45 @@ import { ParamsDecoder } from './params.ts';
  * @param options `listen` is where: `'127.0.0.1:9000'`, `'unix:/run/app.sock'`, or `'fd:0'` under a
  *   process manager
  * @returns the running server
- * @throws {UsageError} when the application is none, or the address cannot be used
+ * @throws {UsageError} when the application is none, or the address or another option cannot be used
  */
 export async function runWithFastCgi(
   application: Application,
   options: FastCgiOptions,
 ): Promise<Server> {
-  const log = options.log ?? DEFAULT_LOG;
+  const run = toFunction(application);
+  const { engine = 'postern', log = DEFAULT_LOG } = options;
+  const limits = resolveLimits(options);
+  const admission = new Admission('fastcgi', limits.maxConnections, allowedPeers(options), log);
+  switch (engine) {
+    case 'postern':
+      return serve(run, options, limits, admission);
+    case 'node-fastcgi': {
+      const { serveWithNodeFastCgi } = await import('./engines/serve.ts');
+      return serveWithNodeFastCgi(run, options, admission);
+    }
+    default:
+      throw new UsageError(`engine ${JSON.stringify(engine)} is none of postern, node-fastcgi`);
+  }
+}
+
+/** The engine of our own. */
+async function serve(
+  application: ApplicationFunction,
+  options: FastCgiOptions,
+  limits: FastCgiLimits,
+  admission: Admission,
+): Promise<Server> {
   const gateway: Gateway = {
-    application: toFunction(application),
+    application,
     options,
-    limits: resolveLimits(options),
-    log,
+    limits,
+    log: options.log ?? DEFAULT_LOG,
     decoder: new ParamsDecoder(isWanted),
     deadlines: new Deadlines<object>(),
     requests: 0,
     track: (run) => server.track(run),
   };
-  const { maxConnections } = gateway.limits;
-  const admission = new Admission('fastcgi', maxConnections, allowedPeers(options), log);
   const server: SocketServer = await SocketServer.start(options, (socket) =>
     admission.admits(socket, server.connections.size)
       ? new FastCgiConnection(socket, gateway)

@@ -80,7 +80,15 @@ export const FASTCGI_OPTIONS = {
     gateway: true,
     describe: 'Serve several requests at once on a connection; --no-multiplex: one after the other',
     read: readSwitch,
-    default: true,
+    defaultText: 'yes',
+  }),
+  fastcgiEngine: option<'postern' | 'node-fastcgi'>({
+    group: 'FastCGI',
+    gateway: ['engine'],
+    describe: 'ENGINE that speaks the protocol: postern, or the npm package node-fastcgi',
+    argument: 'ENGINE',
+    read: readChoice(['postern', 'node-fastcgi']),
+    defaultText: 'postern',
   }),
 } as const;
 

@@ -83,6 +83,7 @@ const OTHERS: Record<Other, [given: Record<string, RawValue>, value: unknown]> =
   scriptName: [{ scriptName: '/app' }, '/app'],
   multiprocess: [{ multiprocess: true }, true],
   multiplex: [{ multiplex: false }, false],
+  engine: [{ fastcgiEngine: 'node-fastcgi' }, 'node-fastcgi'],
   allow: [{ allow: ['10.0.0.0/8', '::1'] }, ['10.0.0.0/8', '::1']],
   sendfile: [
     { sendfile: 'X-Accel-Redirect', sendfileRoot: tmpdir(), sendfilePrefix: '/files' },
@@ -110,7 +111,7 @@ describe('each other option of the gateways', () => {
   test('is not given when nobody has given it', () => {
     const options = gatewayOptions(settingsOf({}));
     const names = Object.keys(OTHERS).filter((name) => options[name] !== undefined);
-    expect(names).toEqual(['socketMode', 'multiplex', 'iis']);
+    expect(names).toEqual(['socketMode', 'iis']);
   });
 });
 

@@ -1,8 +1,8 @@
 import { describe } from 'vitest';
 
-import { fastCgiDriver, keptFastCgiDriver } from './drivers/fastcgi.ts';
+import { fastCgiDriver, keptFastCgiDriver, nodeFastCgiDriver } from './drivers/fastcgi.ts';
 import { defineSuite } from './suite.ts';
 
-for (const driver of [fastCgiDriver, keptFastCgiDriver]) {
+for (const driver of [fastCgiDriver, keptFastCgiDriver, nodeFastCgiDriver]) {
   describe(driver.name, () => defineSuite(driver));
 }

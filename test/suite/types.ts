@@ -33,6 +33,8 @@ export type Capability =
   | 'informational'
   /** Nothing is made up about the body that a 304 does not have. */
   | 'bare304'
+  /** Variables hold any bytes, UTF-8 or not. */
+  | 'anyBytes'
   /** An error that nobody catches may be thrown: the gateway's process is not the test's own. */
   | 'uncaught';
 

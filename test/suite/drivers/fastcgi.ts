@@ -10,13 +10,27 @@ export const fastCgiDriver = driver('FastCGI, bare', false);
 /** All requests on one connection; a client that leaves is told of by ABORT_REQUEST. */
 export const keptFastCgiDriver = driver('FastCGI, bare, on a kept connection', true);
 
-function driver(name: string, keep: boolean): Driver {
+/** The second engine. It closes each connection after its request, whatever was asked for. */
+export const nodeFastCgiDriver = driver(
+  'FastCGI, bare, by node-fastcgi',
+  false,
+  { anyBytes: 'the package takes all variables for UTF-8' },
+  '--fastcgi-engine',
+  'node-fastcgi',
+);
+
+function driver(
+  name: string,
+  keep: boolean,
+  cannot: Driver['cannot'] = {},
+  ...options: string[]
+): Driver {
   return {
     name,
     gateway: 'fastcgi',
-    cannot: {},
+    cannot,
     async start(application) {
-      const gateway = await startGateway('fastcgi', application);
+      const gateway = await startGateway('fastcgi', application, ...options);
       let errors = '';
       const connections = new Set<FastCgiConnection>();
       let kept: FastCgiConnection | undefined;

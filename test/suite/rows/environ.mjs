@@ -15,13 +15,15 @@ import { TEXT, report } from '../kit.mjs';
  * @param {string} name
  * @param {SuiteRequest} request
  * @param {(environ: Record<string, unknown>, visit: Visit) => void} check
+ * @param {Row['needs']} [needs]
  * @returns {Row}
  */
-function environRow(name, request, check) {
+function environRow(name, request, check, needs = []) {
   return {
     rule: 19,
     name,
     request,
+    needs,
     application(environ, startResponse) {
       startResponse('200 OK', [['Content-Type', 'application/json']]);
       // Byte strings as what they are, and not as UTF-8 of their code units.
@@ -72,10 +74,15 @@ export const rows = [
       assert.equal(environ['REQUEST_URI'], '/some%20path/%C3%A9%2520?x=1&y=a%20b&z=%C3%A9');
     },
   ),
-  environRow('a path may hold any byte', { target: '/%ff%fe%01~+;=&,' }, (environ) => {
-    assert.equal(environ['PATH_INFO'], '/\u00ff\u00fe\u0001~+;=&,');
-    assert.equal(environ['REQUEST_URI'], '/%ff%fe%01~+;=&,');
-  }),
+  environRow(
+    'a path may hold any byte',
+    { target: '/%ff%fe%01~+;=&,' },
+    (environ) => {
+      assert.equal(environ['PATH_INFO'], '/\u00ff\u00fe\u0001~+;=&,');
+      assert.equal(environ['REQUEST_URI'], '/%ff%fe%01~+;=&,');
+    },
+    ['anyBytes'],
+  ),
   environRow(
     'an empty query is no query, and it is not lost from the URI',
     { target: '/p?' },
@@ -127,6 +134,7 @@ export const rows = [
     (environ) => {
       assert.equal(environ['HTTP_X_BYTES'], 'caf\u00e9 \u00ff');
     },
+    ['anyBytes'],
   ),
   environRow('Authorization arrives', { headers: [['Authorization', 'Basic dTpw']] }, (environ) => {
     assert.equal(environ['HTTP_AUTHORIZATION'], 'Basic dTpw');

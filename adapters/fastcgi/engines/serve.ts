@@ -1,0 +1,137 @@
+/** The server of the second engine. */
+
+import type { Socket } from 'node:net';
+
+import type { Admission } from '../../../src/admission.ts';
+import { DEFAULT_LOG } from '../../../src/log.ts';
+import { SocketServer } from '../../../src/server.ts';
+import type { Connection, Server } from '../../../src/server.ts';
+import { peerOf, resetSocket } from '../../../src/sockets.ts';
+import type { ApplicationFunction, Log, Role } from '../../../src/types.ts';
+import { limitNames, resolveLimits } from '../options.ts';
+import type { FastCgiOptions } from '../options.ts';
+import { EngineHandler } from './handler.ts';
+import type { EngineCarrier } from './handler.ts';
+import { guardSocket, loadPackage } from './node-fastcgi.ts';
+import type { Listener, PackageRequest, PackageResponse } from './node-fastcgi.ts';
+
+/** What all connections of a server share. */
+interface Gateway {
+  readonly application: ApplicationFunction;
+  readonly options: FastCgiOptions;
+  readonly log: Log;
+  /** The connection whose input the package is working on. */
+  active: EngineConnection | undefined;
+  track(run: PromiseLike<void>): void;
+}
+
+/**
+ * Serves an application over the package node-fastcgi.
+ *
+ * @throws {UsageError} when the package is not installed, or the address cannot be used
+ */
+export async function serveWithNodeFastCgi(
+  application: ApplicationFunction,
+  options: FastCgiOptions,
+  admission: Admission,
+): Promise<Server> {
+  const { createServer } = loadPackage();
+  const log = options.log ?? DEFAULT_LOG;
+  warnOfUnknown(options, log);
+  const gateway: Gateway = {
+    application,
+    options,
+    log,
+    active: undefined,
+    track: (run) => server.track(run),
+  };
+  const listener =
+    (role: Role): Listener =>
+    (request, response) =>
+      gateway.active!.serve(request, response, role);
+  const { maxConnections } = resolveLimits(options);
+  const packageServer = createServer(
+    listener('responder'),
+    listener('authorizer'),
+    listener('filter'),
+    // It closes a connection after the first request on it that ends, and with it all the others.
+    { maxConns: maxConnections, maxReqs: maxConnections, multiplex: false },
+  );
+  const server: SocketServer = await SocketServer.start(
+    options,
+    (socket) =>
+      admission.admits(socket, server.connections.size)
+        ? new EngineConnection(socket, gateway)
+        : undefined,
+    packageServer,
+  );
+  return server;
+}
+
+/** Options that were given and mean nothing here: said, and not refused, since one flag is for many gateways. */
+function warnOfUnknown(options: FastCgiOptions, log: Log): void {
+  const unknown = [...limitNames, 'multiplex' as const].filter(
+    (name) => name !== 'maxConnections' && options[name] !== undefined,
+  );
+  if (unknown.length === 0) return;
+  log.warn(`fastcgi: the engine node-fastcgi knows no ${unknown.join(', ')}`);
+}
+
+/** A connection, as far as the package leaves it to us. */
+class EngineConnection implements Connection, EngineCarrier {
+  readonly #socket: Socket;
+  readonly #gateway: Gateway;
+  /** Of requests that are not over: their END_REQUEST is still to be sent. */
+  readonly #handlers = new Set<EngineHandler>();
+
+  constructor(socket: Socket, gateway: Gateway) {
+    this.#socket = socket;
+    this.#gateway = gateway;
+    guardSocket(socket, (work) => this.#receive(work));
+    socket.on('close', () => {
+      for (const handler of this.#handlers) handler.leave();
+    });
+  }
+
+  get options(): FastCgiOptions {
+    return this.#gateway.options;
+  }
+
+  #receive(work: () => void): void {
+    this.#gateway.active = this;
+    try {
+      work();
+    } catch (error) {
+      const { message } = error as Error;
+      this.#gateway.log.warn(`fastcgi: ${peerOf(this.#socket)}: node-fastcgi failed: ${message}`);
+      this.destroy();
+    }
+    this.#gateway.active = undefined;
+  }
+
+  serve(request: PackageRequest, response: PackageResponse, role: Role): void {
+    const handler = new EngineHandler(request, response, role, this);
+    this.#handlers.add(handler);
+    response.stdout.once('close', () => this.#handlers.delete(handler));
+    const run = handler.run(this.#gateway.application);
+    if (run !== undefined) this.#gateway.track(run);
+  }
+
+  /** The package closes it after its request; one that has none yet gets a moment for it. */
+  shutdown(): void {
+    setImmediate(() =>
+      setImmediate(() => {
+        if (this.#handlers.size === 0) this.#socket.end();
+      }),
+    );
+  }
+
+  destroy(): void {
+    if (this.#handlers.size > 0) this.reset();
+    else this.#socket.destroy();
+  }
+
+  reset(): void {
+    resetSocket(this.#socket);
+  }
+}

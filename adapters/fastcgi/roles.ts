@@ -1,0 +1,30 @@
+/** What the roles other than the responder's ask for in the environ (§ 6.3, § 6.4). */
+
+import type { Variables } from '../../src/environ.ts';
+import { RequestError } from '../../src/errors.ts';
+import { parseContentLength } from '../../src/headers.ts';
+
+/**
+ * An authorizer judges a request before it is known what will answer it, and gets no body (§ 6.3). Front ends
+ * send these variables all the same, as they would be for a responder.
+ */
+export function forgetResource(environ: Variables): void {
+  environ['SCRIPT_NAME'] = environ['PATH_INFO'] = '';
+  delete environ['PATH_TRANSLATED'];
+  delete environ['CONTENT_LENGTH'];
+}
+
+/**
+ * Bytes of the file that a filter works on (§ 6.4); -1 when they end with the stream.
+ *
+ * @throws {RequestError} when FCGI_DATA_LENGTH is no number
+ */
+export function dataLength(environ: Variables): number {
+  const text = environ['FCGI_DATA_LENGTH'] as string | undefined;
+  const length = text === undefined ? -1 : parseContentLength(text);
+  if (length === undefined) {
+    const shown = JSON.stringify(text!.slice(0, 40));
+    throw new RequestError('400 Bad Request', `FCGI_DATA_LENGTH ${shown}`);
+  }
+  return length;
+}
