@@ -1,9 +1,11 @@
 /** What youch's own styles have no rules for: long words on narrow screens, colours that are too faint, and the chain of causes. */
 export const STYLES = `
-:root, html.dark { --muted-fg: var(--slate-11); --subtitle-fg: var(--green-11); }
+:root { --links-fg: #1b7a50; }
+:root, html.dark { --muted-fg: var(--slate-11); --subtitle-fg: var(--links-fg); --toggle-fg-color: var(--slate-11); }
+input[type='checkbox']:disabled + span { opacity: 1; }
 .card-table td { overflow-wrap: anywhere; vertical-align: top; }
 .card-table td.table-value { color: var(--title-fg); }
-@media (min-width: 768px) { .card-table td.table-key { width: 300px; } }
+@media (min-width: 768px) { .card-table td.table-key { width: 340px; } }
 @media (max-width: 767px) {
   .card-table td { display: block; }
   .card-table td.table-key { border-bottom: 0; padding-bottom: 0; font-size: 13px; }
