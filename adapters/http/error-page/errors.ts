@@ -55,11 +55,15 @@ function showError(error: ErrorLike, relation: string): ShownError {
   const text = String(message ?? '');
   return {
     relation,
-    name: `${String(name ?? 'Error')}${typeof code === 'string' ? ` [${code}]` : ''}`,
+    name: `${String(name ?? 'Error')}${isCode(code) ? ` [${code}]` : ''}`,
     message: clip(text),
     stack: framesOf(String(stack ?? ''), text),
     properties: propertiesOf(error),
   };
+}
+
+function isCode(code: unknown): code is string | number {
+  return typeof code === 'string' || typeof code === 'number';
 }
 
 /** Anything can be thrown. */
