@@ -11,7 +11,7 @@ import { encodeEndRequest, encodeRecord, encodeUnknownType } from './record.ts';
  *
  * @throws {ProtocolError} for malformed pairs in GET_VALUES
  */
-export function answerManagement(type: number, content: Buffer, gateway: Gateway): Buffer {
+export function answerManagement(type: number, content: Buffer, gateway: Gateway): string {
   if (type !== fcgi.FCGI_GET_VALUES) return encodeUnknownType(type);
   const asked = new Set(decodePairs(content).map(([name]) => name));
   const known = announcedValues(gateway).filter(([name]) => asked.has(name));
@@ -40,13 +40,13 @@ function announce(limit: number): string {
  * The response to a request that the application never sees. A real one: END_REQUEST with OVERLOADED alone is
  * an empty page behind Apache, and no answer at all behind HAProxy. Behind a response it harms nowhere.
  */
-export function encodeRefusal(id: number, code: number): Buffer {
+export function encodeRefusal(id: number, code: number): string {
   const status = statusLine(code);
   const response = `Content-Type: text/plain; charset=utf-8\r\nStatus: ${status}\r\n\r\n${status}\n`;
   const protocolStatus = code === 503 ? fcgi.FCGI_OVERLOADED : fcgi.FCGI_REQUEST_COMPLETE;
-  return Buffer.concat([
-    encodeRecord(fcgi.FCGI_STDOUT, id, Buffer.from(response)),
-    encodeRecord(fcgi.FCGI_STDOUT, id, Buffer.alloc(0)),
-    encodeEndRequest(id, protocolStatus),
-  ]);
+  return (
+    encodeRecord(fcgi.FCGI_STDOUT, id, response) +
+    encodeRecord(fcgi.FCGI_STDOUT, id, '') +
+    encodeEndRequest(id, protocolStatus)
+  );
 }

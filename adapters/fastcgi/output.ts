@@ -9,15 +9,15 @@
 
 import type { Socket } from 'node:net';
 
-import { ByteQueue, EMPTY, asBuffer } from '../../src/bytes.ts';
+import { ByteQueue, asBuffer } from '../../src/bytes.ts';
 import { HIGH_WATER_MARK } from '../../src/limits.ts';
-import { FCGI_HEADER_LEN, FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from './constants.ts';
+import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from './constants.ts';
 import {
-  END_REQUEST_LEN,
+  encodeEndRequest,
+  encodeHeader,
+  encodePadding,
+  encodeRecord,
   paddingFor,
-  writeEndRequest,
-  writeHeader,
-  writePadding,
 } from './record.ts';
 
 /** Largest content of a record, and so what one request sends before it is another one's turn. A multiple of 8: no padding. */
@@ -29,11 +29,8 @@ const PIECE = 0xfff8;
  */
 const STDERR_PIECE = 8 * 1024;
 const STDERR_PADDING = 8;
-/** Chunks up to this size are copied into the batch: cheaper than a system call with several buffers. */
+/** Chunks up to this size are copied into the batch's text: cheaper than a system call with several buffers. */
 const COPY_LIMIT = 4 * 1024;
-/** Size of a batch's first buffer, from Node's pool, and of the ones after it. */
-const FIRST_BATCH = 512;
-const NEXT_BATCH = 16 * 1024;
 /** A batch of this size is written before the turn is over. */
 const BATCH_LIMIT = 64 * 1024;
 
@@ -60,10 +57,9 @@ export interface OutputWatcher {
 export class Output {
   readonly #socket: Socket;
   readonly #watcher: OutputWatcher;
-  #parts: Buffer[] = []; // of the batch, before #buffer
+  #parts: (Buffer | string)[] = []; // of the batch, before #text
   #partsLength = 0;
-  #buffer: Buffer = EMPTY; // end of the batch, #used bytes of it
-  #used = 0;
+  #text = ''; // end of the batch, a byte string
   #corked = false;
   #scheduled = false;
   #destroyed = false;
@@ -100,7 +96,7 @@ export class Output {
   stdout(stream: OutputStream, head: string, chunk: Uint8Array): boolean {
     if (this.#isDirect(stream, head.length + chunk.length)) {
       this.#encode(stream.id, head, chunk);
-      if (this.#partsLength + this.#used >= BATCH_LIMIT) this.flush();
+      if (this.#partsLength + this.#text.length >= BATCH_LIMIT) this.flush();
       else this.#touch();
     } else {
       this.#enqueue(stream, head, chunk);
@@ -115,7 +111,7 @@ export class Output {
     if (this.#isDirect(stream, length)) {
       if (length > 0) this.#encode(stream.id, head, last);
       this.#encodeEnd(stream, appStatus);
-      if (this.#partsLength + this.#used >= BATCH_LIMIT) this.flush();
+      if (this.#partsLength + this.#text.length >= BATCH_LIMIT) this.flush();
       else this.#touch();
       return;
     }
@@ -131,22 +127,23 @@ export class Output {
     this.#touch();
   }
 
-  /** Sends STDERR text. @returns false when so much is waiting that it was not taken */
-  stderr(stream: OutputStream, text: Buffer): boolean {
+  /** Sends STDERR, a byte string. @returns false when so much is waiting that it was not taken */
+  stderr(stream: OutputStream, text: string): boolean {
     if (text.length === 0) return true; // an empty record would close the stream
     if (this.#socket.writableLength + this.#partsLength > HIGH_WATER_MARK) return false;
     stream.usedStderr = true;
     for (let at = 0; at < text.length; at += STDERR_PIECE) {
-      const piece = text.subarray(at, at + STDERR_PIECE);
-      this.#record(FCGI_STDERR, stream.id, piece, paddingFor(piece.length) || STDERR_PADDING);
+      const piece = text.slice(at, at + STDERR_PIECE);
+      const padding = paddingFor(piece.length) || STDERR_PADDING;
+      this.#text += encodeRecord(FCGI_STDERR, stream.id, piece, padding);
     }
     this.#touch();
     return true;
   }
 
-  /** Sends a management record. */
-  raw(record: Buffer): void {
-    this.#append(record);
+  /** Sends records of the gateway's own. */
+  raw(records: string): void {
+    this.#text += records;
     this.#touch();
   }
 
@@ -180,23 +177,21 @@ export class Output {
 
   /** Writes the batch. */
   flush(): void {
-    const used = this.#used;
-    if (used === 0 && this.#parts.length === 0) return;
-    const socket = this.#socket;
-    const last = this.#buffer.subarray(0, used);
+    const text = this.#text;
     const parts = this.#parts;
-    this.#buffer = EMPTY;
-    this.#used = 0;
+    if (text === '' && parts.length === 0) return;
+    this.#text = '';
+    const socket = this.#socket;
     if (!socket.writable) return;
     if (parts.length === 0) {
-      if (!socket.write(last)) this.#watcher.watchOutput();
+      if (!socket.write(text, 'latin1')) this.#watcher.watchOutput();
       return;
     }
     this.#parts = [];
     this.#partsLength = 0;
     socket.cork();
-    for (const part of parts) socket.write(part);
-    if (used > 0) socket.write(last);
+    for (const part of parts) socket.write(part, 'latin1');
+    if (text !== '') socket.write(text, 'latin1');
     socket.uncork();
     if (socket.writableNeedDrain) this.#watcher.watchOutput();
   }
@@ -226,7 +221,7 @@ export class Output {
     const turns = this.#turns;
     while (turns.length > 0 && !this.#socket.writableNeedDrain && !this.#socket.destroyed) {
       this.#takeTurn(turns.shift()!);
-      if (this.#partsLength + this.#used >= BATCH_LIMIT) this.flush();
+      if (this.#partsLength + this.#text.length >= BATCH_LIMIT) this.flush();
     }
     if (!this.#corked) this.flush();
     for (const stream of this.#waiting) if (this.#takesMore(stream)) this.#wake(stream);
@@ -235,7 +230,7 @@ export class Output {
   #takeTurn(stream: OutputStream): void {
     const queue = stream.pending!;
     const piece = queue.shift(PIECE);
-    if (piece.length > 0) this.#record(FCGI_STDOUT, stream.id, piece);
+    if (piece.length > 0) this.#encode(stream.id, '', piece);
     if (queue.length > 0) {
       this.#turns.push(stream);
       return;
@@ -252,66 +247,31 @@ export class Output {
     onDrain?.();
   }
 
-  /** A small piece of STDOUT with what goes before it, in one record. */
+  /** A piece of STDOUT with what goes before it. */
   #encode(id: number, head: string, chunk: Uint8Array): void {
     if (chunk.length > COPY_LIMIT) {
-      if (head !== '') this.#record(FCGI_STDOUT, id, Buffer.from(head, 'latin1'));
-      this.#record(FCGI_STDOUT, id, asBuffer(chunk));
-      return;
+      if (head !== '') this.#text += encodeRecord(FCGI_STDOUT, id, head);
+      this.#record(id, asBuffer(chunk));
+    } else {
+      this.#text += encodeRecord(FCGI_STDOUT, id, head + asBuffer(chunk).toString('latin1'));
     }
-    const length = head.length + chunk.length;
-    const padding = paddingFor(length);
-    const buffer = this.#reserve(FCGI_HEADER_LEN + length + padding);
-    let at = writeHeader(buffer, this.#used, FCGI_STDOUT, id, length);
-    if (head !== '') at += buffer.write(head, at, 'latin1');
-    buffer.set(chunk, at);
-    this.#used = writePadding(buffer, at + chunk.length, padding);
   }
 
-  #record(type: number, id: number, content: Buffer, padding = paddingFor(content.length)): void {
-    if (content.length <= COPY_LIMIT) {
-      const buffer = this.#reserve(FCGI_HEADER_LEN + content.length + padding);
-      const at = writeHeader(buffer, this.#used, type, id, content.length, padding);
-      buffer.set(content, at);
-      this.#used = writePadding(buffer, at + content.length, padding);
-      return;
-    }
-    const buffer = this.#reserve(FCGI_HEADER_LEN);
-    this.#used = writeHeader(buffer, this.#used, type, id, content.length, padding);
-    this.#append(content);
-    if (padding > 0) this.#used = writePadding(this.#reserve(padding), this.#used, padding);
+  /** A record of STDOUT, without copying its content. */
+  #record(id: number, content: Buffer): void {
+    const before = this.#text + encodeHeader(FCGI_STDOUT, id, content.length);
+    this.#parts.push(before, content);
+    this.#partsLength += before.length + content.length;
+    this.#text = encodePadding(paddingFor(content.length));
   }
 
   /** STDOUT, and STDERR if it was used, are closed by an empty record before END_REQUEST (§ 6.1). */
   #encodeEnd(stream: OutputStream, appStatus: number): void {
-    const buffer = this.#reserve(2 * FCGI_HEADER_LEN + END_REQUEST_LEN);
-    let at = writeHeader(buffer, this.#used, FCGI_STDOUT, stream.id, 0);
-    if (stream.usedStderr) at = writeHeader(buffer, at, FCGI_STDERR, stream.id, 0);
-    this.#used = writeEndRequest(buffer, at, stream.id, appStatus, FCGI_REQUEST_COMPLETE);
+    const { id } = stream;
+    this.#text += encodeHeader(FCGI_STDOUT, id, 0);
+    if (stream.usedStderr) this.#text += encodeHeader(FCGI_STDERR, id, 0);
+    this.#text += encodeEndRequest(id, FCGI_REQUEST_COMPLETE, appStatus);
     stream.onEnd();
-  }
-
-  /** Puts bytes into the batch without copying them. */
-  #append(bytes: Buffer): void {
-    if (this.#used > 0) this.#closeBuffer();
-    this.#parts.push(bytes);
-    this.#partsLength += bytes.length;
-  }
-
-  #closeBuffer(): void {
-    this.#parts.push(this.#buffer.subarray(0, this.#used));
-    this.#partsLength += this.#used;
-    this.#buffer = this.#buffer.subarray(this.#used);
-    this.#used = 0;
-  }
-
-  /** A buffer with room for `size` bytes at {@link #used}. */
-  #reserve(size: number): Buffer {
-    if (this.#buffer.length - this.#used >= size) return this.#buffer;
-    if (this.#used > 0) this.#closeBuffer();
-    const isFirst = this.#parts.length === 0;
-    this.#buffer = Buffer.allocUnsafe(Math.max(size, isFirst ? FIRST_BATCH : NEXT_BATCH));
-    return this.#buffer;
   }
 
   #touch(): void {

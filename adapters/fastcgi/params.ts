@@ -24,7 +24,7 @@ export class ParamsDecoder {
   hasRepeats = false;
 
   readonly #isWanted: (name: string, value: string) => boolean;
-  #block: DataView = view(EMPTY); // holds the last stream
+  #block: DataView = view(EMPTY, 0, 0); // the last stream
   readonly #starts: number[] = [0]; // where its pairs begin, and where the last one ends
 
   /** @param isWanted asked when a pair changes; default: all are wanted */
@@ -43,33 +43,45 @@ export class ParamsDecoder {
   decode(block: Buffer, from: number, end: number, maxPairs: number): void {
     const starts = this.#starts;
     const last = this.#block;
-    const current = view(block);
-    const known = this.count;
+    const current = view(block, from, end);
+    const { count } = this;
+    const known = Math.min(count, maxPairs);
     this.count = 0; // after an exception nothing is known
     let isNew = false; // a name, or that a pair counts
+    let at = 0; // where the pair `i` begins
+    let before = 0; // where the pair at its place began in the last stream
     let i = 0;
-    let at = from;
-    for (let start = from; start < end; start = at) {
-      if (i === maxPairs) throw new LimitError('maxParams', `more than maxParams (${maxPairs})`);
-      const lastStart = starts[i]!;
-      const size = i < known ? starts[i + 1]! - lastStart : 0;
-      if (size > 0 && start + size <= end && isSame(current, start, last, lastStart, size)) {
-        at = start + size;
-      } else {
-        const name = this.names[i];
-        at = this.#decodePair(block, start, end, i);
-        isNew ||= this.names[i] !== name;
+    while (at < current.byteLength) {
+      let same = before; // where the last stream goes on with other bytes than this one
+      if (i < known) {
+        same += countSame(current, at, last, before);
+        for (let next = starts[i + 1]!; i < known && next <= same; next = starts[i + 1]!) {
+          starts[i++] = at;
+          at += next - before;
+          before = next;
+        }
+        if (at === current.byteLength) break;
       }
-      starts[i++] = start; // its old value has been used; that of the next pair is still there
+      if (i === maxPairs) throw new LimitError('maxParams', `more than maxParams (${maxPairs})`);
+      const name = this.names[i];
+      const next = starts[i + 1]!; // looked at before it is replaced; of no meaning behind the last known pair
+      starts[i] = at;
+      at = this.#decodePair(block, from + at, end, i, same - before) - from;
+      isNew ||= this.names[i] !== name;
+      before = next;
+      i++;
     }
-    starts[i] = end;
-    if (isNew || i !== known) this.hasRepeats = hasRepeats(this.names.slice(0, i));
+    starts[i] = at;
+    if (isNew || i !== count) this.hasRepeats = hasRepeats(this.names.slice(0, i));
     this.#block = current;
     this.count = i;
   }
 
-  /** @returns where the pair ends */
-  #decodePair(block: Buffer, start: number, limit: number, index: number): number {
+  /**
+   * @param same how many of its bytes are those of the pair at its place in the last stream
+   * @returns where the pair ends
+   */
+  #decodePair(block: Buffer, start: number, limit: number, index: number, same: number): number {
     const nameLength = readLength(block, start, limit);
     const second = start + sizeOfLength(block, start);
     const valueLength = readLength(block, second, limit);
@@ -81,7 +93,8 @@ export class ParamsDecoder {
         `a variable of ${nameLength} + ${valueLength} bytes runs past the end of PARAMS`,
       );
     }
-    const nameText = block.toString('latin1', name, value);
+    const hasName = same >= value - start && this.names[index] !== '';
+    const nameText = hasName ? this.names[index]! : block.toString('latin1', name, value);
     const valueText = block.toString('latin1', value, end);
     this.names[index] = this.#isWanted(nameText, valueText) ? nameText : '';
     this.values[index] = valueText;
@@ -96,21 +109,19 @@ export function decodePairs(block: Buffer): [name: string, value: string][] {
   return decoder.names.map((name, i) => [name, decoder.values[i]!]);
 }
 
-/** Encodes pairs of byte strings: the content of a GET_VALUES_RESULT record. */
-export function encodePairs(pairs: Iterable<readonly [name: string, value: string]>): Buffer {
-  const parts: Buffer[] = [];
+/** Encodes pairs of byte strings: the content of a GET_VALUES_RESULT record, as a byte string. */
+export function encodePairs(pairs: Iterable<readonly [name: string, value: string]>): string {
+  let text = '';
   for (const [name, value] of pairs) {
-    parts.push(encodeLength(name.length), encodeLength(value.length));
-    parts.push(Buffer.from(name + value, 'latin1'));
+    text += encodeLength(name.length) + encodeLength(value.length) + name + value;
   }
-  return Buffer.concat(parts);
+  return text;
 }
 
-function encodeLength(length: number): Buffer {
-  if (length < 0x80) return Buffer.of(length);
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE((length | 0x80000000) >>> 0);
-  return bytes;
+function encodeLength(length: number): string {
+  if (length < 0x80) return String.fromCharCode(length);
+  const [first, ...rest] = [length >>> 24, length >>> 16, length >>> 8, length];
+  return String.fromCharCode(first! | 0x80, ...rest.map((byte) => byte & 0xff));
 }
 
 /** The short form is not obligatory for small numbers: the top bit alone tells (§ 3.4). */
@@ -130,16 +141,23 @@ function hasRepeats(names: readonly string[]): boolean {
   return new Set(wanted).size < wanted.length;
 }
 
-function view(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+function view(bytes: Buffer, from: number, end: number): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset + from, end - from);
 }
 
-/** Four bytes at a time: a call of Buffer.compare costs as much as some hundred of them. */
-function isSame(a: DataView, aStart: number, b: DataView, bStart: number, length: number): boolean {
+/**
+ * How many bytes are the same, from `aStart` and `bStart` on.
+ *
+ * Eight at a time, as numbers: a call of Buffer.compare costs as much as some hundred of them. Numbers that are equal
+ * have the same bytes, except zeros, which have two signs; NaN is equal to nothing. No text has either of them.
+ */
+function countSame(a: DataView, aStart: number, b: DataView, bStart: number): number {
+  const length = Math.min(a.byteLength - aStart, b.byteLength - bStart);
   let i = 0;
-  for (; i + 4 <= length; i += 4) {
-    if (a.getInt32(aStart + i) !== b.getInt32(bStart + i)) return false;
+  for (; i + 8 <= length; i += 8) {
+    const number = a.getFloat64(aStart + i);
+    if (number !== b.getFloat64(bStart + i) || number === 0) break;
   }
-  for (; i < length; i++) if (a.getInt8(aStart + i) !== b.getInt8(bStart + i)) return false;
-  return true;
+  while (i < length && a.getInt8(aStart + i) === b.getInt8(bStart + i)) i++;
+  return i;
 }

@@ -138,72 +138,68 @@ function checkVersion(version: number): void {
   throw new ProtocolError(`record version ${version} instead of 1, FastCGI 1.0 § 3.3${hint}`);
 }
 
+// Records are encoded to byte strings: what is sent in one turn is put together and written as one, which costs less
+// than filling a buffer and making a view of it.
+
 /** Padding that brings content to a multiple of 8 bytes, as the specification recommends (§ 3.3). */
 export function paddingFor(contentLength: number): number {
   return -contentLength & 7;
 }
 
-/** Writes a record header. @returns the position behind it */
-export function writeHeader(
-  target: Buffer,
-  at: number,
+/** Zeros, never what the memory held before. */
+export function encodePadding(length: number): string {
+  return PADDING[length] ?? '\0'.repeat(length);
+}
+
+const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length));
+
+/** A record header; content and padding are to follow. */
+export function encodeHeader(
   type: number,
   requestId: number,
   contentLength: number,
   padding: number = paddingFor(contentLength),
-): number {
-  target[at] = FCGI_VERSION_1;
-  target[at + 1] = type;
-  target[at + 2] = requestId >> 8;
-  target[at + 3] = requestId;
-  target[at + 4] = contentLength >> 8;
-  target[at + 5] = contentLength;
-  target[at + 6] = padding;
-  target[at + 7] = 0;
-  return at + FCGI_HEADER_LEN;
+): string {
+  return String.fromCharCode(
+    FCGI_VERSION_1,
+    type,
+    requestId >> 8,
+    requestId & 0xff,
+    contentLength >> 8,
+    contentLength & 0xff,
+    padding,
+    0,
+  );
 }
 
-/** Writes zeros: padding must not carry what the memory held before. @returns the position behind them */
-export function writePadding(target: Buffer, at: number, length: number): number {
-  for (let i = 0; i < length; i++) target[at + i] = 0;
-  return at + length;
-}
-
-/** Length of what {@link writeEndRequest} writes. */
-export const END_REQUEST_LEN: number = FCGI_HEADER_LEN + 8;
-
-/** Writes END_REQUEST (§ 5.5). @returns the position behind it */
-export function writeEndRequest(
-  target: Buffer,
-  at: number,
+/** A whole record. `content` is a byte string of at most 65,535 bytes. */
+export function encodeRecord(
+  type: number,
   requestId: number,
-  appStatus: number,
+  content: string,
+  padding: number = paddingFor(content.length),
+): string {
+  const { length } = content;
+  return encodeHeader(type, requestId, length, padding) + content + encodePadding(padding);
+}
+
+/** END_REQUEST (§ 5.5). */
+export function encodeEndRequest(
+  requestId: number,
   protocolStatus: number,
-): number {
-  const body = writeHeader(target, at, FCGI_END_REQUEST, requestId, 8);
-  target.writeUInt32BE(appStatus >>> 0, body);
-  target[body + 4] = protocolStatus;
-  return writePadding(target, body + 5, 3);
-}
-
-/** A record of its own, whole. `content` is at most 65,535 bytes. */
-export function encodeRecord(type: number, requestId: number, content: Uint8Array): Buffer {
-  const padding = paddingFor(content.length);
-  const record = Buffer.allocUnsafe(FCGI_HEADER_LEN + content.length + padding);
-  const at = writeHeader(record, 0, type, requestId, content.length);
-  record.set(content, at);
-  writePadding(record, at + content.length, padding);
-  return record;
-}
-
-/** The end of a request that was not taken (§ 5.5). */
-export function encodeEndRequest(requestId: number, protocolStatus: number): Buffer {
-  const record = Buffer.alloc(END_REQUEST_LEN);
-  writeEndRequest(record, 0, requestId, 0, protocolStatus);
-  return record;
+  appStatus: number = 0,
+): string {
+  const status = String.fromCharCode(
+    appStatus >>> 24,
+    (appStatus >>> 16) & 0xff,
+    (appStatus >>> 8) & 0xff,
+    appStatus & 0xff,
+    protocolStatus,
+  );
+  return encodeRecord(FCGI_END_REQUEST, requestId, `${status}\0\0\0`);
 }
 
 /** The answer to a management record of unknown type (§ 4.2). */
-export function encodeUnknownType(type: number): Buffer {
-  return encodeRecord(FCGI_UNKNOWN_TYPE, 0, Uint8Array.of(type, 0, 0, 0, 0, 0, 0, 0));
+export function encodeUnknownType(type: number): string {
+  return encodeRecord(FCGI_UNKNOWN_TYPE, 0, `${String.fromCharCode(type)}\0\0\0\0\0\0\0`);
 }

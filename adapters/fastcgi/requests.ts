@@ -43,7 +43,10 @@ export interface Link {
 export class Requests implements RecordVisitor, Carrier {
   readonly #link: Link;
   readonly #gateway: Gateway;
-  readonly #opening = new Map<number, Opening>(); // PARAMS are on their way
+  // PARAMS are on their way: of the request that was begun last, which mostly are complete before the next one begins,
+  // and of others.
+  #newest: Opening | undefined;
+  readonly #opening = new Map<number, Opening>();
   readonly #active = new Map<number, FastCgiHandler>(); // from then on
   #ignored = 0; // bytes of streams that belong to no request, since the last BEGIN_REQUEST
   /** Requests so far. */
@@ -60,7 +63,7 @@ export class Requests implements RecordVisitor, Carrier {
 
   /** Requests that are not over. */
   get inFlight(): number {
-    return this.#opening.size + this.#active.size;
+    return this.#active.size + this.#opening.size + (this.#newest === undefined ? 0 : 1);
   }
 
   // ---- records
@@ -76,7 +79,7 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   stream(type: number, id: number, bytes: Buffer, start: number, end: number): void {
-    const opening = this.#opening.get(id);
+    const opening = this.#openingOf(id);
     if (opening !== undefined) {
       this.#gather(opening, type, bytes, start, end);
       return;
@@ -88,7 +91,7 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   streamEnd(type: number, id: number): void {
-    const opening = this.#opening.get(id);
+    const opening = this.#openingOf(id);
     if (opening === undefined) this.#bodyOf(type, id)?.end();
     else if (type === fcgi.FCGI_PARAMS) this.#start(opening);
     else throw new ProtocolError(OUT_OF_ORDER);
@@ -114,7 +117,7 @@ export class Requests implements RecordVisitor, Carrier {
     if (end - start < 8) {
       throw new ProtocolError('BEGIN_REQUEST of less than 8 bytes (FastCGI 1.0 § 5.1)');
     }
-    if (this.#opening.has(id) || this.#active.has(id)) {
+    if (this.#openingOf(id) !== undefined || this.#active.has(id)) {
       throw new ProtocolError(`BEGIN_REQUEST for id ${id}, which is active (FastCGI 1.0 § 3.3)`);
     }
     this.begun++;
@@ -130,7 +133,8 @@ export class Requests implements RecordVisitor, Carrier {
       this.#refuse(id, 503, overload);
     } else {
       this.#gateway.requests++;
-      this.#opening.set(id, new Opening(id, role));
+      if (this.#newest !== undefined) this.#opening.set(this.#newest.id, this.#newest);
+      this.#newest = new Opening(id, role);
     }
   }
 
@@ -173,8 +177,14 @@ export class Requests implements RecordVisitor, Carrier {
     if (!request.isOver && !request.headersSent) this.#link.timeouts.watchResponse(request);
   }
 
+  #openingOf(id: number): Opening | undefined {
+    if (this.#newest?.id === id) return this.#newest;
+    return this.#opening.size === 0 ? undefined : this.#opening.get(id);
+  }
+
   #forget(opening: Opening): void {
-    this.#opening.delete(opening.id);
+    if (this.#newest === opening) this.#newest = undefined;
+    else this.#opening.delete(opening.id);
     this.#gateway.requests--;
     this.#link.timeouts.unwatch(opening);
   }
@@ -186,7 +196,7 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   #abort(id: number): void {
-    const opening = this.#opening.get(id);
+    const opening = this.#openingOf(id);
     if (opening !== undefined) {
       this.#forget(opening);
       this.#link.output.raw(encodeEndRequest(id, fcgi.FCGI_REQUEST_COMPLETE));
@@ -201,11 +211,13 @@ export class Requests implements RecordVisitor, Carrier {
 
   /** Limits the time that PARAMS may take which did not come with their BEGIN_REQUEST. */
   watchOpening(): void {
+    if (this.#newest !== undefined) this.#link.timeouts.watchParams(this.#newest);
     for (const opening of this.#opening.values()) this.#link.timeouts.watchParams(opening);
   }
 
   /** The connection is gone. */
   disconnect(): void {
+    if (this.#newest !== undefined) this.#forget(this.#newest);
     for (const opening of this.#opening.values()) this.#forget(opening);
     for (const request of this.#active.values()) {
       request.disconnect();
@@ -223,7 +235,7 @@ export class Requests implements RecordVisitor, Carrier {
 
   stderr(request: FastCgiHandler, text: string): void {
     const isActive = this.#active.get(request.id) === request && request.ending === undefined;
-    if (isActive && this.#link.output.stderr(request, Buffer.from(text))) return;
+    if (isActive && this.#link.output.stderr(request, Buffer.from(text).toString('latin1'))) return;
     // After the end there is no STDERR, and a front end that reads nothing is not to fill memory.
     this.#gateway.log.error(text.trimEnd());
   }

@@ -63,7 +63,7 @@ const MALFORMED: readonly (readonly [name: string, bytes: Buffer, message: RegEx
 
 describe.each(GOLDEN)('%s', (_, bytes, pairs) => {
   test('decoded', () => expect(decodePairs(bytes)).toEqual(pairs));
-  test('encoded', () => expect(encodePairs(pairs).equals(bytes)).toBe(true));
+  test('encoded', () => expect(encodePairs(pairs)).toBe(bytes.toString('latin1')));
   test('as the independent encoder has it', () =>
     expect(independent(pairs).equals(bytes)).toBe(true));
 });
