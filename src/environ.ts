@@ -108,8 +108,8 @@ function completePath(environ: Variables, mount: string | undefined): void {
   environ['SCRIPT_NAME'] = script;
   environ['PATH_INFO'] = path;
   const uri = environ['REQUEST_URI'] as string;
-  if (uri === '') environ['REQUEST_URI'] = buildRequestUri(environ, script + path);
-  else if (uri.charCodeAt(0) !== SLASH) environ['REQUEST_URI'] = originForm(uri);
+  if (uri.charCodeAt(0) === SLASH || uri === '*') return;
+  environ['REQUEST_URI'] = originForm(uri) ?? buildRequestUri(environ, script + path);
 }
 
 const SLASH = 0x2f;
@@ -137,10 +137,10 @@ export function buildRequestUri(environ: Variables, path: string): string {
   return quotePath(path === '' ? '/' : path) + (query === '' ? '' : `?${query}`);
 }
 
-/** `http://host/path` (RFC 9112 § 3.2.2) as `/path`; `*` and everything else as it is. */
-function originForm(uri: string): string {
+/** `http://host/path` (RFC 9112 § 3.2.2) as `/path`; undefined for what is no URL. */
+function originForm(uri: string): string | undefined {
   const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(uri);
-  if (authority === null) return uri;
+  if (authority === null) return undefined;
   const rest = uri.slice(authority[0].length);
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
@@ -158,16 +158,16 @@ function completeServer(environ: Variables): void {
   // A server-side include has no protocol of its own (RFC 3875 § 4.1.16).
   if (protocol === '' || protocol === 'INCLUDED') environ['SERVER_PROTOCOL'] = 'HTTP/1.0';
   const name = environ['SERVER_NAME'] as string;
-  if (name === '') {
-    // nginx without `server_name`.
-    const host = environ['HTTP_HOST'] as string | undefined;
-    environ['SERVER_NAME'] = host ? splitPort(host)[0] : (environ['SERVER_ADDR'] ?? 'localhost');
-  } else if (name.includes(':')) {
-    // HAProxy takes it from Host, port and all; Caddy takes the brackets off (RFC 3875 § 4.1.14).
-    const [host] = splitPort(name);
-    environ['SERVER_NAME'] = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-  }
+  if (name === '' || name.includes(':')) environ['SERVER_NAME'] = serverName(environ, name);
   if (environ['SERVER_PORT'] === '') environ['SERVER_PORT'] = guessPort(environ);
+}
+
+function serverName(environ: Variables, name: string): string {
+  // nginx without `server_name` tells none. HAProxy takes it from Host, port and all; Caddy takes the brackets
+  // of an address off (RFC 3875 § 4.1.14).
+  const [said] = splitPort(name === '' ? ((environ['HTTP_HOST'] ?? '') as string) : name);
+  const host = said === '' ? ((environ['SERVER_ADDR'] ?? 'localhost') as string) : said;
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 
 function guessPort(environ: Variables): string {

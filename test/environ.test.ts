@@ -100,6 +100,7 @@ describe('the path', () => {
     ['http://host:80/a%20b?x', '/', '', '/a%20b?x'],
     ['https://host?x', '/', '', '/?x'],
     ['*', '', '', '*'],
+    ['host:80', '/p', 'x', '/p?x'],
   ])('REQUEST_URI %j', (uri, path, query, expected) => {
     const { environ } = complete([
       ['REQUEST_URI', uri],
@@ -123,6 +124,17 @@ describe('the server', () => {
     // nginx without server_name.
     [[['HTTP_HOST', 'example.org:8080']], 'example.org', '8080'],
     [[['SERVER_ADDR', '192.0.2.1']], '192.0.2.1', '80'],
+    [[['SERVER_ADDR', '2001:db8::1']], '[2001:db8::1]', '80'],
+    // A Host header, and with it what HAProxy says, may have no name in it.
+    [[['HTTP_HOST', ':8080']], 'localhost', '8080'],
+    [
+      [
+        ['SERVER_NAME', ':8080'],
+        ['SERVER_ADDR', '192.0.2.1'],
+      ],
+      '192.0.2.1',
+      '80',
+    ],
     [[['HTTPS', 'on']], 'localhost', '443'],
     [[], 'localhost', '80'],
   ] as [Pairs, string, string][])('%j', (pairs, name, port) => {

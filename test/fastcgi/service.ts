@@ -21,6 +21,10 @@ export interface Holdings {
   resources: string[];
   /** Errors that nobody has caught. */
   unhandled: number;
+  /** Bodies of responses that were not closed. */
+  openBodies: number;
+  /** Times that one was closed again. */
+  closedTwice: number;
 }
 
 export class Service {
