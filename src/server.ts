@@ -5,6 +5,8 @@ import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 
 import { parseAddress } from './address.ts';
 import type { Address } from './address.ts';
+import { closeInlet, openInlet } from './inlet.ts';
+import type { Inlet } from './inlet.ts';
 import { SHUTDOWN_TIMEOUT } from './limits.ts';
 import { listen, stopListening } from './listener.ts';
 import type { ListenOptions } from './listener.ts';
@@ -25,8 +27,8 @@ export interface Server extends AsyncDisposable {
 
 /** Options of a gateway that listens. */
 export interface ServerOptions extends ListenOptions {
-  /** `HOST:PORT`, `PORT`, `unix:PATH`, `fd:N`, or the same as an object. */
-  listen: string | number | Address;
+  /** `HOST:PORT`, `PORT`, `unix:PATH`, `fd:N`, or the same as an object; or connections that are accepted elsewhere. */
+  listen: string | number | Address | Inlet;
 }
 
 /** One accepted socket and its protocol state, as the server sees it. */
@@ -41,13 +43,14 @@ export interface Connection {
 export class SocketServer implements Server {
   readonly closed: Promise<void>;
   readonly #server: NetServer;
-  readonly #address: Address;
+  readonly #address: Address | Inlet;
   readonly #connections = new Set<Connection>();
   readonly #runs = new Set<PromiseLike<void>>();
   #stopping: Promise<void> | undefined;
   #markClosed!: () => void;
+  #onDrained: () => void = () => {};
 
-  private constructor(server: NetServer, address: Address) {
+  private constructor(server: NetServer, address: Address | Inlet) {
     this.#server = server;
     this.#address = address;
     this.closed = new Promise((resolve) => (this.#markClosed = resolve));
@@ -69,7 +72,8 @@ export class SocketServer implements Server {
       typeof options.listen === 'object' ? options.listen : parseAddress(options.listen);
     const server = new SocketServer(netServer, address);
     netServer.on('connection', (socket) => server.#accept(socket, accept));
-    await listen(netServer, address, options);
+    if ('open' in address) openInlet(netServer, address);
+    else await listen(netServer, address, options);
     return server;
   }
 
@@ -85,7 +89,7 @@ export class SocketServer implements Server {
   }
 
   address(): AddressInfo | string | null {
-    return this.#server.address();
+    return 'open' in this.#address ? this.#address.bound : this.#server.address();
   }
 
   close({ timeout = SHUTDOWN_TIMEOUT }: { timeout?: number } = {}): Promise<void> {
@@ -104,11 +108,23 @@ export class SocketServer implements Server {
       return;
     }
     this.#connections.add(connection);
-    socket.on('close', () => this.#connections.delete(connection));
+    socket.on('close', () => {
+      this.#connections.delete(connection);
+      if (this.#connections.size === 0) this.#onDrained();
+    });
+  }
+
+  /** Resolves when the last connection has gone. */
+  #drained(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#onDrained = resolve));
   }
 
   async #stop(timeout: number): Promise<void> {
-    const stopped = stopListening(this.#server, this.#address);
+    const stopped =
+      'open' in this.#address
+        ? closeInlet(this.#server, this.#address, this.#drained())
+        : stopListening(this.#server, this.#address);
     for (const connection of this.#connections) connection.shutdown();
     let cut: NodeJS.Timeout | undefined;
     const expired = new Promise<void>((resolve) => {

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { runCgi } from './cgi.ts';
 import { readConfigFile, readPackageConfig } from './config.ts';
 import { detectListeners } from './detect.ts';
-import { checkListeners } from './gateways.ts';
+import { checkListeners, isDevelopment } from './gateways.ts';
 import type { Listener } from './gateways.ts';
 import { loadApplication, resolveApplication } from './load-app.ts';
 import { WrongUsage } from './option.ts';
@@ -15,6 +15,7 @@ import { parseArguments } from './parse.ts';
 import { SERVER_NAMES } from './registry.ts';
 import { reportError } from './report.ts';
 import { serve } from './serve.ts';
+import { isManaged } from './signals.ts';
 
 /**
  * Does what the arguments ask for. Errors are told of on stderr and end the process, with exit code 2
@@ -68,6 +69,11 @@ async function start(settings: Settings): Promise<void> {
   // Before the application is loaded: what it opens must not be taken for what was passed.
   const given = listeners.length > 0 ? listeners : await detectListeners(process.env);
   checkListeners(given, settings);
+  if (settings.reload ?? (isDevelopment() && !isManaged(given))) {
+    const { serveWithReload } = await import('./reload/supervisor.ts');
+    await serveWithReload(given, settings);
+    return;
+  }
   const application = await loadApplication(resolveApplication(app), settings.interface);
   await serve(application, given, settings);
 }

@@ -64,7 +64,7 @@ export class Gateways {
 }
 
 /** Whether somebody sits at a terminal and works on the application. */
-function isDevelopment(): boolean {
+export function isDevelopment(): boolean {
   return process.stderr.isTTY && process.env['NODE_ENV'] !== 'production';
 }
 

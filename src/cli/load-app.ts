@@ -46,16 +46,18 @@ export function resolveApplication(spec: string, folder = process.cwd()): Applic
 /**
  * Loads an application.
  *
+ * @param onFile is told of files that Node's own hooks do not see, because Node does not load them itself
  * @throws {UsageError} in one line, for the one who wrote the application; its `cause` has the stack
  */
 export async function loadApplication(
   { path, exportName }: ApplicationName,
   shape: Interface = 'auto',
+  onFile?: (path: string) => void,
 ): Promise<Application> {
   const servers = countServers();
   let exports: unknown;
   try {
-    exports = await loadModule(path);
+    exports = await loadModule(path, onFile);
     await setImmediate(); // a server that listens on a named address does so a little later
   } catch (error) {
     throw new UsageError(`cannot load ${path}: ${await explain(error, path)}`, { cause: error });

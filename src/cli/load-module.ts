@@ -4,27 +4,56 @@ import * as nodeModule from 'node:module';
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import type { JitiOptions } from 'jiti';
+
+/** Takes the path of a file that is being loaded. */
+type OnFile = (path: string) => void;
+
 /**
  * Loads an ES module or a CommonJS module.
  *
  * @param path absolute
+ * @param onFile is told of files that are loaded without Node's own loader
  * @returns what it exports, or a promise of it
  */
-export function loadModule(path: string): unknown {
+export function loadModule(path: string, onFile?: OnFile): unknown {
   // Node knows these by their extension and their package.
   if (/^\.[cm]?js$/.test(extname(path))) return import(pathToFileURL(path).href);
-  if (/^\.[cm]?ts$/.test(extname(path))) return loadTypeScript(path);
+  if (/^\.[cm]?ts$/.test(extname(path))) return loadTypeScript(path, onFile);
   return loadUnknownExtension(path);
 }
 
-async function loadTypeScript(path: string): Promise<unknown> {
+/** What Node itself does not make JavaScript of: enums, and whatever else needs more than to be left out. */
+const BEYOND_NODE = new Set([
+  'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX',
+  'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING',
+]);
+
+async function loadTypeScript(path: string, onFile: OnFile = () => {}): Promise<unknown> {
   // Node 22.18 and later strip types themselves; the type declarations of the oldest do not know of it.
   const { typescript } = process.features as { typescript?: string | false };
-  if (typescript) return import(pathToFileURL(path).href);
+  if (!typescript) return compileTypeScript(path, onFile);
+  try {
+    return await import(pathToFileURL(path).href);
+  } catch (error) {
+    // Node has run nothing of a module of which it cannot read a part.
+    const { code } = (error ?? {}) as NodeJS.ErrnoException;
+    if (code === undefined || !BEYOND_NODE.has(code)) throw error;
+    return compileTypeScript(path, onFile);
+  }
+}
+
+async function compileTypeScript(path: string, onFile: OnFile): Promise<unknown> {
   const { createJiti } = await import('jiti');
   // Its cache would be a folder of executable code in /tmp, which belongs to everyone; its interop
   // would make a module look like its default export.
-  return createJiti(import.meta.url, { fsCache: false, interopDefault: false }).import(path);
+  const options = { fsCache: false, interopDefault: false };
+  const compiler = createJiti(import.meta.url, options);
+  const transform: JitiOptions['transform'] = (source) => {
+    if (source.filename !== undefined) onFile(source.filename);
+    return { code: compiler.transform(source) };
+  };
+  return createJiti(import.meta.url, { ...options, transform }).import(path);
 }
 
 /**

@@ -78,6 +78,12 @@ export const OPTIONS = {
     cgi: true,
   }),
 
+  reload: option<boolean>({
+    group: 'Serving',
+    describe: 'Load the application again when a file has changed that it imports',
+    read: readSwitch,
+    defaultText: 'at a terminal, unless NODE_ENV is production; --no-reload: never',
+  }),
   cert: option<string>({
     group: 'Serving',
     describe:

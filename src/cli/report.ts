@@ -10,7 +10,11 @@ import type { LogLevel } from '../log.ts';
  * Everything else is a defect, of which the stack is what matters.
  */
 export function reportError(error: unknown, level: LogLevel = 'info'): void {
+  process.stderr.write(`postern: ${formatFailure(error, level)}\n`);
+}
+
+/** What {@link reportError} says of an error. */
+export function formatFailure(error: unknown, level: LogLevel = 'info'): string {
   const isBrief = error instanceof UsageError && level !== 'debug';
-  const text = isBrief ? escapeLine(error.message) : formatError(error);
-  process.stderr.write(`postern: ${text}\n`);
+  return isBrief ? escapeLine(error.message) : formatError(error);
 }

@@ -1,9 +1,6 @@
 /** HTTPS by the command. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { once } from 'node:events';
-import { request } from 'node:https';
-import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CERTIFICATE, KEY } from '../http/certificate.ts';
 import { ask } from './ask.ts';
 import { CommandProcess, fixture, run } from './process.ts';
+import { askTls } from './tls-client.ts';
 
 const APP = fixture('served.mjs');
 
@@ -26,21 +24,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function get(port: number, path: string): Promise<string> {
-  const [response] = (await once(
-    request({ host: '127.0.0.1', port, path, ca: CERTIFICATE }).end(),
-    'response',
-  )) as [IncomingMessage];
-  return (await response.toArray()).join('');
-}
-
 test('serves every HTTP address, and no other gateway', async () => {
   const args = [APP, '--http', '0', '--http', '[::1]:0', '--scgi', '0', ...files];
   const command = new CommandProcess(args);
   const [, port] = await command.says(/^postern: http on https:\/\/127\.0\.0\.1:(\d+)\/$/m);
   await command.says(/^postern: http on https:\/\/\[::1\]:(\d+)\/$/m);
   const [, scgi] = await command.says(/^postern: scgi on 127\.0\.0\.1:(\d+)$/m);
-  expect(await get(Number(port), '/x')).toBe('http |/x');
+  expect(await askTls(Number(port), '/x')).toBe('http |/x');
   expect(await ask('scgi', { port: Number(scgi) }, '/x')).toBe('scgi |/x');
 });
 
@@ -48,7 +38,7 @@ test('takes certificate and key from one file, and the file from a variable', as
   const env = { POSTERN_CERT: join(folder, 'both.pem') };
   const command = new CommandProcess([APP, '--http', '0'], { env });
   const [, port] = await command.says(/^postern: http on https:\/\/127\.0\.0\.1:(\d+)\/$/m);
-  expect(await get(Number(port), '/x')).toBe('http |/x');
+  expect(await askTls(Number(port), '/x')).toBe('http |/x');
 });
 
 test('explains plain HTTP on its port, and HTTPS on that of plain HTTP, in a line', async () => {
@@ -59,7 +49,7 @@ test('explains plain HTTP on its port, and HTTPS on that of plain HTTP, in a lin
 
   const plain = new CommandProcess([APP, '--http', '0']);
   const [, other] = await plain.says(/:(\d+)\/$/m);
-  await expect(get(Number(other), '/')).rejects.toThrow(/SSL|TLS|socket/);
+  await expect(askTls(Number(other), '/')).rejects.toThrow(/SSL|TLS|socket/);
   await plain.says(/^postern: http: 127\.0\.0\.1:\d+: .*TLS.*$/m);
   expect((await plain.stop()).stderr.split('\n')).toHaveLength(3);
 });

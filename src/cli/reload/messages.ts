@@ -1,0 +1,39 @@
+/** What the process that listens and the one that serves say to each other. */
+
+import type { AddressInfo } from 'node:net';
+
+import type { ServerName } from '../registry.ts';
+import type { Settings } from '../options.ts';
+
+/** A gateway and where the other process listens for it. */
+export interface BoundListener {
+  readonly gateway: ServerName;
+  readonly bound: AddressInfo | string | null;
+}
+
+/** A file that the application has imported, or has looked for. */
+export interface ImportedFile {
+  readonly path: string;
+  /** When, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** To the process that serves. With a connection goes its socket. */
+export type Order =
+  | { readonly postern: 'serve'; settings: Settings; listeners: readonly BoundListener[] }
+  | { readonly postern: 'connection'; listener: number }
+  | { readonly postern: 'stop' };
+
+/** From it. */
+export type Report =
+  | { readonly postern: 'files'; files: readonly ImportedFile[] }
+  | { readonly postern: 'ready' }
+  /** The application cannot be loaded. */
+  | { readonly postern: 'failed'; message: string }
+  /** Something else is wrong, which no change of the application sets right. */
+  | { readonly postern: 'fatal'; message: string };
+
+/** Whether a message is one of ours: the application may send others. */
+export function isOurs(message: unknown): message is Order | Report {
+  return (message as { postern?: unknown } | null)?.postern !== undefined;
+}

@@ -1,0 +1,219 @@
+/**
+ * Serves an application that is being written: this process listens, another one serves, and is replaced when a
+ * file has changed that the application imports. Connections are accepted here and handed over, so that none is
+ * refused in between: they wait.
+ */
+
+import { createServer } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
+import { relative } from 'node:path';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+
+import { listen } from '../../listener.ts';
+import { createLog } from '../../log.ts';
+import type { Log } from '../../types.ts';
+import type { Listener } from '../gateways.ts';
+import { resolveApplication } from '../load-app.ts';
+import type { Settings } from '../options.ts';
+import { isManaged, reopenOnSignals, stopOnSignals } from '../signals.ts';
+import { adviseOnPort, describeListener } from '../where.ts';
+import type { BoundListener, ImportedFile } from './messages.ts';
+import { ServingProcess } from './process.ts';
+import type { Server } from './process.ts';
+import { Unavailable } from './unavailable.ts';
+import { Watcher } from './watcher.ts';
+
+/** Milliseconds for the old process to end before the new one starts: it may hold what that needs. */
+const HANDOVER = 250;
+
+/**
+ * Serves an application through every given gateway, and reloads it, until the process is told to stop.
+ *
+ * @returns when all of them listen
+ * @throws {UsageError} when one of them cannot, or there is no such application
+ */
+export async function serveWithReload(
+  listeners: readonly Listener[],
+  settings: Settings,
+): Promise<void> {
+  const supervisor = new Supervisor(settings);
+  stopOnSignals(() => supervisor.stop(), isManaged(listeners));
+  reopenOnSignals((signal) => supervisor.reopen(signal));
+  for (const listener of listeners) {
+    try {
+      await supervisor.listen(listener);
+    } catch (error) {
+      supervisor.close();
+      throw await adviseOnPort(error, listener, settings);
+    }
+  }
+  supervisor.reload();
+}
+
+class Supervisor {
+  readonly #settings: Settings;
+  readonly #log: Log;
+  readonly #application: string;
+  readonly #watcher: Watcher;
+  readonly #sockets: NetServer[] = [];
+  readonly #listeners: BoundListener[] = [];
+  /** Connections for which there is nobody yet. */
+  #waiting: { readonly socket: Socket; readonly listener: number }[] = [];
+  /** Who is given connections. */
+  #server: Server | undefined;
+  #starting: ServingProcess | undefined;
+  /** Those that serve, and those that have been told to stop. */
+  readonly #alive = new Set<Server>();
+  #isReloading = false;
+  #isOutdated = false;
+  #isStopping = false;
+  #starts = 0;
+  #lastFailure = '';
+
+  /** @throws {UsageError} when there is no such application */
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#log = createLog(settings.logLevel);
+    this.#application = resolveApplication(settings.app!).path;
+    this.#watcher = new Watcher({
+      changed: (paths) => this.#onChange(paths),
+      failed: (folder, error) => this.#log.warn(`cannot watch ${folder}: ${error.message}`),
+    });
+  }
+
+  async listen(listener: Listener): Promise<void> {
+    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
+    const number = this.#sockets.push(server) - 1;
+    server.on('connection', (socket) => this.#accept(socket, number));
+    await listen(server, listener.address, this.#settings);
+    server.on('error', (error) => this.#log.error(`${listener.gateway}: ${error.message}`));
+    const bound = server.address();
+    this.#listeners.push({ gateway: listener.gateway, bound });
+    this.#log.info(`${listener.gateway} on ${describeListener(listener, bound, this.#settings)}`);
+  }
+
+  /** Listens no more. */
+  close(): void {
+    for (const socket of this.#sockets) socket.close();
+    this.#watcher.close();
+  }
+
+  async stop(): Promise<void> {
+    // What has arrived is still served: a turn to be accepted, and one to be handed over.
+    for (let turn = 0; turn < 2; turn++) await setImmediate();
+    this.#isStopping = true;
+    this.close();
+    this.#starting?.kill();
+    for (const { socket } of this.#waiting) socket.destroy();
+    await Promise.all([...this.#alive].map((server) => this.#retire(server)));
+  }
+
+  reopen(signal: NodeJS.Signals): void {
+    for (const server of this.#alive) server.reopen(signal);
+  }
+
+  // ---- connections
+
+  #accept(socket: Socket, listener: number): void {
+    socket.on('error', () => {});
+    if (this.#server === undefined) this.#waiting.push({ socket, listener });
+    else this.#server.take(socket, listener);
+  }
+
+  #serveWith(server: Server): void {
+    this.#server = server;
+    this.#alive.add(server);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { socket, listener } of waiting) server.take(socket, listener);
+  }
+
+  async #retire(server: Server): Promise<void> {
+    if (this.#server === server) this.#server = undefined;
+    await server.stop();
+    this.#alive.delete(server);
+  }
+
+  // ---- changes
+
+  #onFiles(process: ServingProcess, files: readonly ImportedFile[]): void {
+    if (process !== this.#starting && process !== this.#server) return;
+    for (const { path, at } of files) this.#watcher.add(path, at);
+  }
+
+  #onChange(paths: readonly string[]): void {
+    const [first, ...others] = paths.map((path) => relative('', path));
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    this.#log.info(`${first}${more} changed: reloading`);
+    this.reload();
+  }
+
+  /** Replaces who serves, and again if something changes meanwhile. */
+  reload(): void {
+    this.#isOutdated = true;
+    this.#starting?.kill();
+    if (!this.#isReloading) void this.#reload();
+  }
+
+  async #reload(): Promise<void> {
+    this.#isReloading = true;
+    while (this.#isOutdated && !this.#isStopping) {
+      const old = this.#server;
+      if (old !== undefined) await Promise.race([this.#retire(old), sleep(HANDOVER)]);
+      this.#isOutdated = false;
+      await this.#start();
+    }
+    this.#isReloading = false;
+  }
+
+  async #start(): Promise<void> {
+    this.#watcher.add(this.#application, Date.now());
+    const started = new ServingProcess(
+      { postern: 'serve', settings: this.#settings, listeners: this.#listeners },
+      (process, files) => this.#onFiles(process, files),
+    );
+    this.#starting = started;
+    this.#starts++;
+    const outcome = await started.outcome;
+    this.#starting = undefined;
+    if (this.#isOutdated || this.#isStopping) {
+      started.kill();
+      return;
+    }
+    switch (outcome.postern) {
+      case 'ready':
+        this.#onReady(started);
+        return;
+      case 'fatal':
+        this.#log.error(outcome.message);
+        process.exit(1);
+      // eslint-disable-next-line no-fallthrough -- the process has ended
+      case 'failed':
+        return this.#fail(outcome.message);
+      case 'ended':
+        return this.#fail(`the application has ${outcome.how} while it was loaded`);
+    }
+  }
+
+  #onReady(started: ServingProcess): void {
+    this.#watcher.keep(new Set([this.#application, ...started.files]));
+    this.#serveWith(started);
+    this.#lastFailure = '';
+    if (this.#starts > 1) this.#log.info('reloaded');
+    void started.ended.then((how) => {
+      this.#alive.delete(started);
+      if (this.#server !== started || this.#isStopping) return;
+      this.#server = undefined;
+      return this.#fail(`the application has ${how}`);
+    });
+  }
+
+  /** Says why nothing is served, once, to the terminal and to who asks. */
+  async #fail(message: string): Promise<void> {
+    if (message !== this.#lastFailure) this.#log.error(message);
+    this.#lastFailure = message;
+    this.#log.info('waiting for a change');
+    const server = await Unavailable.start(message, this.#listeners, this.#settings);
+    if (!this.#isOutdated && !this.#isStopping) this.#serveWith(server);
+  }
+}
