@@ -46,7 +46,7 @@ export const SEND_TIMEOUT = 60_000;
 export const CLOSE_TIMEOUT = 5000;
 
 /** Milliseconds for which what a client still sends is thrown away, so that it can see the response; as nginx's lingering_time. */
-export const LINGER_TIME = 30_000;
+export const LINGER_TIMEOUT = 30_000;
 
 /** Requests in flight of one gateway; more are answered 503. As many as connections of one request each. */
 export const MAX_REQUESTS = MAX_CONNECTIONS;

@@ -3,6 +3,7 @@
 import {
   BODY_TIMEOUT,
   CLOSE_TIMEOUT,
+  LINGER_TIMEOUT,
   MAX_CONNECTIONS,
   MAX_VARIABLES,
   MAX_VARIABLE_BYTES,
@@ -32,6 +33,8 @@ export interface RequestLimits {
   sendTimeout: number;
   /** For which the front end may send nothing after the response; then the connection is closed. Default 5 seconds. */
   closeTimeout: number;
+  /** For which what still comes is thrown away after that, so that the peer can see the response. Default 30 seconds. */
+  lingerTimeout: number;
 }
 
 /** Options of `runWithScgi` and `runWithUwsgi`. */
@@ -50,6 +53,7 @@ const DEFAULTS: RequestLimits = {
   responseTimeout: RESPONSE_TIMEOUT,
   sendTimeout: SEND_TIMEOUT,
   closeTimeout: CLOSE_TIMEOUT,
+  lingerTimeout: LINGER_TIMEOUT,
 };
 
 /**

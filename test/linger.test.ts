@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { Deadlines } from '../src/deadlines.ts';
-import { LINGER_TIME } from '../src/limits.ts';
+import { LINGER_TIMEOUT } from '../src/limits.ts';
 import { linger } from '../src/linger.ts';
 
 const QUIET = 5000;
@@ -30,9 +30,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function start(quietTime = QUIET): Peer {
+function start(closeTimeout = QUIET, lingerTimeout = LINGER_TIMEOUT): Peer {
   const peer = new Peer();
-  linger(peer as unknown as Socket, deadlines, quietTime);
+  linger(peer as unknown as Socket, deadlines, { closeTimeout, lingerTimeout });
   return peer;
 }
 
@@ -54,7 +54,7 @@ test('a peer that sends nothing is cut after the quiet time, not before', () => 
 
 test('one that goes on sending is listened to, but not for ever', () => {
   const peer = start();
-  send(peer, LINGER_TIME / 1000 - 1);
+  send(peer, LINGER_TIMEOUT / 1000 - 1);
   expect(peer.destroyed).toBe(false);
   send(peer, 2 * (QUIET / 1000 + 2));
   expect(peer.destroyed).toBe(true);
@@ -69,7 +69,13 @@ test('one that stops in the middle is cut after the quiet time', () => {
 
 test('without a limit it has all the time it wants', () => {
   const peer = start(Infinity);
-  vi.advanceTimersByTime(10 * LINGER_TIME);
+  vi.advanceTimersByTime(10 * LINGER_TIMEOUT);
+  expect(peer.destroyed).toBe(false);
+});
+
+test('one that goes on sending is listened to for ever if it may', () => {
+  const peer = start(QUIET, 0);
+  send(peer, LINGER_TIMEOUT / 100);
   expect(peer.destroyed).toBe(false);
 });
 
@@ -77,6 +83,6 @@ test('nothing is left of it when it closes, or has closed', () => {
   const peer = start();
   peer.destroy();
   expect(deadlines.size).toBe(0);
-  linger(peer as unknown as Socket, deadlines, QUIET);
+  linger(peer as unknown as Socket, deadlines, { closeTimeout: QUIET, lingerTimeout: 0 });
   expect(deadlines.size).toBe(0);
 });

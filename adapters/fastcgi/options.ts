@@ -5,6 +5,7 @@ import {
   CLOSE_TIMEOUT,
   FASTCGI_DRAIN_LIMIT,
   IDLE_TIMEOUT,
+  LINGER_TIMEOUT,
   MAX_CONNECTIONS,
   MAX_REQUESTS,
   MAX_REQUESTS_PER_CONNECTION,
@@ -44,6 +45,8 @@ export interface FastCgiLimits {
   responseTimeout: number;
   /** For the front end to close its side of a connection that is closed. Default 5 seconds. */
   closeTimeout: number;
+  /** For which what still comes is thrown away after that, so that the peer can see the response. Default 30 seconds. */
+  lingerTimeout: number;
 }
 
 /** What speaks the protocol. */
@@ -78,6 +81,7 @@ const DEFAULTS: FastCgiLimits = {
   sendTimeout: SEND_TIMEOUT,
   responseTimeout: RESPONSE_TIMEOUT,
   closeTimeout: CLOSE_TIMEOUT,
+  lingerTimeout: LINGER_TIMEOUT,
 };
 
 export const limitNames = Object.keys(DEFAULTS) as (keyof FastCgiLimits)[];

@@ -55,7 +55,7 @@ export class Timeouts {
   /** The peer closes its side when it has read the answer, or is cut off. */
   watchClosing(): void {
     const { deadlines, limits } = this.#gateway;
-    linger(this.#socket, deadlines, limits.closeTimeout);
+    linger(this.#socket, deadlines, limits);
   }
 
   watchParams(opening: Opening): void {

@@ -76,7 +76,7 @@ export class Gateway {
 
   /** Gives the client of a connection time to take the last response, and to close. */
   linger(socket: Socket): void {
-    linger(socket, this.#deadlines, this.limits.closeTimeout);
+    linger(socket, this.#deadlines, this.limits);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   DRAIN_LIMIT,
   HEADERS_TIMEOUT,
   KEEP_ALIVE_TIMEOUT,
+  LINGER_TIMEOUT,
   MAX_BODY_SIZE,
   MAX_CONNECTIONS,
   MAX_HEADERS,
@@ -50,6 +51,8 @@ export interface HttpLimits {
   idleTimeout: number;
   /** For the client to close its side where the rest of a request is not read. Default 5 seconds. */
   closeTimeout: number;
+  /** For which what still comes is thrown away after that, so that the peer can see the response. Default 30 seconds. */
+  lingerTimeout: number;
 }
 
 /** HTTPS: what node:tls takes, among it `cert` and `key` as PEM text; or the files that hold them. */
@@ -100,6 +103,7 @@ const DEFAULTS: HttpLimits = {
   sendTimeout: SEND_TIMEOUT,
   idleTimeout: KEEP_ALIVE_TIMEOUT,
   closeTimeout: CLOSE_TIMEOUT,
+  lingerTimeout: LINGER_TIMEOUT,
 };
 
 /**

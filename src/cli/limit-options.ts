@@ -106,6 +106,11 @@ export const LIMIT_OPTIONS = {
     TIME,
     limits.CLOSE_TIMEOUT,
   ),
+  lingerTimeout: limit(
+    'Time for which what still comes after it is thrown away',
+    TIME,
+    limits.LINGER_TIMEOUT,
+  ),
 } as const;
 
 /** With the largest unit that divides it: `128K`. */

@@ -74,7 +74,6 @@ const GATEWAYS = {
 /** Limits that are no option of a gateway's own. */
 const OTHERS: Readonly<Record<string, readonly [flag: string, of: string]>> = {
   HIGH_WATER_MARK: ['–', 'all'],
-  LINGER_TIME: ['–', 'all'],
   SHUTDOWN_TIMEOUT: ['`--shutdown-timeout`', 'all (`close({ timeout })`)'],
 };
 
