@@ -88,6 +88,16 @@ describe('an error reaches it from', () => {
   });
 });
 
+/** Throws what cannot be looked at. */
+const shy = (): never => {
+  throw new Proxy(new Error('the reason'), {
+    get(target, name): unknown {
+      if (name === 'message') throw new Error('look away');
+      return Reflect.get(target, name);
+    },
+  });
+};
+
 describe('while it is made', () => {
   test('the body is not closed twice', async () => {
     let closed = 0;
@@ -167,22 +177,18 @@ describe('while it is made', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 500 [^]*the reason[^]*HTTP\/1\.1 200 OK[^]*the second$/);
   });
 
-  test('an error that cannot be looked at is answered with the bare 500', async () => {
-    const { talk, log, errors } = await serve(
-      () => {
-        throw new Proxy(new Error('the reason'), {
-          get(target, name): unknown {
-            if (name === 'message') throw new Error('look away');
-            return Reflect.get(target, name);
-          },
-        });
-      },
-      { errorPage: true },
-    );
-    expect(parse(await talk(bytes())).body).toBe(BARE);
-    expect(errors).toHaveLength(1);
-    expect(log.join('')).toContain('the error page failed: Error: look away');
-  });
+  test.each<[string, Application]>([
+    ['an application', shy],
+    ['a Node listener', fromNode(shy)],
+  ])(
+    'an error of %s that cannot be looked at is answered with the bare 500',
+    async (_, application) => {
+      const { talk, log, errors } = await serve(application, { errorPage: true });
+      expect(parse(await talk(bytes())).body).toBe(BARE);
+      expect(errors).toHaveLength(1);
+      expect(log.join('')).toContain('the error page failed: Error: look away');
+    },
+  );
 
   test('an upload that nobody reads is no obstacle', async () => {
     const { port } = await serve(failing, { errorPage: true });
