@@ -15,7 +15,7 @@ import type { Exchange, HttpConnection } from './connection.ts';
 import type { Expiring, Gateway } from './gateway.ts';
 
 /** A body up to this size is sent as a string, in one piece with its head: one write, and a cheaper one. */
-const SMALL_BODY = 16 * 1024;
+const SMALL_BODY = 4 * 1024;
 
 /** Serves one request. */
 export class HttpHandler extends BaseHandler implements Expiring {
