@@ -11,7 +11,6 @@ import {
   ownServerMessage,
 } from '../apps/interface.ts';
 import type { Interface } from '../apps/interface.ts';
-import { describe } from '../body.ts';
 import { UsageError } from '../errors.ts';
 import type { Application } from '../types.ts';
 import { loadModule } from './load-module.ts';
@@ -60,7 +59,10 @@ export async function loadApplication(
     exports = await loadModule(path, onFile);
     await setImmediate(); // a server that listens on a named address does so a little later
   } catch (error) {
-    throw new UsageError(`cannot load ${path}: ${await explain(error, path)}`, { cause: error });
+    const { explainFailure } = await import('./explain.ts');
+    throw new UsageError(`cannot load ${path}: ${await explainFailure(error, path)}`, {
+      cause: error,
+    });
   }
   const exported =
     exportName === undefined ? findExport(exports) : namedExport(exports, exportName);
@@ -99,43 +101,4 @@ function findExport(exports: unknown, depth = 0): unknown {
     found ??= (depth === 0 ? findExport(value, 1) : undefined) ?? value;
   }
   return found;
-}
-
-// ---- what went wrong
-
-/** An error while loading, in one line, with the place if it can be found. */
-async function explain(error: unknown, path: string): Promise<string> {
-  if (!(error instanceof Error)) return `it threw ${describe(error)}`;
-  const code = codeOf(error);
-  // "Cannot find package 'x' imported from /path": the place is in it. CommonJS adds a "Require stack".
-  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
-    return error.message.replace(/\nRequire stack:\n- /, ', required by ').split('\n')[0]!;
-  }
-  const place =
-    placeIn(error.stack) ?? (error instanceof SyntaxError ? await checkSyntax(path) : undefined);
-  return `${error.name}: ${error.message.split('\n')[0]}${place === undefined ? '' : ` (${place})`}`;
-}
-
-/** The first place in the text of an error, as `file:line`. Node's own files, `node:…`, are none. */
-function placeIn(text = ''): string | undefined {
-  const place = /(?:^|[\s(])((?:file:\/\/|\/|[A-Z]:\\).*?:\d+)(?::\d+)?\)?$/;
-  for (const line of text.split('\n')) {
-    const found = place.exec(line)?.[1];
-    if (found !== undefined) return found.replace(/^file:\/\//, '');
-  }
-  return undefined;
-}
-
-/**
- * Of a syntax error in an ES module Node tells the place only when the error ends the process.
- *
- * @returns the place, or undefined when the error is in another module
- */
-async function checkSyntax(path: string): Promise<string | undefined> {
-  const { spawnSync } = await import('node:child_process');
-  return placeIn(spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' }).stderr);
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | null)?.code;
 }

@@ -1,8 +1,9 @@
 /** From a file to what it exports, whatever the file is called. */
 
+import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { extname } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import type { JitiOptions } from 'jiti';
 
@@ -18,31 +19,44 @@ type OnFile = (path: string) => void;
  */
 export function loadModule(path: string, onFile?: OnFile): unknown {
   // Node knows these by their extension and their package.
-  if (/^\.[cm]?js$/.test(extname(path))) return import(pathToFileURL(path).href);
-  if (/^\.[cm]?ts$/.test(extname(path))) return loadTypeScript(path, onFile);
+  if (/^\.[cm]?[jt]s$/.test(extname(path))) return loadScript(path, onFile);
   return loadUnknownExtension(path);
 }
 
-/** What Node itself does not make JavaScript of: enums, and whatever else needs more than to be left out. */
-const BEYOND_NODE = new Set([
-  'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX',
-  'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING',
-]);
-
-async function loadTypeScript(path: string, onFile: OnFile = () => {}): Promise<unknown> {
-  // Node 22.18 and later strip types themselves; the type declarations of the oldest do not know of it.
-  const { typescript } = process.features as { typescript?: string | false };
-  if (!typescript) return compileTypeScript(path, onFile);
+async function loadScript(path: string, onFile: OnFile = () => {}): Promise<unknown> {
   try {
     return await import(pathToFileURL(path).href);
   } catch (error) {
     // Node has run nothing of a module of which it cannot read a part.
-    const { code } = (error ?? {}) as NodeJS.ErrnoException;
-    if (code === undefined || !BEYOND_NODE.has(code)) throw error;
+    if (!isForCompiler(error)) throw error;
     return compileTypeScript(path, onFile);
   }
 }
 
+/**
+ * Whether a compiler may succeed where Node has not: Node 22.18 and later leave types out, but make nothing
+ * of enums, and take no names without their ending; those before do not know TypeScript at all.
+ */
+function isForCompiler(error: unknown): boolean {
+  const { code, message, url } = (error ?? {}) as NodeJS.ErrnoException & { url?: string };
+  switch (code) {
+    case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':
+    case 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING':
+      return true;
+    case 'ERR_UNKNOWN_FILE_EXTENSION':
+      return /"\.[cm]?ts"/.test(message);
+    case 'ERR_MODULE_NOT_FOUND': {
+      // './part' and './part.js' may stand for part.ts, as for the TypeScript compiler.
+      const isTypeScript = / imported from .*\.[cm]?ts$/.test(message);
+      if (!isTypeScript || url?.startsWith('file:') !== true) return false;
+      return existsSync(`${fileURLToPath(url).replace(/\.js$/, '')}.ts`);
+    }
+    default:
+      return false;
+  }
+}
+
+/** With a compiler, and everything that it imports by a path. */
 async function compileTypeScript(path: string, onFile: OnFile): Promise<unknown> {
   const { createJiti } = await import('jiti');
   // Its cache would be a folder of executable code in /tmp, which belongs to everyone; its interop

@@ -90,6 +90,38 @@ describe('a module', () => {
     },
   );
 
+  test.each([
+    [
+      'an enum',
+      'beyond.ts',
+      `enum Kind { One = 'loaded' } export default ${answering('Kind.One as string')};`,
+    ],
+    [
+      'a property made by a parameter',
+      'beyond.ts',
+      `class Text { constructor(readonly text: string) {} }
+       export default ${answering("new Text('loaded').text")};`,
+    ],
+    [
+      'an import without its ending',
+      'beyond.ts',
+      `import { text } from './typed-part'; export default ${answering('text as string')};`,
+    ],
+    [
+      'an import named as the compiler writes it',
+      'beyond.ts',
+      `import { text } from './typed-part.js'; export default ${answering('text as string')};`,
+    ],
+    [
+      'an import by JavaScript',
+      'beyond.mjs',
+      `import { text } from './typed-part.ts'; export default ${answering('text')};`,
+    ],
+  ])('in TypeScript with %s is loaded on every Node', async (_what, name, source) => {
+    write('typed-part.ts', "export type Text = string;\nexport const text: Text = 'loaded';\n");
+    expect(await answerOf(write(name, source))).toBe('loaded');
+  });
+
   test('is named relative to the current folder', async () => {
     write('relative.mjs', ESM);
     expect(await answerOf('relative.mjs')).toBe('loaded');
@@ -171,19 +203,19 @@ describe('what cannot be loaded', () => {
       'a missing import',
       'gone.mjs',
       "import './gone-too.mjs';",
-      /^postern: cannot load .*: Cannot find module '.*gone-too\.mjs' imported from .*gone\.mjs\n$/,
+      /^postern: cannot load .*: Cannot find module '.*gone-too\.mjs' imported from .*gone\.mjs:1\n$/,
     ],
     [
       'a missing package',
       'gone.mjs',
       "import 'no-such-package-at-all';",
-      /^postern: cannot load .*: Cannot find package 'no-such-package-at-all' imported from .*\n$/,
+      /^postern: cannot load .*: Cannot find package 'no-such-package-at-all' imported from .*:1: npm install no-such-package-at-all\n$/,
     ],
     [
       'a missing require',
       'gone.cjs',
       "require('./gone-too.cjs');",
-      /^postern: cannot load .*: Cannot find module '\.\/gone-too\.cjs', required by .*gone\.cjs\n$/,
+      /^postern: cannot load .*: Cannot find module '\.\/gone-too\.cjs', required by .*gone\.cjs:1\n$/,
     ],
     [
       'an error',

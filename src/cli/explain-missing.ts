@@ -1,0 +1,154 @@
+/** A module that is not found: who wants it, and what might be meant. */
+
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
+
+/** @returns undefined for any other error */
+export function explainMissing(error: NodeJS.ErrnoException): string | undefined {
+  const missing = parse(error);
+  if (missing === undefined) return undefined;
+  const { text, specifier, importer, by } = missing;
+  if (importer === undefined) return text;
+  const named = findName(specifier, importer);
+  const remedy = isPath(specifier)
+    ? similarFile(resolve(dirname(importer), specifier), importer)
+    : remedyForPackage(named?.word ?? specifier, importer);
+  const where = `${by} ${importer}${named === undefined ? '' : `:${named.line}`}`;
+  return `${text}${where}${remedy === undefined ? '' : `: ${remedy}`}`;
+}
+
+/** What the error says. */
+interface Missing {
+  /** Its words up to the importer. */
+  readonly text: string;
+  /** As it was written, or the path that Node has made of it. */
+  readonly specifier: string;
+  readonly importer: string | undefined;
+  readonly by: string;
+}
+
+function parse(error: NodeJS.ErrnoException): Missing | undefined {
+  const { code, message } = error;
+  if (code === 'MODULE_NOT_FOUND') {
+    const [, text, specifier] = /^(Cannot find module '(.+?)')/.exec(message) ?? [];
+    if (specifier === undefined) return undefined;
+    // jiti has it in the text alone.
+    const importer = /\nRequire stack:\n- (.+)/.exec(message)?.[1];
+    return { text: text!, specifier, importer, by: ', required by' };
+  }
+  if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'ERR_UNSUPPORTED_DIR_IMPORT') return undefined;
+  const pattern = /^(.+ '(.+?)'.*?) imported from (.+)/;
+  const [, text, specifier, importer] = pattern.exec(message) ?? [];
+  if (specifier === undefined) return undefined;
+  return { text: text!, specifier, importer, by: ' imported from' };
+}
+
+function isPath(specifier: string): boolean {
+  return isAbsolute(specifier) || /^\.{1,2}(?:\/|$)/.test(specifier);
+}
+
+/** Where a module is named in a file, and how: of a package Node tells nothing that follows its name. */
+function findName(
+  specifier: string,
+  importer: string,
+): { readonly line: number; readonly word: string } | undefined {
+  const folder = dirname(importer);
+  const path = isPath(specifier) ? resolve(folder, specifier) : undefined;
+  const isIt = (word: string): boolean =>
+    path === undefined
+      ? word === specifier || word.startsWith(`${specifier}/`)
+      : isPath(word) && resolve(folder, word) === path;
+  for (const [index, line] of readText(importer).split('\n').entries()) {
+    for (const [, , word] of line.matchAll(/(["'`])([^"'`]+)\1/g))
+      if (isIt(word!)) return { line: index + 1, word: word! };
+  }
+  return undefined;
+}
+
+// ---- packages
+
+function remedyForPackage(specifier: string, importer: string): string | undefined {
+  if (isBuiltin(`node:${specifier}`)) return `did you mean 'node:${specifier}'?`;
+  const beside = join(dirname(importer), specifier);
+  if (isFile(beside)) return meaning(beside, importer);
+  const [name] = /^(?:@[\w.-]+\/)?[a-z\d_-][\w.-]*/i.exec(specifier) ?? [];
+  if (name === undefined) return undefined;
+  return isDependency(name, importer) ? 'npm install' : `npm install ${name}`;
+}
+
+/** Whether the package of a file says that it needs another. */
+function isDependency(name: string, file: string): boolean {
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    const text = readText(join(folder, 'package.json'));
+    if (text !== '') return text.includes(`${JSON.stringify(name)}:`);
+    if (folder === dirname(folder)) return false;
+  }
+}
+
+// ---- files
+
+const ENDINGS = ['.mjs', '.js', '.cjs', '.ts', '.mts', '.cts', '.json'];
+
+/** A file beside a missing one of which the name differs in its ending, in case, or in a letter or two. */
+function similarFile(missing: string, importer: string): string | undefined {
+  const index = ENDINGS.map((ending) => join(missing, `index${ending}`)).find(isFile);
+  if (index !== undefined) return meaning(index, importer);
+  const wanted = basename(missing).toLowerCase();
+  const stem = stemOf(wanted);
+  const found = filesIn(dirname(missing))
+    .map((name) => ({ name, lower: name.toLowerCase() }))
+    .filter(({ name }) => join(dirname(missing), name) !== importer)
+    .map(({ name, lower }) => ({
+      name,
+      // The same name with another ending, and no ending at all, before a slip of the hand.
+      distance: lower === wanted ? 0 : stemOf(lower) === stem ? 0.5 : distance(lower, wanted),
+    }))
+    .filter(({ distance }) => distance < 1 || distance <= Math.min(2, wanted.length / 4))
+    .toSorted((a, b) => a.distance - b.distance)[0];
+  return found && meaning(join(dirname(missing), found.name), importer);
+}
+
+function stemOf(name: string): string {
+  const extension = extname(name);
+  return ENDINGS.includes(extension) ? basename(name, extension) : name;
+}
+
+function meaning(path: string, importer: string): string {
+  const found = relative(dirname(importer), path);
+  return `did you mean '${found.startsWith('.') ? found : `./${found}`}'?`;
+}
+
+/** Letters to change, add or leave out, to make one word of another (Levenshtein). */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...from].entries()) {
+    const next = [i + 1];
+    for (let j = 1; j <= to.length; j++) {
+      const changed = row[j - 1]! + (to[j - 1] === letter ? 0 : 1);
+      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => isFile(join(folder, name)));
+  } catch {
+    return []; // that is what is missing
+  }
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
