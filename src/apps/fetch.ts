@@ -1,9 +1,8 @@
 /** Fetch handlers, `(request: Request) => Response`, as applications. */
 
 import { describe, isPromise } from '../body.ts';
-import { ApplicationError, RequestError } from '../errors.ts';
+import { ApplicationError } from '../errors.ts';
 import { isHopByHop } from '../headers.ts';
-import { HIGH_WATER_MARK } from '../limits.ts';
 import { statusLine } from '../status.ts';
 import type {
   ApplicationFunction,
@@ -11,14 +10,13 @@ import type {
   Body,
   Environ,
   Header,
-  Input,
   StartResponse,
 } from '../types.ts';
+import { createRequest } from './fetch-request.ts';
+import { createLightRequest, installLightRequest } from './light-request.ts';
 import { installLightResponse, lightPartsOf } from './light-response.ts';
 import type { LightParts } from './light-response.ts';
 import { readAhead } from './read-ahead.ts';
-import { forEachHeader, hasBody } from './request-headers.ts';
-import { absoluteUrl } from './target.ts';
 
 /** What a fetch handler gets as its second argument (Hono's `c.env`). */
 export interface FetchContext {
@@ -37,11 +35,11 @@ export interface FetchObject {
 /** How a fetch handler is run. */
 export interface FetchOptions {
   /**
-   * Whether the global `Response` is replaced by one that costs nothing until it is looked into: without
-   * it a small response costs several times as much. Default false in code, where the process is not ours
+   * Whether the global `Request` and `Response` are replaced by ones that cost nothing until they are looked into:
+   * without it a small request costs several times as much. Default false in code, where the process is not ours
    * alone; the command `postern`, whose process it is, does it.
    */
-  lightResponse?: boolean;
+  lightObjects?: boolean;
 }
 
 /**
@@ -58,79 +56,20 @@ export function fromFetch(
   handler: FetchFunction | FetchObject,
   options: FetchOptions = {},
 ): ApplicationFunction {
-  if (options.lightResponse === true) installLightResponse();
+  const isLight = options.lightObjects === true;
+  if (isLight) {
+    installLightRequest();
+    installLightResponse();
+  }
+  const makeRequest = isLight ? createLightRequest : createRequest;
   const fetch: FetchFunction =
     typeof handler === 'function' ? handler : (request, context) => handler.fetch(request, context);
   return (environ, startResponse) => {
-    const response = fetch(createRequest(environ), { environ });
+    const response = fetch(makeRequest(environ), { environ });
     return isPromise(response)
       ? response.then((settled) => respond(settled, startResponse))
       : respond(response, startResponse);
   };
-}
-
-// ---- the request
-
-/** The Fetch standard forbids these to a Request (§ 5.4). */
-const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
-
-function createRequest(environ: Environ): Request {
-  const method = environ.REQUEST_METHOD;
-  if (FORBIDDEN_METHOD.test(method)) throw new RequestError('501 Not Implemented', method);
-  const init: RequestInit = { method, headers: requestHeaders(environ) };
-  // GET and HEAD cannot have a body there (§ 5.4); what came is left unread.
-  if (method !== 'GET' && method !== 'HEAD' && hasBody(environ)) {
-    init.body = streamOf(environ['wsgi.input']);
-    init.duplex = 'half';
-  }
-  const request = makeRequest(absoluteUrl(environ), init);
-  // Not given to the constructor: to follow an AbortSignal makes a Request several times as expensive
-  // (Node 20: 24 µs instead of 6), and few handlers ever look at it.
-  (request as WithEnviron)[ENVIRON] = environ;
-  return Object.defineProperty(request, 'signal', SIGNAL);
-}
-
-const ENVIRON = Symbol('environ');
-type WithEnviron = Request & { [ENVIRON]?: Environ };
-
-/** One function for all requests: V8 keeps accessors in its old generation, with all that they hold. */
-const SIGNAL: PropertyDescriptor & ThisType<WithEnviron> = {
-  get() {
-    return this[ENVIRON]!['postern.signal'];
-  },
-};
-
-function makeRequest(url: string, init: RequestInit): Request {
-  try {
-    return new Request(url, init);
-  } catch (error) {
-    // An impossible port, or a host that is no name once its %-encoding is undone.
-    throw new RequestError('400 Bad Request', (error as Error).message);
-  }
-}
-
-function requestHeaders(environ: Environ): Record<string, string> {
-  const headers: Record<string, string> = Object.create(null);
-  forEachHeader(environ, ({ lower }, value) => {
-    // A web server lets no line break or NUL through; a bare gateway might.
-    if (/[\0\r\n]/.test(value)) throw new RequestError('400 Bad Request', `header ${lower}`);
-    headers[lower] = value;
-  });
-  return headers;
-}
-
-/** `wsgi.input` as a web stream: read when it is read, and not before. */
-function streamOf(input: Input): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const chunk = await input.read(HIGH_WATER_MARK);
-        if (chunk.length === 0) controller.close();
-        else controller.enqueue(chunk);
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }
 
 // ---- the response

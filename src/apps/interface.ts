@@ -15,7 +15,7 @@ export const INTERFACES = ['auto', 'wsgi', 'fetch', 'node'] as const;
 export type Interface = (typeof INTERFACES)[number];
 
 /** The process is the command's own. */
-const LIGHT = { lightResponse: true } as const;
+const LIGHT = { lightObjects: true } as const;
 
 type AnyFunction = (...args: never[]) => unknown;
 

@@ -8,6 +8,7 @@
 
 import { isToken } from '../headers.ts';
 import type { Header } from '../types.ts';
+import { replaceGlobal, standFor } from './light.ts';
 
 type Source = ConstructorParameters<typeof Response>[0];
 
@@ -110,42 +111,11 @@ export const lightPartsOf: (response: object) => LightParts | undefined = LightR
  */
 export function installLightResponse(): void {
   if ((globalThis.Response as unknown) === LightResponse) return;
-  if (Native === undefined) derive((Native = globalThis.Response));
-  Object.defineProperty(globalThis, 'Response', {
-    value: LightResponse,
-    writable: true,
-    configurable: true,
-  });
-}
-
-/** Gives the light class all that the platform's has. */
-function derive(native: typeof Response): void {
-  const { prototype } = LightResponse;
-  for (const name of Object.getOwnPropertyNames(native.prototype)) {
-    if (Object.hasOwn(prototype, name)) continue;
-    Object.defineProperty(prototype, name, delegate(name as keyof Response));
+  if (Native === undefined) {
+    Native = globalThis.Response;
+    standFor(LightResponse, Native, LightResponse.nativeOf);
+    Object.setPrototypeOf(LightResponse, Native); // json(), redirect(), error()
+    Object.defineProperty(LightResponse, 'name', { value: 'Response' });
   }
-  Object.setPrototypeOf(prototype, native.prototype);
-  Object.setPrototypeOf(LightResponse, native); // json(), redirect(), error()
-  Object.defineProperty(LightResponse, 'name', { value: 'Response' });
-}
-
-/** A property of the platform's own response, made when it is used. */
-function delegate(name: keyof Response): PropertyDescriptor {
-  if (typeof Object.getOwnPropertyDescriptor(Native.prototype, name)?.value === 'function') {
-    return {
-      value(this: LightResponse, ...args: unknown[]): unknown {
-        const native = LightResponse.nativeOf(this);
-        return (native[name] as (...args: unknown[]) => unknown)(...args);
-      },
-      writable: true,
-      configurable: true,
-    };
-  }
-  return {
-    get(this: LightResponse): unknown {
-      return LightResponse.nativeOf(this)[name];
-    },
-    configurable: true,
-  };
+  replaceGlobal('Response', LightResponse);
 }

@@ -50,7 +50,9 @@ function skipDecoded(raw: string, count: number): string {
 
 /** `uri-host [ ":" port ]` (RFC 9110 § 7.2). A userinfo or a slash in it would make another URL. */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::\d{0,5})?$/;
-let lastGoodHost = ''; // one site has few names: mostly it is the same as before
+// One site has few names: mostly it is the same as before.
+let lastHost = '';
+let lastOrigin = '';
 
 /**
  * The absolute URL of a request: scheme, host as the client named it, path and query as it sent them.
@@ -72,11 +74,19 @@ function origin(environ: Environ): string {
   const host = environ.HTTP_HOST as string | undefined;
   // Without a Host header (HTTP/1.0) there is only the server's own name.
   if (host === undefined || host === '') return new URL(applicationUri(environ)).origin;
-  if (host !== lastGoodHost) {
-    if (!HOST.test(host)) {
-      throw new RequestError('400 Bad Request', `Host ${JSON.stringify(host.slice(0, 200))}`);
-    }
-    lastGoodHost = host;
+  const scheme = environ['wsgi.url_scheme'];
+  if (host !== lastHost || !lastOrigin.startsWith(`${scheme}:`)) {
+    lastOrigin = parseOrigin(scheme, host);
+    lastHost = host;
   }
-  return `${environ['wsgi.url_scheme']}://${host}`;
+  return lastOrigin;
+}
+
+function parseOrigin(scheme: string, host: string): string {
+  try {
+    if (HOST.test(host)) return new URL(`${scheme}://${host}`).origin;
+  } catch {
+    // An impossible port, or a host that is no name once its %-encoding is undone.
+  }
+  throw new RequestError('400 Bad Request', `Host ${JSON.stringify(host.slice(0, 200))}`);
 }

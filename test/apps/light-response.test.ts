@@ -145,6 +145,6 @@ it('is left alone unless told otherwise', async () => {
   globalThis.Response = Native;
   await get(fromFetch(() => new Response('x')));
   expect(globalThis.Response).toBe(Native);
-  await get(fromFetch(() => new Response('x'), { lightResponse: true }));
+  await get(fromFetch(() => new Response('x'), { lightObjects: true }));
   expect(globalThis.Response).not.toBe(Native);
 });
