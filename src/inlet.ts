@@ -21,6 +21,7 @@ export function openInlet(server: NetServer, inlet: Inlet): void {
     socket.setNoDelay(true);
     server.emit('connection', socket);
   });
+  server.emit('listening'); // with it node:http begins to watch its time limits
 }
 
 /**

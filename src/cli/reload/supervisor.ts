@@ -69,6 +69,7 @@ class Supervisor {
   #isStopping = false;
   #starts = 0;
   #lastFailure = '';
+  #isBlind = false;
 
   /** @throws {UsageError} when there is no such application */
   constructor(settings: Settings) {
@@ -77,7 +78,7 @@ class Supervisor {
     this.#application = resolveApplication(settings.app!).path;
     this.#watcher = new Watcher({
       changed: (paths) => this.#onChange(paths),
-      failed: (folder, error) => this.#log.warn(`cannot watch ${folder}: ${error.message}`),
+      failed: (folder, error) => this.#onWatchFailure(folder, error),
     });
   }
 
@@ -139,6 +140,13 @@ class Supervisor {
   #onFiles(process: ServingProcess, files: readonly ImportedFile[]): void {
     if (process !== this.#starting && process !== this.#server) return;
     for (const { path, at } of files) this.#watcher.add(path, at);
+  }
+
+  /** The reason is the same for all: a limit of the system. */
+  #onWatchFailure(folder: string, error: Error): void {
+    if (this.#isBlind) return;
+    this.#isBlind = true;
+    this.#log.warn(`not every change will be seen: cannot watch ${folder}: ${error.message}`);
   }
 
   #onChange(paths: readonly string[]): void {

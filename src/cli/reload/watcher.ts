@@ -90,7 +90,8 @@ export class Watcher {
       watcher.on('error', () => this.#leave(folder)); // it has gone
       this.#folders.set(folder, { watcher, inode: inode! });
     } catch (error) {
-      this.#events.failed(folder, error as Error);
+      // Of a folder in which something might appear one day, that is not worth a word.
+      if (look(path) !== undefined) this.#events.failed(folder, error as Error);
     }
   }
 
