@@ -81,7 +81,6 @@ export abstract class BaseHandler {
 
   #reader: BodyReader | undefined;
   #controller: AbortController | undefined;
-  #interrupt: (() => void) | undefined; // wakes a pump that waits for a chunk
   #draining: Promise<void> | undefined; // what write() has returned last
   #startedAt = 0; // by the clock that nobody sets
 
@@ -242,7 +241,7 @@ export abstract class BaseHandler {
     this.#controller?.abort(reason);
     // A body that waits for something would never notice; one that is running will, after its chunk.
     if (this.#reader?.isAsync === true) void this.#closeBody();
-    this.#interrupt?.();
+    this.#reader?.interrupt();
   }
 
   /**
@@ -373,23 +372,12 @@ export abstract class BaseHandler {
   async #pumpAsync(reader: BodyReader, full = false): Promise<void> {
     if (full) await this.drained();
     while (!this.#bodyIsOver) {
-      const step = await this.#interruptible(reader.next());
+      const step = await reader.next();
       if (step === undefined) return; // the client left meanwhile
       if (step.done === true) break;
       if (!this.#chunk(step.value)) await this.drained();
     }
     this.#finish();
-  }
-
-  /** Waits for a chunk, but not longer than the client does: then `undefined`. */
-  #interruptible(
-    next: Awaitable<IteratorResult<unknown>>,
-  ): Awaitable<IteratorResult<unknown> | undefined> {
-    if (!isPromise(next)) return next;
-    return new Promise((resolve, reject) => {
-      this.#interrupt = () => resolve(undefined);
-      next.then(resolve, reject);
-    });
   }
 
   /** Whether nothing more of the body will be sent, so that it need not be asked for more. */

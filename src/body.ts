@@ -57,6 +57,7 @@ export class BodyReader {
   /** Whether `next` may answer with a promise. */
   readonly isAsync: boolean;
   #exhausted = false;
+  #interrupt: (() => void) | undefined;
   #closed = false;
 
   /** @throws {ApplicationError} when `body` is nothing that can be iterated */
@@ -79,29 +80,46 @@ export class BodyReader {
     }
   }
 
-  /** The next chunk. For a body that {@link isAsync}, a promise of it. @throws what the body throws */
-  next(): Awaitable<IteratorResult<RawChunk>> {
-    // An iterator that has said that it is done, or has thrown, is not to be told to `return()`.
+  /**
+   * The next chunk. For a body that {@link isAsync}, a promise of it, or of `undefined` after {@link interrupt}.
+   *
+   * @throws what the body throws
+   */
+  next(): Awaitable<IteratorResult<RawChunk> | undefined> {
     try {
       const step = this.#iterator.next();
-      if (isPromise(step)) return this.#noteEnd(step);
-      if (step.done === true) this.#exhausted = true;
-      return step;
+      return isPromise(step) ? this.#later(step) : this.#note(step);
     } catch (error) {
       this.#exhausted = true;
       throw error;
     }
   }
 
-  async #noteEnd(next: PromiseLike<IteratorResult<RawChunk>>): Promise<IteratorResult<RawChunk>> {
-    try {
-      const step = await next;
-      if (step.done === true) this.#exhausted = true;
-      return step;
-    } catch (error) {
-      this.#exhausted = true;
-      throw error;
-    }
+  /** Lets a pending {@link next} answer at once: nobody waits for the chunk any more. */
+  interrupt(): void {
+    this.#interrupt?.();
+  }
+
+  /** One promise for each chunk, whatever may happen to it. */
+  #later(
+    next: PromiseLike<IteratorResult<RawChunk>>,
+  ): Promise<IteratorResult<RawChunk> | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = () => resolve(undefined);
+      next.then(
+        (step) => resolve(this.#note(step)),
+        (error: unknown) => {
+          this.#exhausted = true;
+          reject(error as Error);
+        },
+      );
+    });
+  }
+
+  /** An iterator that has said that it is done, or has thrown, is not to be told to `return()`. */
+  #note(step: IteratorResult<RawChunk>): IteratorResult<RawChunk> {
+    if (step.done === true) this.#exhausted = true;
+    return step;
   }
 
   /**

@@ -132,7 +132,8 @@ class CheckedBody {
   #next(): Awaitable<Step> {
     check(!this.#closed, 'body.after-close', this.#body);
     const step = (this.#reader ??= new BodyReader(this.#body)).next();
-    return isPromise(step) ? step.then((later) => this.#step(later)) : this.#step(step);
+    // Nobody interrupts it.
+    return isPromise(step) ? step.then((later) => this.#step(later!)) : this.#step(step!);
   }
 
   #step(step: IteratorResult<unknown>): Step {
