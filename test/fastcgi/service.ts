@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import type { FastCgiOptions } from '../../adapters/fastcgi/index.ts';
+import type { GatewayName } from '../../src/types.ts';
 import { Peer } from './peer.ts';
 
 /** What a process holds. Sizes in bytes. */
@@ -29,24 +30,32 @@ export interface Holdings {
 
 export class Service {
   readonly #child: ChildProcess;
-  readonly #address: AddressInfo | string;
+  readonly address: AddressInfo | string;
   readonly #exit: Promise<[code: number | null, signal: string | null]>;
 
-  static async start(options: Partial<FastCgiOptions> = {}): Promise<Service> {
+  /** @param gateway which one, if it is not FastCGI */
+  static async start(
+    options: Partial<FastCgiOptions> = {},
+    gateway: Exclude<GatewayName, 'cgi'> = 'fastcgi',
+  ): Promise<Service> {
     const script = join(import.meta.dirname, 'fixtures/service.mjs');
-    const child = fork(script, [JSON.stringify(options)], { execArgv: ['--expose-gc'] });
+    const child = fork(script, [JSON.stringify(options), gateway], {
+      execArgv: ['--expose-gc'],
+      // Only FastCGI has a place of its own for what goes wrong in applications.
+      stdio: ['ignore', 'inherit', gateway === 'fastcgi' ? 'inherit' : 'ignore', 'ipc'],
+    });
     const [{ address }] = (await once(child, 'message')) as [{ address: AddressInfo | string }];
     return new Service(child, address);
   }
 
   private constructor(child: ChildProcess, address: AddressInfo | string) {
     this.#child = child;
-    this.#address = address;
+    this.address = address;
     this.#exit = once(child, 'exit') as Promise<[number | null, string | null]>;
   }
 
   connect(): Promise<Peer> {
-    return Peer.connect(this.#address);
+    return Peer.connect(this.address);
   }
 
   async holdings(): Promise<Holdings> {

@@ -5,19 +5,14 @@
  */
 
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { Answer, TYPE, encodeRequest } from '../fastcgi/peer.ts';
 import type { Peer } from '../fastcgi/peer.ts';
 import { Service } from '../fastcgi/service.ts';
 import { RecordParser } from '../suite/fastcgi-client.ts';
-import { RUNS, SEED } from './fuzz.ts';
+import { BATCH, RUNS, SEED, expectNothingHeld } from './fuzz.ts';
 import { arrival, conversation, encode, mutate, mutations, pieces } from './records.ts';
-
-/** Inputs after which is looked at what the process holds. */
-const BATCH = 100;
-
-const MB = 1_000_000;
 
 let service: Service;
 beforeAll(async () => {
@@ -108,19 +103,6 @@ async function expectServed(): Promise<void> {
   peer.leave();
 }
 
-type Holdings = Awaited<ReturnType<Service['holdings']>>;
-
-/** Nothing is left of what has been, and there was never much. */
-async function expectNothingHeld({ descriptors, resources, held }: Holdings): Promise<void> {
-  const clean = { descriptors, resources, unhandled: 0, openBodies: 0, closedTwice: 0 };
-  await vi.waitFor(async () => expect(await service.holdings()).toMatchObject(clean), {
-    timeout: 20_000,
-  });
-  const now = await service.holdings();
-  expect(now.held - held).toBeLessThan(10 * MB);
-  expect(now.peak).toBeLessThan(300 * MB);
-}
-
 test(`${RUNS} conversations [seed ${SEED}]`, { timeout: 60_000 + 100 * RUNS }, async () => {
   const before = await service.holdings();
   for (let run = 0; run < RUNS; run += BATCH) {
@@ -132,7 +114,7 @@ test(`${RUNS} conversations [seed ${SEED}]`, { timeout: 60_000 + 100 * RUNS }, a
       // What is found depends on time: making it smaller finds something else, or nothing.
       { seed: SEED + run, numRuns: Math.min(BATCH, RUNS - run), endOnFailure: true },
     );
-    await expectNothingHeld(before);
+    await expectNothingHeld(service, before);
   }
 });
 
@@ -150,5 +132,5 @@ test('a request that is damaged at any one place', { timeout: 120_000 }, async (
     }
   }
   await expectServed();
-  await expectNothingHeld(before);
+  await expectNothingHeld(service, before);
 });
