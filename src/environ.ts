@@ -5,6 +5,7 @@
 
 import { RequestError } from './errors.ts';
 import { isToken, parseContentLength } from './headers.ts';
+import { quotePath } from './percent.ts';
 import type { Environ } from './types.ts';
 
 /** An environ under construction. */
@@ -143,14 +144,6 @@ function originForm(uri: string): string | undefined {
   if (authority === null) return undefined;
   const rest = uri.slice(authority[0].length);
   return rest.startsWith('/') ? rest : `/${rest}`;
-}
-
-/** Percent-encodes a byte string, except what may stand in a path (RFC 3986 § 3.3). */
-export function quotePath(path: string): string {
-  return path.replace(
-    /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
-  );
 }
 
 function completeServer(environ: Variables): void {

@@ -7,7 +7,7 @@
 import { ReadStream, fstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import type { PathLike, Stats } from 'node:fs';
 
-import { quotePath } from './environ.ts';
+import { quotePath } from './percent.ts';
 import type { FileWrapper } from './file-wrapper.ts';
 import type { CheckedHeaders } from './headers.ts';
 import type { SendfileOptions } from './types.ts';

@@ -2,7 +2,8 @@
 
 import { posix } from 'node:path';
 
-import { buildRequestUri, guessScheme, quotePath } from './environ.ts';
+import { buildRequestUri, guessScheme } from './environ.ts';
+import { quotePath } from './percent.ts';
 import { FileWrapper } from './file-wrapper.ts';
 import { InputStream } from './input.ts';
 import { writeTo } from './stream-handler.ts';

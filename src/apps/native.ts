@@ -9,7 +9,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
 import type { Application, HeaderList } from '../types.ts';
-import { unquotePath } from './target.ts';
+import { unquotePath } from '../percent.ts';
 
 const LISTENER = Symbol('postern.listener');
 

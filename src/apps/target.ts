@@ -1,17 +1,9 @@
 /** The URL of a request, as fetch handlers and Node listeners know it, from the environ. */
 
-import { quotePath } from '../environ.ts';
 import { RequestError } from '../errors.ts';
+import { quotePath, unquotePath } from '../percent.ts';
 import type { Environ } from '../types.ts';
 import { applicationUri } from '../util.ts';
-
-/** Percent-encoding undone, once: `%20` becomes the byte 0x20. What is no encoding stays. */
-export function unquotePath(path: string): string {
-  if (!path.includes('%')) return path;
-  return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-}
 
 /**
  * Path and query as the client sent them: what `req.url` is under node:http.

@@ -11,7 +11,7 @@ import type { InputSource } from '../input.ts';
 import { HIGH_WATER_MARK } from '../limits.ts';
 import { writeTo } from '../stream-handler.ts';
 import type { Application, ErrorStream, GatewayOptions } from '../types.ts';
-import { unquotePath } from './target.ts';
+import { unquotePath } from '../percent.ts';
 
 /** Statuses with which a Response may have no body (Fetch § 2.2.3). */
 const NULL_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);

@@ -12,7 +12,7 @@ import { InputStream } from '../input.ts';
 import { readFrom, writeTo } from '../stream-handler.ts';
 import type { Application, ErrorStream, GatewayOptions } from '../types.ts';
 import type { MountedRequest } from './native.ts';
-import { unquotePath } from './target.ts';
+import { unquotePath } from '../percent.ts';
 
 /**
  * Makes a listener of an application: `app.use('/x', toNode(application))`.

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 
 import { toFunction } from '../application.ts';
-import { unquotePath } from '../apps/target.ts';
+import { unquotePath } from '../percent.ts';
 import { BaseHandler } from '../base-handler.ts';
 import { addVariable } from '../environ.ts';
 import type { Variables } from '../environ.ts';
