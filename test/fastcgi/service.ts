@@ -3,7 +3,8 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 
 import type { FastCgiOptions } from '../../adapters/fastcgi/index.ts';
@@ -52,6 +53,14 @@ export class Service {
     this.#child = child;
     this.address = address;
     this.#exit = once(child, 'exit') as Promise<[number | null, string | null]>;
+  }
+
+  /** A connection of which nothing is known. */
+  async open(): Promise<Socket> {
+    const { port } = this.address as AddressInfo;
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    return socket;
   }
 
   connect(): Promise<Peer> {

@@ -3,10 +3,6 @@
  * anywhere. What holds afterwards is the same as for FastCGI.
  */
 
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
-
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -63,18 +59,12 @@ const hostile = fc.record({
 });
 type Hostile = typeof hostile extends fc.Arbitrary<infer T> ? T : never;
 
-async function open({ address }: Service): Promise<Socket> {
-  const socket = connect((address as AddressInfo).port, '127.0.0.1');
-  await once(socket, 'connect');
-  return socket.on('error', () => {}); // a reset is an end, too
-}
-
 async function attack(
   service: Service,
   { encode, begins }: Protocol,
   input: Hostile,
 ): Promise<void> {
-  const socket = await open(service);
+  const socket = (await service.open()).on('error', () => {}); // a reset is an end, too
   let answer = '';
   // No more than the beginning: some of the responses are large.
   socket.on('data', (chunk: Buffer) => {
@@ -98,7 +88,7 @@ async function attack(
 }
 
 async function expectServed(service: Service, { encode, begins }: Protocol): Promise<void> {
-  const socket = await open(service);
+  const socket = await service.open();
   socket.write(encode('/hello', 'body'));
   let answer = '';
   for await (const chunk of socket) {
