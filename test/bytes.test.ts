@@ -1,0 +1,150 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { ByteQueue, EMPTY, asBuffer, escapeLine, escapeLines, toByteString } from '../src/bytes.ts';
+
+const bytes = fc.uint8Array({ maxLength: 12 }).map((array) => Buffer.from(array));
+const anyText = fc.string({ unit: 'binary' });
+
+test('a view as a Buffer is of the same memory, and of no more of it', () => {
+  const memory = new Uint8Array([1, 2, 3, 4]);
+  const buffer = asBuffer(memory.subarray(1, 3));
+  expect([...buffer]).toEqual([2, 3]);
+  memory[1] = 9;
+  expect(buffer[0]).toBe(9);
+  expect(asBuffer(buffer)).toBe(buffer);
+});
+
+describe('text as a byte string', () => {
+  test('has a code unit for every byte of its UTF-8', () => {
+    expect(toByteString('é')).toBe('\xc3\xa9');
+    fc.assert(
+      fc.property(anyText, (text) => {
+        expect(Buffer.from(toByteString(text), 'latin1')).toEqual(Buffer.from(text, 'utf8'));
+      }),
+    );
+  });
+});
+
+describe('text for a log', () => {
+  test.each([
+    ['a\nb\r\tc', 'a\\nb\\r\\tc', 'a\nb\\r\tc'],
+    ['\x1b[31m', '\\x1b[31m', '\\x1b[31m'],
+    ['\0\x7f\x9b', '\\x00\\x7f\\x9b', '\\x00\\x7f\\x9b'],
+    ['\u2028\u2029', '\\u2028\\u2029', '\\u2028\\u2029'],
+    ['plain é 日本 \\n', 'plain é 日本 \\n', 'plain é 日本 \\n'],
+  ])('%j is %j, and %j in several lines', (text, line, lines) => {
+    expect(escapeLine(text)).toBe(line);
+    expect(escapeLines(text)).toBe(lines);
+  });
+
+  test('is one line, and holds nothing that a terminal obeys, whatever comes', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        expect(escapeLine(text)).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
+        expect(escapeLines(text).replace(/[\n\t]/g, '')).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
+      }),
+    );
+  });
+});
+
+/** What a queue can be asked, with what plain bytes would answer. */
+type Step = (queue: ByteQueue, model: Buffer[]) => void;
+
+const all = (model: readonly Buffer[]): Buffer => Buffer.concat(model);
+/** Leaves what lies behind the first bytes, in the same chunks. */
+function drop(model: Buffer[], size: number): void {
+  let left = size;
+  while (left > 0) {
+    const first = model[0]!;
+    if (first.length > left) model[0] = first.subarray(left);
+    else model.shift();
+    left -= first.length;
+  }
+}
+
+const size = fc.nat(40);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: bytes.map(pushing) },
+  { weight: 1, arbitrary: size.map(shifting) },
+  { weight: 1, arbitrary: fc.oneof(size, fc.constant(Infinity)).map(taking) },
+  { weight: 1, arbitrary: fc.tuple(fc.nat(255), size).map(finding) },
+  { weight: 1, arbitrary: fc.constant<Step>(clearing) },
+);
+
+function pushing(chunk: Buffer): Step {
+  return (queue, model) => {
+    queue.push(chunk);
+    if (chunk.length > 0) model.push(chunk);
+  };
+}
+function shifting(size: number): Step {
+  return (queue, model) => {
+    const piece = queue.shift(size);
+    const first = model[0] ?? EMPTY;
+    expect(piece).toEqual(first.subarray(0, size));
+    // A view: nothing was copied.
+    if (piece.length > 0) expect(piece.buffer).toBe(first.buffer);
+    drop(model, piece.length);
+  };
+}
+function taking(size: number): Step {
+  return (queue, model) => {
+    const taken = queue.take(size);
+    expect(taken).toEqual(all(model).subarray(0, size));
+    drop(model, taken.length);
+  };
+}
+function finding([byte, from]: [number, number]): Step {
+  return (queue, model) => {
+    const bytes = all(model);
+    // A byte that is there, if there is any: one at random seldom is.
+    const wanted = bytes[byte % (bytes.length || 1)] ?? byte;
+    expect(queue.indexOf(wanted, from)).toBe(bytes.indexOf(wanted, from));
+  };
+}
+function clearing(queue: ByteQueue, model: Buffer[]): void {
+  queue.clear();
+  model.length = 0;
+}
+
+const byte = (i: number): number => (i * 7) % 251;
+
+describe('a queue of chunks', () => {
+  test('answers as the bytes in one piece would, whatever it is asked', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const queue = new ByteQueue();
+        const model: Buffer[] = [];
+        for (const run of steps) {
+          run(queue, model);
+          expect(queue.length).toBe(all(model).length);
+        }
+        expect(queue.take(Infinity)).toEqual(all(model));
+        expect(queue.length).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('stays the same over many more chunks than it forgets at once', () => {
+    const queue = new ByteQueue();
+    for (let i = 0; i < 1000; i++) queue.push(Buffer.from([byte(i), byte(i), i % 2]));
+    for (let i = 0; i < 1000; i++) {
+      expect(queue.indexOf(i % 2, 2)).toBe(2);
+      expect([...queue.take(3)]).toEqual([byte(i), byte(i), i % 2]);
+    }
+    expect(queue.shift(1)).toBe(EMPTY);
+  });
+
+  test('gives nothing for a size of nothing, and holds no empty chunk', () => {
+    const queue = new ByteQueue();
+    queue.push(EMPTY);
+    queue.push(Buffer.from('a'));
+    expect(queue.shift(0)).toBe(EMPTY);
+    expect(queue.shift(-1)).toBe(EMPTY);
+    expect(queue.take(0)).toEqual(EMPTY);
+    expect(String(queue.shift(5))).toBe('a');
+    expect(queue.indexOf(0x61)).toBe(-1);
+  });
+});
