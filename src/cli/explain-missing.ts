@@ -4,18 +4,21 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 
-/** @returns undefined for any other error */
-export function explainMissing(error: NodeJS.ErrnoException): string | undefined {
+/** @returns what is said of it in one line, and its place as `file:line`; undefined for any other error */
+export function explainMissing(
+  error: NodeJS.ErrnoException,
+): { readonly text: string; readonly place: string | undefined } | undefined {
   const missing = parse(error);
   if (missing === undefined) return undefined;
   const { text, specifier, importer, by } = missing;
-  if (importer === undefined) return text;
+  if (importer === undefined) return { text, place: undefined };
   const named = findName(specifier, importer);
   const remedy = isPath(specifier)
     ? similarFile(resolve(dirname(importer), specifier), importer)
     : remedyForPackage(named?.word ?? specifier, importer);
-  const where = `${by} ${importer}${named === undefined ? '' : `:${named.line}`}`;
-  return `${text}${where}${remedy === undefined ? '' : `: ${remedy}`}`;
+  const place = named && `${importer}:${named.line}`;
+  const where = `${by} ${place ?? importer}`;
+  return { text: `${text}${where}${remedy === undefined ? '' : `: ${remedy}`}`, place };
 }
 
 /** What the error says. */

@@ -7,22 +7,37 @@ import { describe } from '../body.ts';
 import { explainMissing } from './explain-missing.ts';
 import { findSyntaxError } from './syntax-error.ts';
 
+/** What is said of such an error. */
+export interface Explanation {
+  /** One line. */
+  readonly text: string;
+  /** A stack whose first frame is the place in the application, where that is known. */
+  readonly stack: string | undefined;
+}
+
 /**
  * Explains an error that was thrown while an application was loaded.
  *
  * @param path of the application
  */
-export async function explainFailure(error: unknown, path: string): Promise<string> {
-  if (!(error instanceof Error)) return `it threw ${describe(error)}`;
+export async function explainFailure(error: unknown, path: string): Promise<Explanation> {
+  if (!(error instanceof Error)) return { text: `it threw ${describe(error)}`, stack: undefined };
   const missing = explainMissing(error);
-  if (missing !== undefined) return missing;
+  if (missing !== undefined)
+    return { text: missing.text, stack: stackAt(missing.place, missing.text) };
+  const own = /\n {4}at .*/s.exec(error.stack ?? '')?.[0];
   const place =
     placeIn(error.stack) ??
     (error instanceof SyntaxError ? findSyntaxError(path, error) : undefined);
   const where = place === undefined ? '' : ` (${place})`;
   const remedy = remedyFor(error, place?.replace(/:\d+$/, ''));
-  const text = `${error.name}: ${firstSentence(error.message)}${where}`;
-  return remedy === undefined ? text : `${text}: ${remedy}`;
+  const plain = `${error.name}: ${firstSentence(error.message)}`;
+  const text = `${plain}${where}${remedy === undefined ? '' : `: ${remedy}`}`;
+  return { text, stack: placeIn(own) === undefined ? stackAt(place, plain) : error.stack };
+}
+
+function stackAt(place: string | undefined, text: string): string | undefined {
+  return place === undefined ? undefined : `${text}\n    at ${place}:1`;
 }
 
 /** The first line, without Node's own advice where ours is better. */

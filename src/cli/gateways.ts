@@ -3,7 +3,7 @@
 import type { Address } from '../address.ts';
 import { createLog } from '../log.ts';
 import type { Server, ServerOptions } from '../server.ts';
-import type { Application, GatewayOptions } from '../types.ts';
+import type { Application, ErrorStream, GatewayOptions } from '../types.ts';
 import { openAccessLog } from './access-log.ts';
 import { gatewayOptions } from './gateway-options.ts';
 import type { LogFile } from './log-file.ts';
@@ -27,8 +27,15 @@ export class Gateways {
   readonly #tls: { readonly certFile: string; readonly keyFile: string | undefined } | undefined;
   readonly #servers: Server[] = [];
 
-  /** @throws {UsageError} when the access log cannot be opened */
-  constructor(application: Application, settings: Settings) {
+  /**
+   * @param more options that are no settings
+   * @throws {UsageError} when the access log cannot be opened
+   */
+  constructor(
+    application: Application,
+    settings: Settings,
+    more: { readonly errors?: ErrorStream } = {},
+  ) {
     const accessLog = openAccessLog(settings);
     const log = createLog(settings.logLevel);
     this.accessLogFile = accessLog?.file;
@@ -36,6 +43,7 @@ export class Gateways {
     this.#options = {
       ...gatewayOptions(settings),
       ...(settings.errorPage === undefined && isDevelopment() && { errorPage: true }),
+      ...more,
       accessLog: accessLog?.log,
       log,
     };

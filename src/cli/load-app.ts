@@ -26,6 +26,14 @@ export interface ApplicationName {
   exportName: string | undefined;
 }
 
+/** Of errors while loading, where that is known: a stack whose first frame is the place in the application. */
+const traces = new WeakMap<object, string>();
+
+/** A stack that leads to the place in the application at which loading it failed, where that is known. */
+export function traceOf(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null ? traces.get(error) : undefined;
+}
+
 /**
  * Reads `path[:export]`. A file may have a colon in its name: what exists is a path.
  *
@@ -60,9 +68,10 @@ export async function loadApplication(
     await setImmediate(); // a server that listens on a named address does so a little later
   } catch (error) {
     const { explainFailure } = await import('./explain.ts');
-    throw new UsageError(`cannot load ${path}: ${await explainFailure(error, path)}`, {
-      cause: error,
-    });
+    const { text, stack } = await explainFailure(error, path);
+    const failure = new UsageError(`cannot load ${path}: ${text}`, { cause: error });
+    if (stack !== undefined) traces.set(failure, stack);
+    throw failure;
   }
   const exported =
     exportName === undefined ? findExport(exports) : namedExport(exports, exportName);

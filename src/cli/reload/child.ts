@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 
 import type { Inlet } from '../../inlet.ts';
 import { Gateways } from '../gateways.ts';
-import { loadApplication, resolveApplication } from '../load-app.ts';
+import { loadApplication, resolveApplication, traceOf } from '../load-app.ts';
 import { formatFailure } from '../report.ts';
 import { guard } from '../serve.ts';
 import { reopenOnSignals } from '../signals.ts';
@@ -43,7 +43,11 @@ async function begin({ settings, listeners }: ServeOrder): Promise<void> {
     const application = await loadApplication(name, settings.interface, onFile);
     await start(new Gateways(guard(application, settings), settings), listeners, settings);
   } catch (error) {
-    await sendLast({ postern: 'failed', message: formatFailure(error, settings.logLevel) });
+    await sendLast({
+      postern: 'failed',
+      message: formatFailure(error, settings.logLevel),
+      stack: traceOf(error),
+    });
   }
 }
 

@@ -18,6 +18,13 @@ export interface ImportedFile {
   readonly at: number;
 }
 
+/** Why an application cannot be served. */
+export interface Failure {
+  readonly message: string;
+  /** A stack whose first frame is the place in the application, where that is known. */
+  readonly stack?: string | undefined;
+}
+
 /** To the process that serves. With a connection goes its socket. */
 export type Order =
   | { readonly postern: 'serve'; settings: Settings; listeners: readonly BoundListener[] }
@@ -29,7 +36,7 @@ export type Report =
   | { readonly postern: 'files'; files: readonly ImportedFile[] }
   | { readonly postern: 'ready' }
   /** The application cannot be loaded. */
-  | { readonly postern: 'failed'; message: string }
+  | ({ readonly postern: 'failed' } & Failure)
   /** Something else is wrong, which no change of the application sets right. */
   | { readonly postern: 'fatal'; message: string };
 

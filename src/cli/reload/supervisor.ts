@@ -17,7 +17,7 @@ import { resolveApplication } from '../load-app.ts';
 import type { Settings } from '../options.ts';
 import { isManaged, reopenOnSignals, stopOnSignals } from '../signals.ts';
 import { adviseOnPort, describeListener } from '../where.ts';
-import type { BoundListener, ImportedFile } from './messages.ts';
+import type { BoundListener, Failure, ImportedFile } from './messages.ts';
 import { ServingProcess } from './process.ts';
 import type { Server } from './process.ts';
 import { Unavailable } from './unavailable.ts';
@@ -197,9 +197,9 @@ class Supervisor {
         process.exit(1);
       // eslint-disable-next-line no-fallthrough -- the process has ended
       case 'failed':
-        return this.#fail(outcome.message);
+        return this.#fail(outcome);
       case 'ended':
-        return this.#fail(`the application has ${outcome.how} while it was loaded`);
+        return this.#fail({ message: `the application has ${outcome.how} while it was loaded` });
     }
   }
 
@@ -212,16 +212,17 @@ class Supervisor {
       this.#alive.delete(started);
       if (this.#server !== started || this.#isStopping) return;
       this.#server = undefined;
-      return this.#fail(`the application has ${how}`);
+      return this.#fail({ message: `the application has ${how}` });
     });
   }
 
-  /** Says why nothing is served, once, to the terminal and to who asks. */
-  async #fail(message: string): Promise<void> {
+  /** Says why nothing is served, once to the terminal, and to who asks. */
+  async #fail(failure: Failure): Promise<void> {
+    const { message } = failure;
     if (message !== this.#lastFailure) this.#log.error(message);
     this.#lastFailure = message;
     this.#log.info('waiting for a change');
-    const server = await Unavailable.start(message, this.#listeners, this.#settings);
+    const server = await Unavailable.start(failure, this.#listeners, this.#settings);
     if (!this.#isOutdated && !this.#isStopping) this.#serveWith(server);
   }
 }

@@ -1,30 +1,33 @@
-/** What stands in for an application that cannot be loaded: it says so to the one who is writing it. */
+/** What stands in for an application that cannot be loaded: it answers every request with that error. */
 
 import type { Socket } from 'node:net';
 
-import type { Application, Environ } from '../../types.ts';
+import type { Application, ErrorStream } from '../../types.ts';
 import { Gateways } from '../gateways.ts';
 import type { Settings } from '../options.ts';
-import type { BoundListener } from './messages.ts';
+import type { BoundListener, Failure } from './messages.ts';
 import type { Server } from './process.ts';
 
-/** Serves the message in this process. */
+/** The terminal has been told already. */
+const NOWHERE: ErrorStream = { write() {}, writelines() {}, flush() {} };
+
+/** Serves the error in this process. */
 export class Unavailable implements Server {
   readonly #gateways: Gateways;
   readonly #settings: Settings;
   readonly #accept: ((socket: Socket) => void)[] = [];
 
-  private constructor(message: string, settings: Settings) {
+  private constructor(failure: Failure, settings: Settings) {
     this.#settings = settings;
-    this.#gateways = new Gateways(telling(message), settings);
+    this.#gateways = new Gateways(failing(failure), settings, { errors: NOWHERE });
   }
 
   static async start(
-    message: string,
+    failure: Failure,
     listeners: readonly BoundListener[],
     settings: Settings,
   ): Promise<Unavailable> {
-    const server = new Unavailable(message, settings);
+    const server = new Unavailable(failure, settings);
     for (const [i, { gateway, bound }] of listeners.entries()) {
       await server.#gateways.start(gateway, {
         bound,
@@ -49,21 +52,12 @@ export class Unavailable implements Server {
   }
 }
 
-/** Only who sits at this machine is told why; the message names files. */
-function telling(message: string): Application {
-  return (environ, startResponse) => {
-    startResponse('500 Internal Server Error', [
-      ['Content-Type', 'text/plain; charset=utf-8'],
-      ['Cache-Control', 'no-store'],
-    ]);
-    const why = isLocal(environ) ? `\n${message}\n\nIt is loaded again when it has changed.\n` : '';
-    return [Buffer.from(`The application is not available.\n${why}`)];
+/** What a browser on this machine is shown of it, and whether, is the matter of the gateway's error page. */
+function failing({ message, stack }: Failure): Application {
+  return () => {
+    const error = new Error(message);
+    error.name = 'postern';
+    error.stack = stack ?? `${error.name}: ${message}`;
+    throw error;
   };
-}
-
-/** A site whose name leads here (DNS rebinding) comes from this machine too, but with its own name. */
-function isLocal(environ: Environ): boolean {
-  const { REMOTE_ADDR: peer = '', HTTP_HOST: host = '' } = environ;
-  const isPeer = /^(?:127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/.test(String(peer));
-  return isPeer && /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/i.test(String(host));
 }
