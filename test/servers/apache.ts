@@ -96,6 +96,8 @@ Include site.conf
     startArgs: [...args, '-D', 'FOREGROUND'],
     checkArgs: [...args, '-t'],
     env: options.env,
+    // Until its daemon has started, mod_cgid answers 503.
+    ...(modules.includes('cgid') ? { helperSocket: 'cgid.sock' } : {}),
   };
 }
 

@@ -11,6 +11,7 @@ import {
   existsSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -59,6 +60,8 @@ export interface PreparedServer {
   /** Only judges the configuration. */
   readonly checkArgs: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Beginning of the name of a unix socket in the folder on which a helper of the server has to listen, too. */
+  readonly helperSocket?: string;
 }
 
 /** The account under which servers that are started as root do their work. */
@@ -183,7 +186,7 @@ export async function launch(server: PreparedServer): Promise<RunningServer> {
     (stopping ??= stopGroup(child, group).finally(() => removeFolder(server.folder)));
 
   try {
-    await answering(child, server.port);
+    await answering(child, server);
   } catch (error) {
     const said = errorLog();
     await stop();
@@ -226,18 +229,20 @@ export function dyingWithUs(...command: [string, ...string[]]): [string, ...stri
   return setpriv ? [setpriv, '--pdeathsig', 'TERM', '--', ...command] : command;
 }
 
-async function answering(child: ChildProcess, port: number): Promise<void> {
+async function answering(child: ChildProcess, server: PreparedServer): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT;
   while (Date.now() < deadline) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error('it ended');
-    if (await accepts(port)) return;
+    if ((await accepts(server.port)) && (await helperAccepts(server))) return;
     await sleep(20);
   }
-  throw new Error(`port ${port} did not answer in ${START_TIMEOUT} ms`);
+  throw new Error(`port ${server.port} did not answer in ${START_TIMEOUT} ms`);
 }
 
-export async function accepts(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
+/** Whether a TCP port on the loopback interface, or a unix socket, takes connections. */
+export async function accepts(address: number | string): Promise<boolean> {
+  const socket =
+    typeof address === 'number' ? connect(address, '127.0.0.1') : connect({ path: address });
   try {
     await once(socket, 'connect');
     return true;
@@ -246,6 +251,12 @@ export async function accepts(port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
+}
+
+async function helperAccepts({ folder, helperSocket }: PreparedServer): Promise<boolean> {
+  if (helperSocket === undefined) return true;
+  const name = readdirSync(folder).find((file) => file.startsWith(helperSocket));
+  return name !== undefined && accepts(join(folder, name));
 }
 
 async function stopGroup(child: ChildProcess, group: number): Promise<void> {
