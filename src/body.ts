@@ -65,19 +65,9 @@ export class BodyReader {
     if (body === null || typeof body !== 'object') throw notIterable(body);
     this.#body = body;
     const source = body as Iterables;
-    if (source.getReader !== undefined) {
-      // Not its async iterator: that one cannot be left while a read is pending.
-      this.#iterator = readerIterator(source.getReader());
-      this.isAsync = true;
-    } else if (source[Symbol.asyncIterator] !== undefined) {
-      this.#iterator = source[Symbol.asyncIterator]!();
-      this.isAsync = true;
-    } else if (source[Symbol.iterator] !== undefined) {
-      this.#iterator = source[Symbol.iterator]!();
-      this.isAsync = false;
-    } else {
-      throw notIterable(body);
-    }
+    this.isAsync = source.getReader !== undefined || source[Symbol.asyncIterator] !== undefined;
+    if (!this.isAsync && source[Symbol.iterator] === undefined) throw notIterable(body);
+    this.#iterator = iterate(source);
   }
 
   /**
@@ -88,7 +78,9 @@ export class BodyReader {
   next(): Awaitable<IteratorResult<RawChunk> | undefined> {
     try {
       const step = this.#iterator.next();
-      return isPromise(step) ? this.#later(step) : this.#note(step);
+      if (isPromise(step)) return this.#later(step);
+      if (!isStep(step)) throw noStep(step);
+      return this.#note(step);
     } catch (error) {
       this.#exhausted = true;
       throw error;
@@ -106,13 +98,11 @@ export class BodyReader {
   ): Promise<IteratorResult<RawChunk> | undefined> {
     return new Promise((resolve, reject) => {
       this.#interrupt = () => resolve(undefined);
-      next.then(
-        (step) => resolve(this.#note(step)),
-        (error: unknown) => {
-          this.#exhausted = true;
-          reject(error as Error);
-        },
-      );
+      const fail = (error: unknown): void => {
+        this.#exhausted = true;
+        reject(error as Error);
+      };
+      next.then((step) => (isStep(step) ? resolve(this.#note(step)) : fail(noStep(step))), fail);
     });
   }
 
@@ -125,15 +115,14 @@ export class BodyReader {
   /**
    * Ends the body; later calls do nothing.
    *
-   * @returns a promise when there is something to wait for
-   * @throws what `close()` throws
+   * @returns a promise when there is something to wait for; rejected with what leaving or closing throws
    */
   close(): Awaitable<void> {
     if (this.#closed) return undefined;
     this.#closed = true;
-    const body = this.#body as Closable;
-    const left = this.#exhausted ? undefined : leave(body, this.#iterator);
-    const closed = typeof body.close === 'function' ? (body.close() as unknown) : undefined;
+    const body = this.#body as Closable & { close(): unknown };
+    const left = this.#exhausted ? undefined : promised(() => leave(body, this.#iterator));
+    const closed = typeof body.close === 'function' ? promised(() => body.close()) : undefined;
     if (!isPromise(left) && !isPromise(closed)) return undefined;
     return Promise.all([left, closed]).then(() => undefined);
   }
@@ -143,11 +132,46 @@ function notIterable(body: unknown): ApplicationError {
   return new ApplicationError(`the application returned ${describe(body)}, which is no body`);
 }
 
+function isStep(value: unknown): boolean {
+  return value !== null && typeof value === 'object';
+}
+
+function noStep(value: unknown): ApplicationError {
+  return new ApplicationError(
+    `the iterator of the body gave ${describe(value)}, not { done, value }`,
+  );
+}
+
+/** A body that cannot even begin has failed at its first chunk, and is to be closed like any other. */
+function iterate(source: Iterables): AnyIterator {
+  try {
+    // Not the async iterator of a web stream: that one cannot be left while a read is pending.
+    if (source.getReader !== undefined) return readerIterator(source.getReader());
+    if (source[Symbol.asyncIterator] !== undefined) return source[Symbol.asyncIterator]!();
+    return source[Symbol.iterator]!();
+  } catch (error) {
+    return {
+      next() {
+        throw error;
+      },
+    };
+  }
+}
+
 function readerIterator(reader: ReadableStreamDefaultReader<RawChunk>): AnyIterator {
   return {
     next: () => reader.read() as Promise<IteratorResult<RawChunk>>,
     return: () => reader.cancel(),
   };
+}
+
+/** What a step of the end returns; what it throws as a rejection, so that the other step is taken too. */
+function promised(step: () => unknown): unknown {
+  try {
+    return step();
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 function leave(body: Closable, iterator: AnyIterator): unknown {
