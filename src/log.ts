@@ -38,5 +38,10 @@ export const DEFAULT_LOG: Log = createLog();
 
 /** An error for a log: stack and chain of causes, several lines, control characters escaped. */
 export function formatError(error: unknown): string {
-  return escapeLines(error instanceof Error ? inspect(error) : `Thrown: ${inspect(error)}`);
+  try {
+    return escapeLines(error instanceof Error ? inspect(error) : `Thrown: ${inspect(error)}`);
+  } catch {
+    // It may throw when it is looked at; whoever tells of it must not.
+    return 'Thrown: something that cannot be shown';
+  }
 }
