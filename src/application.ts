@@ -30,5 +30,6 @@ export function toFunction(application: Application): ApplicationFunction {
 
 /** A class cannot be called without `new`, and nothing but its source tells. */
 export function isClass(value: Function): boolean {
-  return /^class\b/.test(Function.prototype.toString.call(value));
+  // `class() {}` is a method of that name.
+  return /^class\b(?!\s*\()/.test(Function.prototype.toString.call(value));
 }
