@@ -25,10 +25,12 @@ export function openAccessLog(settings: Settings): OpenAccessLog | undefined {
   const format = settings.accessLogFormat ?? (isTerminal && target === '' ? 'dev' : 'combined');
   if (target === '' || target === '-') {
     const stream = target === '' ? process.stderr : process.stdout;
-    // Nobody reads it any more: that is no error of the server.
-    stream.on('error', () => {});
+    // Nobody reads it any more: that is no error of the server. Off first: one of them is enough.
+    stream.off('error', ignore).on('error', ignore);
     return { log: createAccessLog(format, (line) => void stream.write(line)), file: undefined };
   }
   const file = new LogFile(target);
   return { log: createAccessLog(format, (line) => file.write(line)), file };
 }
+
+function ignore(): void {}

@@ -38,7 +38,8 @@ export async function serveWithReload(
 ): Promise<void> {
   const supervisor = new Supervisor(settings);
   stopOnSignals(() => supervisor.stop(), isManaged(listeners));
-  reopenOnSignals((signal) => supervisor.reopen(signal));
+  // Without a file the signals mean what they ever do, to both processes.
+  if (isFile(settings.accessLog)) reopenOnSignals((signal) => supervisor.reopen(signal));
   for (const listener of listeners) {
     try {
       await supervisor.listen(listener);
@@ -48,6 +49,10 @@ export async function serveWithReload(
     }
   }
   supervisor.reload();
+}
+
+function isFile(accessLog: Settings['accessLog']): boolean {
+  return typeof accessLog === 'string' && accessLog !== '' && accessLog !== '-';
 }
 
 class Supervisor {
