@@ -144,20 +144,25 @@ function send(base: string, { method = 'GET', path, headers = {}, body }: Step):
 /** Of the connection, the clock and the server itself. */
 const OF_THE_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date', 'server']);
 
-function normalise({ rawHeaders }: IncomingMessage, body: Buffer, method = 'GET'): string[] {
+function normalise(response: IncomingMessage, body: Buffer, method = 'GET'): string[] {
+  const { rawHeaders, statusCode } = response;
   const headers: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
     // A server that knows the length of a whole response tells it, another one sends it in chunks.
     const isFraming = name === 'content-length' && method !== 'HEAD' && +value === body.length;
-    if (!isFraming && !OF_THE_HOP.has(name)) headers.push(`${name}: ${withoutChance(name, value)}`);
+    // Apache takes it away: what has no content has no type of it.
+    const isTypeOfNothing = name === 'content-type' && statusCode === 304;
+    if (isFraming || isTypeOfNothing || OF_THE_HOP.has(name)) continue;
+    headers.push(`${name}: ${withoutChance(name, value)}`);
   }
   return headers.toSorted();
 }
 
-/** Session ids and times of expiry are another each time. */
+/** Session ids and times of expiry are another each time; lists are written in more than one way. */
 function withoutChance(name: string, value: string): string {
+  if (name === 'vary') return value.replaceAll(', ', ','); // Apache gathers it in one list
   if (name !== 'set-cookie') return value;
   return value
     .replace(/^((?:session|sessionId|connect\.sid)(?:\.sig)?)=[^;]*/i, '$1=…')

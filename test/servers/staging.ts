@@ -35,11 +35,24 @@ export interface StagedPackage {
 
 const PACKAGE_ROOT = resolve(import.meta.dirname, '../..');
 
+/** Applications tell visitors when a file was changed. */
+const AS_THEY_ARE = { recursive: true, preserveTimestamps: true } as const;
+
 let staged: StagedPackage | undefined;
 
 /** Makes the copy, once in each test process; it disappears with the process. */
 export function stagePackage(): StagedPackage {
   return (staged ??= stage());
+}
+
+/** Adds packages to the copy, with all that they need: what a sample application imports. */
+export function stageModules(names: readonly string[]): void {
+  const { root } = stagePackage();
+  for (const path of closureOf(names)) {
+    if (!existsSync(join(root, path))) {
+      cpSync(join(PACKAGE_ROOT, path), join(root, path), AS_THEY_ARE);
+    }
+  }
 }
 
 function stage(): StagedPackage {
@@ -48,8 +61,8 @@ function stage(): StagedPackage {
   const root = join(folder, 'postern');
   const bin = join(folder, 'bin');
   mkdirSync(bin);
-  for (const path of ['package.json', 'dist', 'conf', ...productionModules()]) {
-    cpSync(join(PACKAGE_ROOT, path), join(root, path), { recursive: true });
+  for (const path of ['package.json', 'dist', 'conf', ...closureOf(dependenciesOf(PACKAGE_ROOT))]) {
+    cpSync(join(PACKAGE_ROOT, path), join(root, path), AS_THEY_ARE);
   }
   const node = join(bin, 'node');
   provideNode(node);
@@ -71,18 +84,22 @@ function packageJson(folder: string): PackageJson {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as PackageJson;
 }
 
-/** The folders under `node_modules` that the package needs to run, found as Node would find them. */
-function productionModules(): Iterable<string> {
+function dependenciesOf(folder: string): string[] {
+  return Object.keys(packageJson(folder).dependencies ?? {});
+}
+
+/** The folders under `node_modules` that packages need to run, and their own, found as Node would find them. */
+function closureOf(names: readonly string[]): Iterable<string> {
   const found = new Set<string>();
-  const visit = (folder: string): void => {
-    for (const name of Object.keys(packageJson(folder).dependencies ?? {})) {
+  const visit = (wanted: readonly string[], folder: string): void => {
+    for (const name of wanted) {
       const dependency = findModule(name, folder);
       if (found.has(dependency)) continue;
       found.add(dependency);
-      visit(join(PACKAGE_ROOT, dependency));
+      visit(dependenciesOf(join(PACKAGE_ROOT, dependency)), join(PACKAGE_ROOT, dependency));
     }
   };
-  visit(PACKAGE_ROOT);
+  visit(names, PACKAGE_ROOT);
   return found;
 }
 
