@@ -48,29 +48,31 @@ function limit(
 }
 
 export const LIMIT_OPTIONS = {
-  maxConnections: limit('Connections at once', COUNT, limits.MAX_CONNECTIONS),
-  maxRequests: limit('FastCGI: requests at once', COUNT, limits.MAX_REQUESTS),
+  maxConnections: limit('COUNT connections at once', COUNT, limits.MAX_CONNECTIONS),
+  maxRequests: limit('FastCGI: COUNT requests at once', COUNT, limits.MAX_REQUESTS),
   maxRequestsPerConnection: limit(
-    'FastCGI: requests at once on a connection',
+    'FastCGI: COUNT requests at once on a connection',
     COUNT,
     limits.MAX_REQUESTS_PER_CONNECTION,
   ),
-  maxVariables: limit('FastCGI, SCGI, uwsgi: variables of a request', COUNT, limits.MAX_VARIABLES, [
-    'maxVariables',
-    'maxParams',
-  ]),
+  maxVariables: limit(
+    'FastCGI, SCGI, uwsgi: COUNT variables of a request',
+    COUNT,
+    limits.MAX_VARIABLES,
+    ['maxVariables', 'maxParams'],
+  ),
   maxVariablesSize: limit(
-    'FastCGI, SCGI, uwsgi: size of all variables of a request',
+    'FastCGI, SCGI, uwsgi: BYTES of all variables of a request',
     BYTES,
     limits.MAX_VARIABLE_BYTES,
     ['maxVariablesSize', 'maxParamsSize'],
   ),
-  maxRequestLine: limit('HTTP: length of a request line', BYTES, limits.MAX_REQUEST_LINE),
-  maxHeaders: limit('HTTP: header lines of a request', COUNT, limits.MAX_HEADERS),
-  maxHeaderSize: limit('HTTP: size of all headers of a request', BYTES, limits.MAX_HEADER_SIZE),
-  maxBodySize: limit('HTTP: size of a request body', BYTES, limits.MAX_BODY_SIZE),
+  maxRequestLine: limit('HTTP: BYTES of a request line', BYTES, limits.MAX_REQUEST_LINE),
+  maxHeaders: limit('HTTP: COUNT header lines of a request', COUNT, limits.MAX_HEADERS),
+  maxHeaderSize: limit('HTTP: BYTES of all headers of a request', BYTES, limits.MAX_HEADER_SIZE),
+  maxBodySize: limit('HTTP: BYTES of a request body', BYTES, limits.MAX_BODY_SIZE),
   drainLimit: limit(
-    'FastCGI, HTTP: how much of an unread body is read to keep the connection',
+    'FastCGI, HTTP: BYTES of an unread body that are read to keep the connection',
     BYTES,
     {
       FastCGI: limits.FASTCGI_DRAIN_LIMIT,
@@ -79,35 +81,35 @@ export const LIMIT_OPTIONS = {
   ),
 
   variablesTimeout: limit(
-    'FastCGI, SCGI, uwsgi: time for the variables of a request',
+    'FastCGI, SCGI, uwsgi: SECONDS for the variables of a request',
     TIME,
     limits.VARIABLES_TIMEOUT,
     ['variablesTimeout', 'paramsTimeout'],
   ),
-  headersTimeout: limit('HTTP: time for the headers of a request', TIME, limits.HEADERS_TIMEOUT),
-  requestTimeout: limit('HTTP: time for a request with its body', TIME, limits.REQUEST_TIMEOUT),
+  headersTimeout: limit('HTTP: SECONDS for the headers of a request', TIME, limits.HEADERS_TIMEOUT),
+  requestTimeout: limit('HTTP: SECONDS for a request with its body', TIME, limits.REQUEST_TIMEOUT),
   bodyTimeout: limit(
-    'Time without a byte of a request body that is waited for',
+    'SECONDS without a byte of a request body that is waited for',
     TIME,
     limits.BODY_TIMEOUT,
   ),
   responseTimeout: limit(
-    'Time for the application to begin its response',
+    'SECONDS for the application to begin its response',
     TIME,
     limits.RESPONSE_TIMEOUT,
   ),
-  sendTimeout: limit('Time in which nothing of a response is taken', TIME, limits.SEND_TIMEOUT),
-  idleTimeout: limit('Time between two requests on a connection', TIME, {
+  sendTimeout: limit('SECONDS in which nothing of a response is taken', TIME, limits.SEND_TIMEOUT),
+  idleTimeout: limit('SECONDS between two requests on a connection', TIME, {
     FastCGI: limits.IDLE_TIMEOUT,
     HTTP: limits.KEEP_ALIVE_TIMEOUT,
   }),
   closeTimeout: limit(
-    'Time in which a peer sends nothing, nor closes, after the response',
+    'SECONDS in which a peer neither sends nor closes, after the response',
     TIME,
     limits.CLOSE_TIMEOUT,
   ),
   lingerTimeout: limit(
-    'Time for which what still comes after it is thrown away',
+    'SECONDS for which what still comes after it is thrown away',
     TIME,
     limits.LINGER_TIMEOUT,
   ),

@@ -86,6 +86,7 @@ Serves an application over HTTP, FastCGI, SCGI, uwsgi or CGI; or prints the conf
 const EPILOGUE =
   `Without a gateway the way the process was started decides: CGI variables, sockets passed by a \\
 service manager, a listening socket on descriptor 0; otherwise HTTP on 127.0.0.1:8000.
+Of limits, BYTES may end with K, M or G, and 0 SECONDS are no limit.
 Each option is also a variable (--script-name: POSTERN_SCRIPT_NAME) and a configuration key \\
 ("scriptName"). Flags come before variables, variables before the configuration.`.replaceAll(
     '\\\n',
