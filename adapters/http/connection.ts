@@ -28,6 +28,12 @@ interface ClientError extends NodeJS.ErrnoException {
   rawPacket?: Buffer;
 }
 
+/**
+ * Pipelined requests that may wait before no more is read. Not none: while nothing is read, nobody sees that the
+ * client has left.
+ */
+const MAX_WAITING = 3;
+
 /** State of a connection, beside that of node:http. */
 export class HttpConnection implements Connection, Expiring {
   readonly #socket: Socket;
@@ -64,7 +70,7 @@ export class HttpConnection implements Connection, Expiring {
       return;
     }
     this.#waiting.push(exchange);
-    this.#socket.pause();
+    if (this.#waiting.length >= MAX_WAITING) this.#socket.pause();
   }
 
   #serve(exchange: Exchange): void {
@@ -101,7 +107,7 @@ export class HttpConnection implements Connection, Expiring {
   #next(): void {
     const next = this.#waiting.shift();
     if (next === undefined || this.isClosing || this.#socket.destroyed) return;
-    if (this.#waiting.length === 0) this.#socket.resume();
+    if (this.#waiting.length < MAX_WAITING) this.#socket.resume();
     this.#serve(next);
   }
 

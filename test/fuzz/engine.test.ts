@@ -4,7 +4,7 @@
  */
 
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 import { encodeRequest } from '../fastcgi/peer.ts';
 import { Service } from '../fastcgi/service.ts';
@@ -23,6 +23,7 @@ test(
   { timeout: 60_000 + 100 * RUNS },
   async () => {
     const service = await Service.start({ engine: 'node-fastcgi' });
+    onTestFinished(async () => void (await service.stop()));
     const expectServed = async (): Promise<void> => {
       const peer = await service.open();
       peer.write(encodeRequest({ keep: false, params: { PATH_INFO: '/hello' } }));

@@ -4,7 +4,7 @@
  */
 
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { Service } from '../fastcgi/service.ts';
 import { damage, damages } from '../reader-kit.ts';
@@ -103,6 +103,7 @@ describe.each(Object.entries(PROTOCOLS))('%s', (name, protocol) => {
   test(`${RUNS} requests [seed ${SEED}]`, { timeout: 60_000 + 100 * RUNS }, async () => {
     const limits = { closeTimeout: 1000, maxVariablesSize: 5000 };
     const service = await Service.start(limits, name as keyof typeof PROTOCOLS);
+    onTestFinished(async () => void (await service.stop()));
     await expectServed(service, protocol);
     const before = await service.holdings();
     for (let run = 0; run < RUNS; run += BATCH) {

@@ -290,7 +290,10 @@ describe('a connection', () => {
     expect(application).toHaveBeenCalledOnce();
   });
 
-  test('that the client closes ends the requests on it', async () => {
+  test.each([
+    ['at once', [request('GET /2 HTTP/1.1')]],
+    ['in pieces', [request('POST /2 HTTP/1.1', 'Content-Length: 4'), 'bo', 'dy']],
+  ])('that the client closes ends the requests on it (the second came %s)', async (_, second) => {
     const aborted: string[] = [];
     const gateway = await serve(async (environ, startResponse) => {
       environ['postern.signal'].addEventListener('abort', () => aborted.push(environ.PATH_INFO));
@@ -298,8 +301,11 @@ describe('a connection', () => {
       return hello(environ, startResponse);
     });
     const client = await gateway.connect();
-    client.send(request('GET /1 HTTP/1.1') + request('GET /2 HTTP/1.1'));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    client.send(request('GET /1 HTTP/1.1'));
+    for (const piece of second) {
+      client.send(piece);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     client.leave();
     await until(() => aborted.length > 0);
     expect(aborted).toEqual(['/1']); // the second had not begun
