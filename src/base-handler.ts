@@ -541,13 +541,17 @@ export abstract class BaseHandler {
     const { headers, headersSent, status, sent } = this.#response;
     if (headers === undefined || !headersSent || this.environ === undefined) return;
     const duration = performance.now() - this.#startedAt;
-    this.options.accessLog!({
-      environ: asEnviron(this.environ),
-      status,
-      bytes: sent,
-      startedAt: Math.round(Date.now() - duration),
-      duration,
-      headers: headers.list,
-    });
+    try {
+      this.options.accessLog!({
+        environ: asEnviron(this.environ),
+        status,
+        bytes: sent,
+        startedAt: Math.round(Date.now() - duration),
+        duration,
+        headers: headers.list,
+      });
+    } catch (error) {
+      this.logException(error); // it is the response that counts
+    }
   }
 }
