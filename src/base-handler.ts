@@ -75,7 +75,8 @@ export abstract class BaseHandler {
   readonly #response = new ResponseState();
   #failed = false; // an error is being answered, which may take a while
   #ended = false; // finished, or abandoned
-  #gone = false; // the client has left
+  #gone = false; // the client has left, or the request was given up
+  #reason: Error | undefined; // why
   #excess = false; // more was yielded than Content-Length allows: said already
   #isFile = false; // the body is a FileWrapper, which may have more
 
@@ -237,6 +238,7 @@ export abstract class BaseHandler {
 
   #leave(reason: Error): void {
     this.#gone = true;
+    this.#reason = reason;
     this.#input?.destroy(reason);
     this.#controller?.abort(reason);
     // A body that waits for something would never notice; one that is running will, after its chunk.
@@ -258,7 +260,7 @@ export abstract class BaseHandler {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#gone) this.#controller.abort(new DisconnectError());
+      if (this.#gone) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
   }
@@ -292,6 +294,7 @@ export abstract class BaseHandler {
     this.contentLength = completeEnviron(environ, this.options);
     environ['wsgi.url_scheme'] = this.getScheme();
     environ['wsgi.input'] = this.#input = this.getStdin();
+    if (this.#reason !== undefined) this.#input.destroy(this.#reason);
     return asEnviron(environ);
   }
 

@@ -62,7 +62,8 @@ export type Application = ApplicationFunction | ApplicationClass | ApplicationOb
 /**
  * The request body: `wsgi.input`. It ends at CONTENT_LENGTH, whatever the transport holds.
  *
- * Every method rejects with an {@link InputError} when the client leaves or the body ends short.
+ * Every method rejects with an {@link InputError} when the body ends short, and with what aborts
+ * `postern.signal` when the client leaves or a time limit passes.
  */
 export interface Input extends AsyncIterable<Buffer> {
   /** At most `size` bytes and at least one until the end; without `size`, all that is left. Empty at the end. */
