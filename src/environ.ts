@@ -228,7 +228,13 @@ const SIGNAL: PropertyDescriptor & ThisType<Variables & { [SIGNAL_SOURCE]: Signa
   },
   // Middleware may put its own in place.
   set(signal: AbortSignal) {
-    Object.defineProperty(this, 'postern.signal', { value: signal, writable: true });
+    // All of it: an environ that inherits from this one has none that it could keep.
+    Object.defineProperty(this, 'postern.signal', {
+      value: signal,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
   },
   enumerable: true,
   configurable: true,
