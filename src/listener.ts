@@ -19,6 +19,8 @@ export interface ListenOptions {
 
 const DEFAULT_SOCKET_MODE = 0o660;
 const DEFAULT_BACKLOG = 511;
+/** Bytes of `sun_path` without the NUL at its end, on Linux and elsewhere. */
+const MAX_PATH = process.platform === 'linux' ? 107 : 103;
 
 /**
  * Binds a server to an address.
@@ -32,6 +34,7 @@ export async function listen(
   address: Address,
   options: ListenOptions = {},
 ): Promise<void> {
+  if ('path' in address) checkPath(address.path);
   try {
     await bind(server, address, options);
   } catch (error) {
@@ -55,6 +58,15 @@ export function stopListening(server: NetServer, address: Address): Promise<void
     // socket on fd 0, and nobody would answer.
     if ('fd' in address && address.fd <= 2) closeSync(address.fd);
   });
+}
+
+/** Node 20 would cut the path off, and listen where nobody looks for it. */
+function checkPath(path: string): void {
+  const length = Buffer.byteLength(path);
+  if (length <= MAX_PATH) return;
+  throw new UsageError(
+    `the path of unix:${path} is too long: ${length} bytes, and a socket has ${MAX_PATH}`,
+  );
 }
 
 function bind(server: NetServer, address: Address, options: ListenOptions): Promise<void> {
