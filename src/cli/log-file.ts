@@ -17,6 +17,7 @@ export class LogFile {
   #pending = '';
   #isWriting = false;
   #hasFailed = false;
+  #isClosed = false;
   /** Descriptors of files that were moved away, closed when what is being written has been. */
   readonly #retired: number[] = [];
 
@@ -28,6 +29,7 @@ export class LogFile {
 
   /** @param line with its newline */
   write(line: string): void {
+    if (this.#isClosed) return;
     this.#pending += line;
     if (this.#pending.length > MAX_PENDING) this.flush();
     else if (!this.#isWriting) {
@@ -48,11 +50,11 @@ export class LogFile {
 
   /** Opens the file again by its name: log rotation has moved the old one away. */
   reopen(): void {
+    if (this.#isClosed) return;
     this.flush();
     try {
       const opened = this.#open();
-      if (this.#isWriting) this.#retired.push(this.#fd);
-      else closeSync(this.#fd);
+      this.#retire();
       this.#fd = opened;
       this.#hasFailed = false;
     } catch (error) {
@@ -60,17 +62,36 @@ export class LogFile {
     }
   }
 
+  /** Writes what is waiting, and closes the file. Later lines are lost. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.flush();
+    this.#isClosed = true;
+    this.#retire();
+  }
+
+  /** Closes the descriptor, as soon as nothing is being written to it. */
+  #retire(): void {
+    if (this.#isWriting) this.#retired.push(this.#fd);
+    else closeSync(this.#fd);
+  }
+
   #writeLater(): void {
     const text = this.#takePending();
     if (text === '') {
       this.#isWriting = false;
+      this.#closeRetired();
       return;
     }
     appendFile(this.#fd, text, (error) => {
       if (error !== null) this.#fail(error);
-      for (const fd of this.#retired.splice(0)) closeSync(fd);
+      this.#closeRetired();
       this.#writeLater();
     });
+  }
+
+  #closeRetired(): void {
+    for (const fd of this.#retired.splice(0)) closeSync(fd);
   }
 
   #takePending(): string {

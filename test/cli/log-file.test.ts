@@ -134,3 +134,23 @@ test('on a full disk complains once, and stops nothing', async () => {
     /^postern: cannot write the log \/dev\/full: .*ENOSPC[^\n]*\n$/,
   );
 });
+
+test('that is closed has all its lines, and takes no more', async () => {
+  const log = new LogFile(path);
+  log.write('one\n');
+  await sleep(0); // it is being written
+  log.write('two\n');
+  log.close();
+  log.close();
+  log.reopen();
+  log.write('three\n');
+  log.flush();
+  await until(() => openFiles().length === 0);
+  expect(content().split('\n').toSorted()).toEqual(['', 'one', 'two']);
+});
+
+test('that is closed while nothing is written is closed at once', () => {
+  const log = new LogFile(path);
+  log.close();
+  expect(openFiles()).toEqual([]);
+});
