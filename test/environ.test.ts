@@ -1,7 +1,8 @@
 /** What front ends send differently is made the same in one place. */
-import { describe, expect, test } from 'vitest';
+import * as fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
 
-import { addVariable, completeEnviron, createEnviron } from '../src/environ.ts';
+import { addVariable, completeEnviron, createEnviron, remount, splitPort } from '../src/environ.ts';
 import type { Variables } from '../src/environ.ts';
 import { RequestError } from '../src/errors.ts';
 
@@ -60,6 +61,99 @@ describe('variables', () => {
       expect(environ).not.toHaveProperty([name]);
     },
   );
+});
+
+test('HTTP_AUTHORIZATION itself counts for more than its other names, which go', () => {
+  const { environ } = complete([
+    ['Authorization', 'other'],
+    ['REDIRECT_HTTP_AUTHORIZATION', 'another'],
+    ['HTTP_AUTHORIZATION', 'own'],
+  ]);
+  expect(Object.entries(environ).filter(([name]) => /authorization/i.test(name))).toEqual([
+    ['HTTP_AUTHORIZATION', 'own'],
+  ]);
+});
+
+describe('the method', () => {
+  test.each(['GET', 'get', 'M-SEARCH', 'PROPFIND'])('may be %s', (method) => {
+    const { environ } = complete([['REQUEST_METHOD', method]]);
+    expect(environ['REQUEST_METHOD']).toBe(method);
+  });
+
+  test.each(['G T', 'GET\r\n', 'GET /', 'G\xc9T', '\0'])('%j is none', (method) => {
+    expect(() => complete([['REQUEST_METHOD', method]])).toThrow(
+      expect.objectContaining({ status: '400 Bad Request' }) as RequestError,
+    );
+  });
+});
+
+describe('the environ', () => {
+  test('has no prototype, and names that mean something to JavaScript are only names', () => {
+    const { environ } = complete([
+      ['__proto__', 'one'],
+      ['constructor', 'two'],
+    ]);
+    expect(Object.getPrototypeOf(environ)).toBeNull();
+    expect([environ['__proto__'], environ['constructor']]).toEqual(['one', 'two']);
+    expect(environ).not.toHaveProperty(['toString']);
+  });
+
+  test('shows its signal, which is made when it is first looked at, and no source of it', () => {
+    const signal = vi.fn<() => AbortSignal>(() => AbortSignal.abort('why'));
+    const environ = createEnviron({
+      get signal() {
+        return signal();
+      },
+    });
+    expect(Object.keys(environ)).toContain('postern.signal');
+    expect(signal).not.toHaveBeenCalled();
+    expect((environ['postern.signal'] as AbortSignal).reason).toBe('why');
+    expect(JSON.stringify(environ)).not.toContain('source');
+  });
+
+  test('takes another signal, and so does one that inherits from it; copies have it as well', () => {
+    const [first, second, third] = [1, 2, 3].map((reason) => AbortSignal.abort(reason));
+    const environ = createEnviron({ signal: first! });
+    const inner = Object.create(environ) as Variables;
+    expect([environ['postern.signal'], inner['postern.signal']]).toEqual([first, first]);
+    inner['postern.signal'] = third;
+    environ['postern.signal'] = second;
+    for (const [each, signal] of [[environ, second] as const, [inner, third] as const]) {
+      expect(each['postern.signal']).toBe(signal);
+      expect({ ...each }['postern.signal']).toBe(signal);
+    }
+    environ['postern.signal'] = third;
+    expect(environ['postern.signal']).toBe(third);
+  });
+});
+
+describe('parts', () => {
+  test.each([
+    ['example.org', 'example.org', undefined],
+    ['example.org:80', 'example.org', '80'],
+    ['example.org:', 'example.org', undefined],
+    ['[::1]', '[::1]', undefined],
+    ['[::1]:80', '[::1]', '80'],
+    ['::1', '::1', undefined],
+    ['example.org:http', 'example.org:http', undefined],
+    [':80', '', '80'],
+    ['', '', undefined],
+  ])('of %j are %j and %j', (text, host, port) => {
+    expect(splitPort(text)).toEqual([host, port]);
+  });
+
+  test('of a path: split at another place it is the same path', () => {
+    const path = fc.array(fc.constantFrom('/', 'a', '/a', '/b')).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(path, path, path, (script, info, mount) => {
+        const [scriptName, pathInfo] = remount(script, info, mount);
+        expect(scriptName + pathInfo).toBe(script + info);
+        const isBelow = `${script}${info}/`.startsWith(`${mount}/`);
+        expect(scriptName).toBe(isBelow ? mount : script);
+        if (isBelow) expect(pathInfo).toMatch(/^(?:\/|$)/);
+      }),
+    );
+  });
 });
 
 describe('the path', () => {
