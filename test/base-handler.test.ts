@@ -5,7 +5,14 @@ import { createHook } from 'node:async_hooks';
 import { describe, expect, test, vi } from 'vitest';
 
 import { ApplicationError } from '../src/errors.ts';
-import type { ApplicationFunction, Body, HeaderList, StartResponse, Write } from '../src/types.ts';
+import type {
+  ApplicationFunction,
+  Body,
+  HeaderList,
+  Input,
+  StartResponse,
+  Write,
+} from '../src/types.ts';
 import { MemoryHandler } from './memory-handler.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -161,7 +168,8 @@ describe('startResponse for the second time', () => {
   test.each([[new Error('x')], [undefined], [null], ['text']])(
     'throws excInfo itself when the head has left, and the response is broken: %o',
     async (thrown) => {
-      for (const isSwallowed of [false, true]) {
+      const bodies = [() => [bytes('b')], () => [], () => generate('b', 'c')];
+      for (const body of [undefined, ...bodies]) {
         let caught: unknown = 'nothing';
         const handler = await serve(
           starting((write, startResponse) => {
@@ -170,9 +178,9 @@ describe('startResponse for the second time', () => {
               startResponse('500 Late', [], thrown);
             } catch (error) {
               caught = error;
-              if (!isSwallowed) throw error;
+              if (body === undefined) throw error;
             }
-            return [bytes('b')];
+            return body!();
           }),
         );
         expect(caught).toBe(thrown);
@@ -239,6 +247,19 @@ describe('the length', () => {
   });
 });
 
+test('what is unread of the request body is given up with the response', async () => {
+  const handler = new MemoryHandler({ CONTENT_LENGTH: '5' });
+  handler.input.push(bytes('abc'));
+  let input!: Input;
+  await handler.run((environ, startResponse) => {
+    input = environ['wsgi.input'];
+    startResponse('200 OK', []);
+    return [bytes('a')];
+  });
+  expect([handler.input.buffered, handler.input.discarded]).toEqual([0, 3]);
+  await expect(input.read()).rejects.toThrow('wsgi.input was read after the request');
+});
+
 describe('write()', () => {
   test('says by one promise that the client has to catch up, however often it is called', async () => {
     const handler = new MemoryHandler();
@@ -251,6 +272,8 @@ describe('write()', () => {
         handler.release();
         await promises[1];
         promises.push(write('d'));
+        handler.isFull = true;
+        promises.push(write('e'));
         return [];
       }),
     );
@@ -258,7 +281,10 @@ describe('write()', () => {
     expect(promises[1]).toBeInstanceOf(Promise);
     expect(promises[2]).toBe(promises[1]);
     expect(promises[3]).toBeUndefined();
-    expect(handler.body).toBe('abcd');
+    expect(promises[4]).toBeInstanceOf(Promise);
+    expect(promises[4]).not.toBe(promises[1]);
+    expect(handler.body).toBe('abcde');
+    handler.release();
   });
 
   test('that nobody waits for loses and reorders nothing', async () => {
