@@ -70,6 +70,11 @@ export class HttpConnection implements Connection, Expiring {
       return;
     }
     this.#waiting.push(exchange);
+    // Not at once: node:http goes on reading after each request that it hands out.
+    if (this.#waiting.length === MAX_WAITING) process.nextTick(() => this.#holdInput());
+  }
+
+  #holdInput(): void {
     if (this.#waiting.length >= MAX_WAITING) this.#socket.pause();
   }
 
