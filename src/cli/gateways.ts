@@ -67,7 +67,7 @@ export class Gateways {
    */
   async stop(timeout: number): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.close({ timeout: timeout * 1000 })));
-    this.accessLogFile?.close();
+    await this.accessLogFile?.close();
   }
 }
 

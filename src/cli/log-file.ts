@@ -18,6 +18,8 @@ export class LogFile {
   #isWriting = false;
   #hasFailed = false;
   #isClosed = false;
+  #markEnded!: () => void;
+  readonly #ended = new Promise<void>((resolve) => (this.#markEnded = resolve));
   /** Descriptors of files that were moved away, closed when what is being written has been. */
   readonly #retired: number[] = [];
 
@@ -48,13 +50,13 @@ export class LogFile {
     }
   }
 
-  /** Opens the file again by its name: log rotation has moved the old one away. */
+  /** Opens the file again by its name: log rotation has moved the old one away. What waits goes to the new one. */
   reopen(): void {
     if (this.#isClosed) return;
-    this.flush();
     try {
       const opened = this.#open();
-      this.#retire();
+      if (this.#isWriting) this.#retired.push(this.#fd);
+      else closeSync(this.#fd);
       this.#fd = opened;
       this.#hasFailed = false;
     } catch (error) {
@@ -62,18 +64,18 @@ export class LogFile {
     }
   }
 
-  /** Writes what is waiting, and closes the file. Later lines are lost. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.flush();
-    this.#isClosed = true;
-    this.#retire();
+  /** Closes the file, when all that waits has been written. Later lines are lost. */
+  close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      if (!this.#isWriting) this.#end();
+    }
+    return this.#ended;
   }
 
-  /** Closes the descriptor, as soon as nothing is being written to it. */
-  #retire(): void {
-    if (this.#isWriting) this.#retired.push(this.#fd);
-    else closeSync(this.#fd);
+  #end(): void {
+    closeSync(this.#fd);
+    this.#markEnded();
   }
 
   #writeLater(): void {
@@ -81,6 +83,7 @@ export class LogFile {
     if (text === '') {
       this.#isWriting = false;
       this.#closeRetired();
+      if (this.#isClosed) this.#end();
       return;
     }
     appendFile(this.#fd, text, (error) => {
