@@ -23,6 +23,8 @@ interface Waiter {
   attempt(): boolean;
 }
 
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
 /**
  * A body of known length, filled by a gateway through `push`, `end` and `destroy`.
  *
@@ -85,12 +87,27 @@ export class InputStream implements Input {
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
-    for (;;) {
-      const chunk = await this.read(HIGH_WATER_MARK);
-      if (chunk.length === 0) return;
-      yield chunk;
+  /** By hand: a generator would hold on to its last chunk, and take more promises for each. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
+    let isOver = false;
+    const iterator: AsyncIterableIterator<Buffer> = {
+      [Symbol.asyncIterator]: () => iterator,
+      next: () => (isOver ? Promise.resolve(DONE) : this.read(HIGH_WATER_MARK).then(step, fail)),
+      return() {
+        isOver = true;
+        return Promise.resolve(DONE);
+      },
+    };
+    function step(chunk: Buffer): IteratorResult<Buffer> {
+      if (chunk.length > 0) return { done: false, value: chunk };
+      isOver = true;
+      return DONE;
     }
+    function fail(error: unknown): never {
+      isOver = true;
+      throw error;
+    }
+    return iterator;
   }
 
   // ---- the gateway's side
