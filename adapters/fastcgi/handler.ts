@@ -12,7 +12,7 @@ import type { ErrorStream, GatewayOptions, Role } from '../../src/types.ts';
 import { formatHead } from './head.ts';
 import type { OutputStream } from './output.ts';
 import type { ParamsDecoder } from './params.ts';
-import { dataLength, forgetResource } from './roles.ts';
+import { abortWith, dataLength, forgetResource } from './roles.ts';
 
 /** What a request needs of the connection that carries it. */
 export interface Carrier {
@@ -95,9 +95,7 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
       pause: () => this.#carrier.pause(data),
       resume: () => this.#carrier.resume(data),
     });
-    const { signal } = this;
-    signal.addEventListener('abort', () => data.destroy(signal.reason as Error), { once: true });
-    return data;
+    return abortWith(data, this.signal);
   }
 
   protected override getStderr(): ErrorStream {

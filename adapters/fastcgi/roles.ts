@@ -3,6 +3,7 @@
 import type { Variables } from '../../src/environ.ts';
 import { RequestError } from '../../src/errors.ts';
 import { parseContentLength } from '../../src/headers.ts';
+import type { InputStream } from '../../src/input.ts';
 
 /**
  * An authorizer judges a request before it is known what will answer it, and gets no body (§ 6.3). Front ends
@@ -27,4 +28,10 @@ export function dataLength(environ: Variables): number {
     throw new RequestError('400 Bad Request', `FCGI_DATA_LENGTH ${shown}`);
   }
   return length;
+}
+
+/** Lets reads of that file fail when the request has been given up. */
+export function abortWith(data: InputStream, signal: AbortSignal): InputStream {
+  signal.addEventListener('abort', () => data.destroy(signal.reason as Error), { once: true });
+  return data;
 }

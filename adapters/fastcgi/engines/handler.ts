@@ -7,7 +7,7 @@ import type { InputStream } from '../../../src/input.ts';
 import { StreamHandler, readFrom, writeTo } from '../../../src/stream-handler.ts';
 import type { GatewayOptions, Role } from '../../../src/types.ts';
 import { formatHead } from '../head.ts';
-import { dataLength, forgetResource } from '../roles.ts';
+import { abortWith, dataLength, forgetResource } from '../roles.ts';
 import type { PackageRequest, PackageResponse } from './node-fastcgi.ts';
 
 /** What a request needs of the connection that carries it. */
@@ -67,9 +67,7 @@ export class EngineHandler extends StreamHandler {
 
   #openData(): InputStream {
     const data = readFrom(() => this.#request.data, dataLength(this.environ!));
-    const { signal } = this;
-    signal.addEventListener('abort', () => data.destroy(signal.reason as Error), { once: true });
-    return data;
+    return abortWith(data, this.signal);
   }
 
   protected override formatHead(status: string, headers: CheckedHeaders): string {
