@@ -19,7 +19,6 @@ export interface Timed {
   close(): void;
   /** A limit was passed. */
   refuse(error: GatewayError): void;
-  destroy(): void;
 }
 
 export class Timeouts {
