@@ -88,10 +88,7 @@ export class ByteQueue {
     for (let i = this.#head; i < this.#chunks.length; i++) {
       const chunk = this.#chunks[i]!;
       if (base + chunk.length > from) {
-        const found = chunk.indexOf(
-          byte,
-          Math.max(from - base, i === this.#head ? this.#offset : 0),
-        );
+        const found = chunk.indexOf(byte, Math.max(from - base, 0));
         if (found >= 0) return base + found;
       }
       base += chunk.length;
