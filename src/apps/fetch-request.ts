@@ -14,22 +14,26 @@ export function checkMethod(method: string): void {
   if (FORBIDDEN_METHOD.test(method)) throw new RequestError('501 Not Implemented', method);
 }
 
-/**
- * The platform's own Request.
- *
- * @param headers in place of those of the environ
- * @throws {RequestError} for what no Request can hold
- */
-export function createRequest(environ: Environ, headers?: Headers): Request {
+/** The platform's own Request. @throws {RequestError} for what no Request can hold */
+export function createRequest(environ: Environ): Request {
+  checkMethod(environ.REQUEST_METHOD);
+  return makeRequest(environ, absoluteUrl(environ), requestHeaders(environ));
+}
+
+/** The same of parts that are there already; its method has been checked. */
+export function makeRequest(
+  environ: Environ,
+  url: string,
+  headers: Headers | Record<string, string>,
+): Request {
   const method = environ.REQUEST_METHOD;
-  checkMethod(method);
-  const init: RequestInit = { method, headers: headers ?? requestHeaders(environ) };
+  const init: RequestInit = { method, headers };
   // GET and HEAD cannot have a body there (§ 5.4); what came is left unread.
   if (method !== 'GET' && method !== 'HEAD' && hasBody(environ)) {
     init.body = streamOf(environ['wsgi.input']);
     init.duplex = 'half';
   }
-  const request = new Request(absoluteUrl(environ), init);
+  const request = new Request(url, init);
   // Not given to the constructor: to follow an AbortSignal makes a Request several times as expensive
   // (Node 20: 24 µs instead of 6), and few handlers ever look at it.
   (request as WithEnviron)[ENVIRON] = environ;

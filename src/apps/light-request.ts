@@ -5,7 +5,7 @@
  */
 
 import type { Environ } from '../types.ts';
-import { checkMethod, createRequest, requestHeaders } from './fetch-request.ts';
+import { checkMethod, makeRequest, requestHeaders } from './fetch-request.ts';
 import { replaceGlobal, standFor } from './light.ts';
 import { absoluteUrl } from './target.ts';
 
@@ -26,15 +26,22 @@ class LightRequest {
 
   /** The platform's own, with the headers as they are now. */
   static nativeOf(request: LightRequest): Request {
-    return (request.#native ??= createRequest(request.#environ, request.#headers));
+    return (request.#native ??= makeRequest(
+      request.#environ,
+      request.#url,
+      request.#headers ?? requestHeaders(request.#environ),
+    ));
   }
 
   /** What the platform's own functions are to be given for a value: a Request of theirs, or the value itself. */
   static unwrap(value: unknown): unknown {
     if (typeof value !== 'object' || value === null || !(#environ in value)) return value;
-    const native = LightRequest.nativeOf(value);
-    // Headers that were changed since it was made are only here.
-    return value.#headers === undefined ? native : new Native(native, { headers: value.#headers });
+    return value.#withHeaders(LightRequest.nativeOf(value));
+  }
+
+  /** Headers that were changed since the platform's own was made are only here. */
+  #withHeaders(native: Request): Request {
+    return this.#headers === undefined ? native : new Native(native, { headers: this.#headers });
   }
 
   get method(): string {
@@ -56,8 +63,7 @@ class LightRequest {
   }
 
   clone(): Request {
-    const copy = LightRequest.nativeOf(this).clone();
-    return this.#headers === undefined ? copy : new Native(copy, { headers: this.#headers });
+    return this.#withHeaders(LightRequest.nativeOf(this).clone());
   }
 }
 
