@@ -5,20 +5,20 @@
 
 import type { Socket } from 'node:net';
 
-import type { Inlet } from '../../inlet.ts';
 import { Gateways } from '../gateways.ts';
 import { loadApplication, resolveApplication, traceOf } from '../load-app.ts';
 import { formatFailure } from '../report.ts';
 import { guard } from '../serve.ts';
 import { reopenOnSignals } from '../signals.ts';
 import { watchImports } from './imports.ts';
+import { startInlets } from './inlets.ts';
 import { isOurs } from './messages.ts';
 import type { BoundListener, ImportedFile, Order, Report } from './messages.ts';
 
 type ServeOrder = Extract<Order, { postern: 'serve' }>;
 
 let files: ImportedFile[] = [];
-const deliver: ((socket: Socket) => void)[] = [];
+let deliver: ((socket: Socket) => void)[] = [];
 let stop = (): Promise<void> => Promise.resolve();
 let isEnding = false;
 /** Waits until every file has been told of that was imported up to now. */
@@ -57,14 +57,7 @@ async function start(
   settings: ServeOrder['settings'],
 ): Promise<void> {
   try {
-    for (const [i, { gateway, bound }] of listeners.entries()) {
-      const inlet: Inlet = {
-        bound,
-        open: (accept) => void (deliver[i] = accept),
-        close() {},
-      };
-      await gateways.start(gateway, inlet);
-    }
+    deliver = await startInlets(gateways, listeners);
   } catch (error) {
     await sendLast({ postern: 'fatal', message: formatFailure(error, settings.logLevel) });
     return;

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { Application, ErrorStream } from '../../types.ts';
 import { Gateways } from '../gateways.ts';
 import type { Settings } from '../options.ts';
+import { startInlets } from './inlets.ts';
 import type { BoundListener, Failure } from './messages.ts';
 import type { Server } from './process.ts';
 
@@ -15,7 +16,7 @@ const NOWHERE: ErrorStream = { write() {}, writelines() {}, flush() {} };
 export class Unavailable implements Server {
   readonly #gateways: Gateways;
   readonly #settings: Settings;
-  readonly #accept: ((socket: Socket) => void)[] = [];
+  #accept: ((socket: Socket) => void)[] = [];
 
   private constructor(failure: Failure, settings: Settings) {
     this.#settings = settings;
@@ -28,13 +29,7 @@ export class Unavailable implements Server {
     settings: Settings,
   ): Promise<Unavailable> {
     const server = new Unavailable(failure, settings);
-    for (const [i, { gateway, bound }] of listeners.entries()) {
-      await server.#gateways.start(gateway, {
-        bound,
-        open: (accept) => void (server.#accept[i] = accept),
-        close() {},
-      });
-    }
+    server.#accept = await startInlets(server.#gateways, listeners);
     return server;
   }
 

@@ -1,0 +1,22 @@
+/** Gateways whose connections are accepted by the process that listens. */
+
+import type { Socket } from 'node:net';
+
+import type { Gateways } from '../gateways.ts';
+import type { BoundListener } from './messages.ts';
+
+/** Starts a gateway for each listener. @returns by the listener's number, what a connection to it is given to */
+export async function startInlets(
+  gateways: Gateways,
+  listeners: readonly BoundListener[],
+): Promise<((socket: Socket) => void)[]> {
+  const deliver: ((socket: Socket) => void)[] = [];
+  for (const [i, { gateway, bound }] of listeners.entries()) {
+    await gateways.start(gateway, {
+      bound,
+      open: (accept) => void (deliver[i] = accept),
+      close() {},
+    });
+  }
+  return deliver;
+}
