@@ -4,7 +4,6 @@
  */
 
 import { once } from 'node:events';
-import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,8 +15,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { listenerOf } from '../../src/apps/node.ts';
 import { describeWithServer } from '../servers/availability.ts';
 import { startApache } from '../servers/apache.ts';
-import { temporaryFolder } from '../servers/launch.ts';
-import { stageModules, stagePackage } from '../servers/staging.ts';
+import { stageModules, stagePackage, stageProgram } from '../servers/staging.ts';
 import { startNginx } from '../servers/nginx.ts';
 import { startGateway } from '../suite/drivers/gateway.ts';
 import { visitAll } from './client.ts';
@@ -105,12 +103,9 @@ function behindNginx(gateway: SocketGateway): (sample: Sample) => Promise<Runnin
 async function startCgi({ file, shape }: Sample): Promise<Running> {
   const { apps, postern, path } = stagePackage();
   stageModules(MODULES.trim().split(/\s+/));
-  const app = join(temporaryFolder('program'), 'program');
-  writeFileSync(
-    app,
-    `#!/bin/sh\nPOSTERN_INTERFACE=${shape ?? 'auto'} exec '${postern}' '${join(apps, file)}'\n`,
+  const app = stageProgram(
+    `POSTERN_INTERFACE=${shape ?? 'auto'} exec '${postern}' '${join(apps, file)}'`,
   );
-  chmodSync(app, 0o755);
   return startApache({ conf: 'apache/cgi.conf', values: { mount: '', app, path } });
 }
 

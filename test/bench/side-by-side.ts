@@ -1,13 +1,12 @@
 /** Application processes side by side behind a front end, under the same loads, and the table that comes of it. */
 
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { cpus } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, test } from 'vitest';
 
-import { temporaryFolder } from '../servers/launch.ts';
+import { accepts, temporaryFolder } from '../servers/launch.ts';
 import type { RunningServer, ServerOptions } from '../servers/launch.ts';
 import { measure, median, pinFrontEnd, startPeer } from './measure.ts';
 import type { Load } from './measure.ts';
@@ -90,17 +89,9 @@ export function compare(title: string, allPeers: readonly Peer[], allLoads: read
 
 /** @throws {Error} when nobody listens on a unix socket for a minute */
 async function listening(path: string): Promise<void> {
-  for (const end = Date.now() + 60_000; ;) {
-    const socket = connect(path);
-    try {
-      await once(socket, 'connect');
-      return;
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    } finally {
-      socket.destroy();
-    }
+  for (const end = Date.now() + 60_000; !(await accepts(path));) {
+    if (Date.now() > end) throw new Error(`nobody listens on ${path}`);
+    await sleep(50);
   }
 }
 

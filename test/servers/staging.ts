@@ -55,6 +55,14 @@ export function stageModules(names: readonly string[]): void {
   }
 }
 
+/** A program of its own that other accounts can run. @param command of the shell @returns its path */
+export function stageProgram(command: string): string {
+  const program = join(temporaryFolder('program'), 'program');
+  writeFileSync(program, `#!/bin/sh\n${command}\n`);
+  chmodSync(program, 0o755);
+  return program;
+}
+
 function stage(): StagedPackage {
   if (!existsSync(join(PACKAGE_ROOT, 'dist'))) throw new Error('no dist/: run `npm run build`');
   const folder = temporaryFolder('package');

@@ -1,15 +1,14 @@
 /** Gateways behind real web servers, which run the shipped configuration. */
 
-import { chmodSync, cpSync, writeFileSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 import type { GatewayName } from '../../../src/types.ts';
 import { startApache } from '../../servers/apache.ts';
 import { startHaproxy } from '../../servers/haproxy.ts';
-import { temporaryFolder } from '../../servers/launch.ts';
 import type { RunningServer, ServerOptions } from '../../servers/launch.ts';
 import { startNginx } from '../../servers/nginx.ts';
-import { stagePackage } from '../../servers/staging.ts';
+import { stagePackage, stageProgram } from '../../servers/staging.ts';
 import { openHttp } from '../http-client.ts';
 import type { Driver } from '../types.ts';
 import { startGateway } from './gateway.ts';
@@ -143,7 +142,7 @@ function startedBy({ conf, start, reports, ...driver }: FrontEnd): Driver {
       const { path } = stagePackage();
       const server = await start({
         conf,
-        values: { mount: '', app: stageProgram(application), path },
+        values: { mount: '', app: stageApplication(application), path },
       });
       return {
         open: (request) => openHttp(server.port, request),
@@ -165,16 +164,10 @@ function reported(server: RunningServer, reports: RegExp | undefined): string {
  *
  * @param application `path[:export]`
  */
-function stageProgram(application: string): string {
+function stageApplication(application: string): string {
   const { root, postern } = stagePackage();
   const suite = join(import.meta.dirname, '..');
   const copy = join(root, 'test/suite');
   cpSync(suite, copy, { recursive: true });
-  const program = join(temporaryFolder('program'), 'program');
-  writeFileSync(
-    program,
-    `#!/bin/sh\nexec '${postern}' '${join(copy, relative(suite, application))}'\n`,
-  );
-  chmodSync(program, 0o755);
-  return program;
+  return stageProgram(`exec '${postern}' '${join(copy, relative(suite, application))}'`);
 }
