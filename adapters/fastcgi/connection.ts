@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { EMPTY } from '../../src/bytes.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Connection } from '../../src/server.ts';
+import { SocketReader } from '../../src/socket-reader.ts';
 import { peerOf, resetSocket } from '../../src/sockets.ts';
 import type { Gateway } from './gateway.ts';
 import { InputFlow } from './input-flow.ts';
@@ -34,6 +35,7 @@ export class FastCgiConnection implements Connection, Link, Timed {
   readonly input: InputFlow;
   readonly timeouts: Timeouts;
   readonly #socket: Socket;
+  readonly #reader: SocketReader;
   readonly #requests: Requests;
   readonly #parser: RecordParser;
   #stopping = false; // no longer than the requests in flight
@@ -48,7 +50,7 @@ export class FastCgiConnection implements Connection, Link, Timed {
     this.input = new InputFlow(socket, gateway);
     this.#requests = new Requests(this);
     this.#parser = new RecordParser(this.#requests);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#reader = new SocketReader(socket, (bytes, length) => this.#receive(bytes, length));
     socket.on('end', () => this.#peerClosed());
     socket.on('close', () => this.#closed());
     // 'close' follows. What a front end does to its connections is no error of ours.
@@ -66,21 +68,26 @@ export class FastCgiConnection implements Connection, Link, Timed {
 
   // ---- input
 
-  #receive(chunk: Buffer): void {
+  #receive(bytes: Buffer, length: number): void {
     if (this.#closing) return; // what is still on its way is read all the same, see linger
     // All that this input brings about is written together at the end.
     this.#receiving = true;
     this.output.cork();
     try {
-      this.#parser.push(chunk);
+      this.#parser.push(bytes, length);
     } catch (error) {
       this.refuse(error);
     }
     this.output.uncork();
     this.#receiving = false;
-    this.#requests.watchOpening();
+    this.#requests.keepOpening();
+    if (this.#requests.keepConn) this.#reader.reuseMemory();
     if (this.#socket.writableLength > ANSWERS_LIMIT) this.#holdInput();
     this.#closeIfDone();
+  }
+
+  keep(bytes: Buffer): Buffer {
+    return this.#reader.keep(bytes);
   }
 
   /** Reads no more before the peer has read. */

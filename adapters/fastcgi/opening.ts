@@ -6,7 +6,7 @@ import type { Role } from '../../src/types.ts';
 export class Opening {
   readonly id: number;
   readonly role: Role;
-  /** PARAMS so far: `bytes` from `start` to `end`. They mostly come in one record: no copy is made of that. */
+  /** PARAMS so far: `bytes` from `start` to `end`. They mostly come all at once: no copy is made then, see {@link keep}. */
   bytes: Buffer = EMPTY;
   start = 0;
   end = 0;
@@ -37,14 +37,23 @@ export class Opening {
       return;
     }
     const total = size + end - start;
-    if (!this.#isOwn || this.bytes.length < total) {
-      const larger = Buffer.allocUnsafe(2 * total);
-      this.bytes.copy(larger, 0, this.start, this.end);
-      this.bytes = larger;
-      this.start = 0;
-      this.#isOwn = true;
-    }
+    if (!this.#isOwn || this.bytes.length < total) this.#move(2 * total);
     bytes.copy(this.bytes, size, start, end);
     this.end = total;
+  }
+
+  /** What was added is about to be overwritten. */
+  keep(): void {
+    if (!this.#isOwn && this.size > 0) this.#move(this.size);
+  }
+
+  #move(capacity: number): void {
+    const { size } = this;
+    const larger = Buffer.allocUnsafe(capacity);
+    this.bytes.copy(larger, 0, this.start, this.end);
+    this.bytes = larger;
+    this.start = 0;
+    this.end = size;
+    this.#isOwn = true;
   }
 }

@@ -24,7 +24,9 @@ export class ParamsDecoder {
   hasRepeats = false;
 
   readonly #isWanted: (name: string, value: string) => boolean;
-  #block: DataView = view(EMPTY, 0, 0); // the last stream
+  #known: Buffer = EMPTY; // begins with the last stream
+  #knownView = viewOf(EMPTY);
+  #view = viewOf(EMPTY); // of the memory that the stream before was in, which mostly is the same again
   readonly #starts: number[] = [0]; // where its pairs begin, and where the last one ends
 
   /** @param isWanted asked when a pair changes; default: all are wanted */
@@ -35,34 +37,39 @@ export class ParamsDecoder {
   /**
    * Decodes a stream into {@link names} and {@link values}, where they stay until the next call.
    *
-   * @param block the content of all PARAMS records from `from` to `end`; must not change afterwards
+   * @param block the content of all PARAMS records, from `from` to `end`
    * @param maxPairs more are refused
    * @throws {ProtocolError} when a length points behind the end
    * @throws {LimitError} when there are too many pairs
    */
   decode(block: Buffer, from: number, end: number, maxPairs: number): void {
     const starts = this.#starts;
-    const last = this.#block;
-    const current = view(block, from, end);
     const { count } = this;
     const known = Math.min(count, maxPairs);
+    const knownLength = starts[count]!;
+    const length = end - from;
+    if (this.#view.buffer !== block.buffer) this.#view = viewOf(block);
+    const base = block.byteOffset + from;
     this.count = 0; // after an exception nothing is known
     let isNew = false; // a name, or that a pair counts
+    let changed = length; // where the first pair begins that was decoded
     let at = 0; // where the pair `i` begins
     let before = 0; // where the pair at its place began in the last stream
     let i = 0;
-    while (at < current.byteLength) {
+    while (at < length) {
       let same = before; // where the last stream goes on with other bytes than this one
       if (i < known) {
-        same += countSame(current, at, last, before);
+        const most = Math.min(length - at, knownLength - before);
+        same += countSame(this.#view, base + at, this.#knownView, before, most);
         for (let next = starts[i + 1]!; i < known && next <= same; next = starts[i + 1]!) {
           starts[i++] = at;
           at += next - before;
           before = next;
         }
-        if (at === current.byteLength) break;
+        if (at === length) break;
       }
       if (i === maxPairs) throw new LimitError('maxParams', `more than maxParams (${maxPairs})`);
+      if (at < changed) changed = at;
       const name = this.names[i];
       const next = starts[i + 1]!; // looked at before it is replaced; of no meaning behind the last known pair
       starts[i] = at;
@@ -73,8 +80,20 @@ export class ParamsDecoder {
     }
     starts[i] = at;
     if (isNew || i !== count) this.hasRepeats = hasRepeats(this.names.slice(0, i));
-    this.#block = current;
+    this.#remember(block, from, changed, length);
     this.count = i;
+  }
+
+  /** Keeps a stream, of which everything before `changed` is known. */
+  #remember(block: Buffer, from: number, changed: number, length: number): void {
+    if (changed === length) return;
+    if (this.#known.length < length) {
+      const larger = Buffer.allocUnsafeSlow(2 * length);
+      this.#known.copy(larger, 0, 0, changed);
+      this.#known = larger;
+      this.#knownView = viewOf(larger);
+    }
+    block.copy(this.#known, changed, from + changed, from + length);
   }
 
   /**
@@ -141,18 +160,24 @@ function hasRepeats(names: readonly string[]): boolean {
   return new Set(wanted).size < wanted.length;
 }
 
-function view(bytes: Buffer, from: number, end: number): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset + from, end - from);
+/** All of the memory in which bytes lie. */
+function viewOf({ buffer }: Buffer): DataView {
+  return new DataView(buffer);
 }
 
 /**
- * How many bytes are the same, from `aStart` and `bStart` on.
+ * How many bytes are the same, from `aStart` and `bStart` on, of at most `length`.
  *
  * Eight at a time, as numbers: a call of Buffer.compare costs as much as some hundred of them. Numbers that are equal
  * have the same bytes, except zeros, which have two signs; NaN is equal to nothing. No text has either of them.
  */
-function countSame(a: DataView, aStart: number, b: DataView, bStart: number): number {
-  const length = Math.min(a.byteLength - aStart, b.byteLength - bStart);
+function countSame(
+  a: DataView,
+  aStart: number,
+  b: DataView,
+  bStart: number,
+  length: number,
+): number {
   let i = 0;
   for (; i + 8 <= length; i += 8) {
     const number = a.getFloat64(aStart + i);

@@ -54,32 +54,33 @@ export class RecordParser {
   }
 
   /**
-   * Takes the next bytes. They are passed on without copying.
+   * Takes the next bytes. They are passed on without copying, and not needed after it has returned.
    *
+   * @param length how many of `chunk` they are
    * @throws {ProtocolError} for a version other than 1; nothing after it can be understood
    */
-  push(chunk: Buffer): void {
+  push(chunk: Buffer, length: number = chunk.length): void {
     let at = 0;
-    while (at < chunk.length) {
+    while (at < length) {
       if (this.#content > 0) {
-        at = this.#takeContent(chunk, at);
+        at = this.#takeContent(chunk, at, length);
       } else if (this.#padding > 0) {
-        const skipped = Math.min(this.#padding, chunk.length - at);
+        const skipped = Math.min(this.#padding, length - at);
         this.#padding -= skipped;
         at += skipped;
-      } else if (this.#headerFilled === 0 && chunk.length - at >= FCGI_HEADER_LEN) {
+      } else if (this.#headerFilled === 0 && length - at >= FCGI_HEADER_LEN) {
         this.#readHeader(chunk, at);
         at += FCGI_HEADER_LEN;
       } else {
-        at = this.#fillHeader(chunk, at);
+        at = this.#fillHeader(chunk, at, length);
       }
     }
   }
 
-  #fillHeader(chunk: Buffer, at: number): number {
+  #fillHeader(chunk: Buffer, at: number, length: number): number {
     // The version comes first: what is not FastCGI is refused by its first byte, not after eight.
     if (this.#headerFilled === 0) checkVersion(chunk[at]!);
-    const end = Math.min(chunk.length, at + FCGI_HEADER_LEN - this.#headerFilled);
+    const end = Math.min(length, at + FCGI_HEADER_LEN - this.#headerFilled);
     this.#headerFilled += chunk.copy(this.#header, this.#headerFilled, at, end);
     if (this.#headerFilled === FCGI_HEADER_LEN) {
       this.#headerFilled = 0;
@@ -100,8 +101,8 @@ export class RecordParser {
     else this.#visitor.discrete(this.#type, this.#requestId, EMPTY, 0, 0);
   }
 
-  #takeContent(chunk: Buffer, at: number): number {
-    const end = Math.min(chunk.length, at + this.#content);
+  #takeContent(chunk: Buffer, at: number, length: number): number {
+    const end = Math.min(length, at + this.#content);
     this.#content -= end - at;
     if (this.#isStream) {
       this.#visitor.stream(this.#type, this.#requestId, chunk, at, end);

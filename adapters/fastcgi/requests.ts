@@ -4,6 +4,7 @@ import { LimitError, ProtocolError } from '../../src/errors.ts';
 import type { InputStream } from '../../src/input.ts';
 import type { Role } from '../../src/types.ts';
 import * as fcgi from './constants.ts';
+import { ById } from './by-id.ts';
 import type { Gateway } from './gateway.ts';
 import { FastCgiHandler } from './handler.ts';
 import type { Carrier } from './handler.ts';
@@ -32,6 +33,8 @@ export interface Link {
   readonly output: Output;
   readonly input: InputFlow;
   readonly timeouts: Timeouts;
+  /** Bytes of what is being received, as they may stay: all others are overwritten by what is received next. */
+  keep(bytes: Buffer): Buffer;
   /** A request is over. */
   settled(): void;
   /** No new requests are to be taken: closed when those in flight are over. */
@@ -43,11 +46,8 @@ export interface Link {
 export class Requests implements RecordVisitor, Carrier {
   readonly #link: Link;
   readonly #gateway: Gateway;
-  // PARAMS are on their way: of the request that was begun last, which mostly are complete before the next one begins,
-  // and of others.
-  #newest: Opening | undefined;
-  readonly #opening = new Map<number, Opening>();
-  readonly #active = new Map<number, FastCgiHandler>(); // from then on
+  readonly #opening = new ById<Opening>(); // PARAMS are on their way
+  readonly #active = new ById<FastCgiHandler>(); // from then on
   #ignored = 0; // bytes of streams that belong to no request, since the last BEGIN_REQUEST
   /** Requests so far. */
   begun = 0;
@@ -63,7 +63,7 @@ export class Requests implements RecordVisitor, Carrier {
 
   /** Requests that are not over. */
   get inFlight(): number {
-    return this.#active.size + this.#opening.size + (this.#newest === undefined ? 0 : 1);
+    return this.#active.size + this.#opening.size;
   }
 
   // ---- records
@@ -79,19 +79,19 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   stream(type: number, id: number, bytes: Buffer, start: number, end: number): void {
-    const opening = this.#openingOf(id);
+    const opening = this.#opening.get(id);
     if (opening !== undefined) {
       this.#gather(opening, type, bytes, start, end);
       return;
     }
     const input = this.#bodyOf(type, id);
-    const taken = input?.push(bytes.subarray(start, end)) ?? 0;
+    const taken = input?.push(this.#link.keep(bytes.subarray(start, end))) ?? 0;
     if (taken > 0) this.#link.input.progress(input!);
     if (taken < end - start) this.#ignore(end - start - taken);
   }
 
   streamEnd(type: number, id: number): void {
-    const opening = this.#openingOf(id);
+    const opening = this.#opening.get(id);
     if (opening === undefined) this.#bodyOf(type, id)?.end();
     else if (type === fcgi.FCGI_PARAMS) this.#start(opening);
     else throw new ProtocolError(OUT_OF_ORDER);
@@ -117,7 +117,7 @@ export class Requests implements RecordVisitor, Carrier {
     if (end - start < 8) {
       throw new ProtocolError('BEGIN_REQUEST of less than 8 bytes (FastCGI 1.0 § 5.1)');
     }
-    if (this.#openingOf(id) !== undefined || this.#active.has(id)) {
+    if (this.#opening.get(id) !== undefined || this.#active.get(id) !== undefined) {
       throw new ProtocolError(`BEGIN_REQUEST for id ${id}, which is active (FastCGI 1.0 § 3.3)`);
     }
     this.begun++;
@@ -133,8 +133,7 @@ export class Requests implements RecordVisitor, Carrier {
       this.#refuse(id, 503, overload);
     } else {
       this.#gateway.requests++;
-      if (this.#newest !== undefined) this.#opening.set(this.#newest.id, this.#newest);
-      this.#newest = new Opening(id, role);
+      this.#opening.add(new Opening(id, role));
     }
   }
 
@@ -169,7 +168,7 @@ export class Requests implements RecordVisitor, Carrier {
       return;
     }
     const request = new FastCgiHandler(id, role, this, gateway.decoder, gateway.options);
-    this.#active.set(id, request);
+    this.#active.add(request);
     gateway.requests++;
     const run = request.run(gateway.application);
     if (run === undefined) return;
@@ -177,14 +176,8 @@ export class Requests implements RecordVisitor, Carrier {
     if (!request.isOver && !request.headersSent) this.#link.timeouts.watchResponse(request);
   }
 
-  #openingOf(id: number): Opening | undefined {
-    if (this.#newest?.id === id) return this.#newest;
-    return this.#opening.size === 0 ? undefined : this.#opening.get(id);
-  }
-
   #forget(opening: Opening): void {
-    if (this.#newest === opening) this.#newest = undefined;
-    else this.#opening.delete(opening.id);
+    this.#opening.delete(opening);
     this.#gateway.requests--;
     this.#link.timeouts.unwatch(opening);
   }
@@ -196,7 +189,7 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   #abort(id: number): void {
-    const opening = this.#openingOf(id);
+    const opening = this.#opening.get(id);
     if (opening !== undefined) {
       this.#forget(opening);
       this.#link.output.raw(encodeEndRequest(id, fcgi.FCGI_REQUEST_COMPLETE));
@@ -209,21 +202,23 @@ export class Requests implements RecordVisitor, Carrier {
 
   // ---- the connection's side
 
-  /** Limits the time that PARAMS may take which did not come with their BEGIN_REQUEST. */
-  watchOpening(): void {
-    if (this.#newest !== undefined) this.#link.timeouts.watchParams(this.#newest);
-    for (const opening of this.#opening.values()) this.#link.timeouts.watchParams(opening);
+  /** PARAMS that did not come in one piece with their BEGIN_REQUEST are kept, for as long as they may take. */
+  keepOpening(): void {
+    if (this.#opening.size === 0) return;
+    for (const opening of this.#opening) {
+      opening.keep();
+      this.#link.timeouts.watchParams(opening);
+    }
   }
 
   /** The connection is gone. */
   disconnect(): void {
-    if (this.#newest !== undefined) this.#forget(this.#newest);
-    for (const opening of this.#opening.values()) this.#forget(opening);
-    for (const request of this.#active.values()) {
+    for (const opening of this.#opening) this.#forget(opening);
+    for (const request of this.#active) {
+      this.#active.delete(request);
       request.disconnect();
       this.#release(request);
     }
-    this.#active.clear();
   }
 
   // ---- the requests' side
@@ -256,7 +251,7 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   ended(request: FastCgiHandler): void {
-    if (!this.#active.delete(request.id)) return;
+    if (!this.#active.delete(request)) return;
     this.#release(request);
     this.#link.settled();
   }

@@ -200,8 +200,14 @@ function text(latin1: string): Buffer {
   return Buffer.from(latin1, 'latin1');
 }
 
+/** One block after the other comes in the same memory. */
+const MEMORY = Buffer.alloc(1024 * 1024);
+const OFFSET = 7;
+
 function decode(decoder: ParamsDecoder, block: Buffer): Pair[] {
-  decoder.decode(block, 0, block.length, block.length);
+  MEMORY.fill(0xdd, 0, OFFSET + block.length + 10);
+  block.copy(MEMORY, OFFSET);
+  decoder.decode(MEMORY, OFFSET, OFFSET + block.length, block.length);
   return Array.from({ length: decoder.count }, (_, i) => [decoder.names[i]!, decoder.values[i]!]);
 }
 
