@@ -8,6 +8,8 @@ import { isToken, parseContentLength } from './headers.ts';
 import { quotePath } from './percent.ts';
 import type { Environ } from './types.ts';
 
+const WSGI_VERSION: readonly [1, 0] = Object.freeze([1, 0] as const);
+
 /** An environ under construction. */
 export type Variables = Record<string, unknown>;
 
@@ -25,13 +27,25 @@ export function addVariable(environ: Variables, name: string, value: string): vo
 export function setVariable(environ: Variables, name: string, value: string): void {
   const present = environ[name] as string | undefined;
   if (present === undefined || present === '') {
-    environ[name] = value;
+    setNewVariable(environ, name, value);
   } else if (name.startsWith('HTTP_')) {
     // nginx and HAProxy send a repeated header as several pairs; the others join it (RFC 9110 § 5.3).
     environ[name] = `${present}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
   } else {
     environ[name] = value;
   }
+}
+
+/** {@link setVariable} for a variable that is not there yet. */
+export function setNewVariable(environ: Variables, name: string, value: string): void {
+  // Whether it has a place is known when all are there. To take a property out again would cost more than all of this.
+  if (name === 'CONTENT_LENGTH') Draft.setContentLength(environ, value);
+  else environ[name] = value;
+}
+
+/** Takes back a CONTENT_LENGTH: a request that has none although one was sent. */
+export function forgetContentLength(environ: Variables): void {
+  Draft.setContentLength(environ, undefined);
 }
 
 /** Whether a variable has a place in the environ. */
@@ -175,15 +189,12 @@ export function splitPort(host: string): [host: string, port: string | undefined
 }
 
 function completeContentLength(environ: Variables, method: string): number {
-  const text = environ['CONTENT_LENGTH'] as string | undefined;
+  const text = Draft.contentLengthOf(environ);
   const isChunked = environ['HTTP_TRANSFER_ENCODING'] !== undefined;
   // The coding was the front end's to take off; what it was says nothing about `wsgi.input`.
   if (isChunked) delete environ['HTTP_TRANSFER_ENCODING'];
   if (text === undefined) return isChunked ? endlessBody(environ) : 0;
-  if (text === '-1' && environ['postern.gateway'] === 'fastcgi') {
-    delete environ['CONTENT_LENGTH']; // Caddy, of a chunked upload
-    return -1;
-  }
+  if (text === '-1' && environ['postern.gateway'] === 'fastcgi') return -1; // Caddy, of a chunked upload
   const length = parseContentLength(text);
   if (length === undefined) {
     throw new RequestError(
@@ -192,7 +203,7 @@ function completeContentLength(environ: Variables, method: string): number {
     );
   }
   // Half of the front ends say 0 where the client said nothing.
-  if (length === 0 && (method === 'GET' || method === 'HEAD')) delete environ['CONTENT_LENGTH'];
+  if (length > 0 || (method !== 'GET' && method !== 'HEAD')) environ['CONTENT_LENGTH'] = text;
   return length;
 }
 
@@ -214,17 +225,14 @@ export function guessScheme(environ: Readonly<Record<string, unknown>>): 'http' 
   return https === 'on' || https === '1' || https === 'yes' ? 'https' : 'http';
 }
 
-/** Where an environ keeps the handler that makes its signal: a symbol, so that no listing shows it. */
-const SIGNAL_SOURCE = Symbol('signal source');
-
 /**
  * `postern.signal`, made when it is first looked at: on Node 20 an AbortSignal costs more than the rest of
  * a small request. The functions are shared by all environs on purpose: V8 keeps the pair of accessors
  * in its old generation, and functions that held a request would hold it there too.
  */
-const SIGNAL: PropertyDescriptor & ThisType<Variables & { [SIGNAL_SOURCE]: SignalSource }> = {
+const SIGNAL: PropertyDescriptor & ThisType<Variables> = {
   get() {
-    return this[SIGNAL_SOURCE].signal;
+    return Draft.sourceOf(this).signal;
   },
   // Middleware may put its own in place.
   set(signal: AbortSignal) {
@@ -245,38 +253,68 @@ interface SignalSource {
 }
 
 /**
- * A null-prototype environ with the values of a request that tells nothing of itself. What is listed here
- * is there always, and listing it gives the object its size at once: growing costs more than filling.
+ * What every environ has, as of a request that tells nothing of itself.
+ *
+ * A class, because V8 makes a hash table of `{ __proto__: null }`: filling that, and going through it, takes twice as
+ * long. Nothing is inherited from it, and a finished environ has no prototype, see {@link asEnviron}.
  */
-export function createEnviron(source: SignalSource): Variables {
-  const environ = {
-    __proto__: null,
-    REQUEST_METHOD: 'GET',
-    SCRIPT_NAME: '',
-    PATH_INFO: '',
-    QUERY_STRING: '',
-    REQUEST_URI: '',
-    SERVER_NAME: '',
-    SERVER_PORT: '',
-    SERVER_PROTOCOL: '',
-    'wsgi.version': WSGI_VERSION,
-    'wsgi.url_scheme': 'http',
-    'wsgi.input': undefined,
-    'wsgi.errors': undefined,
-    'wsgi.multithread': false,
-    'wsgi.multiprocess': false,
-    'wsgi.run_once': false,
-    'wsgi.file_wrapper': undefined,
-    'postern.gateway': undefined,
-    'postern.role': 'responder',
-  } as unknown as Variables & { [SIGNAL_SOURCE]: SignalSource };
-  environ[SIGNAL_SOURCE] = source;
-  return Object.defineProperty(environ, 'postern.signal', SIGNAL);
+class Draft {
+  REQUEST_METHOD = 'GET';
+  SCRIPT_NAME = '';
+  PATH_INFO = '';
+  QUERY_STRING = '';
+  REQUEST_URI = '';
+  SERVER_NAME = '';
+  SERVER_PORT = '';
+  SERVER_PROTOCOL = '';
+  'wsgi.version' = WSGI_VERSION;
+  'wsgi.url_scheme' = 'http';
+  'wsgi.input' = undefined;
+  'wsgi.errors' = undefined;
+  'wsgi.multithread' = false;
+  'wsgi.multiprocess' = false;
+  'wsgi.run_once' = false;
+  'wsgi.file_wrapper' = undefined;
+  'postern.gateway' = undefined;
+  'postern.role' = 'responder';
+  // Not to be seen by anyone who lists an environ.
+  readonly #source: SignalSource;
+  #contentLength: string | undefined; // as sent
+
+  constructor(source: SignalSource) {
+    this.#source = source;
+    Object.defineProperty(this, 'postern.signal', SIGNAL);
+  }
+
+  /** @param environ one that was made of a draft, or inherits from one */
+  static sourceOf(environ: object): SignalSource {
+    let own = environ;
+    while (!(#source in own)) own = Object.getPrototypeOf(own) as object;
+    return own.#source;
+  }
+
+  static setContentLength(environ: Variables, text: string | undefined): void {
+    (environ as unknown as Draft).#contentLength = text;
+  }
+
+  static contentLengthOf(environ: Variables): string | undefined {
+    return (environ as unknown as Draft).#contentLength;
+  }
 }
 
-const WSGI_VERSION: readonly [1, 0] = Object.freeze([1, 0] as const);
+// `constructor` is a name like any other.
+delete (Draft.prototype as { constructor?: unknown }).constructor;
+Object.freeze(Object.setPrototypeOf(Draft.prototype, null));
 
-/** The finished environ under its public type. */
+/** An environ to which variables are to be added. */
+export function createEnviron(source: SignalSource): Variables {
+  return new Draft(source) as unknown as Variables;
+}
+
+/**
+ * The finished environ under its public type, and without a prototype. It loses that last: V8 remembers no layouts of
+ * objects that grow after it.
+ */
 export function asEnviron(environ: Variables): Environ {
-  return environ as Environ;
+  return Object.setPrototypeOf(environ, null) as Environ;
 }

@@ -3,7 +3,7 @@
 import { BaseHandler } from '../../src/base-handler.ts';
 import { EMPTY, escapeLines } from '../../src/bytes.ts';
 import type { ByteQueue } from '../../src/bytes.ts';
-import { setVariable } from '../../src/environ.ts';
+import { setNewVariable, setVariable } from '../../src/environ.ts';
 import type { Variables } from '../../src/environ.ts';
 import type { CheckedHeaders } from '../../src/headers.ts';
 import { InputStream } from '../../src/input.ts';
@@ -79,7 +79,7 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
       const name = names[i]!;
       if (name === '') continue;
       if (hasRepeats) setVariable(environ, name, values[i]!);
-      else environ[name] = values[i]; // the same, for a name that occurs once
+      else setNewVariable(environ, name, values[i]!);
     }
     if (this.role === 'authorizer') forgetResource(environ);
   }

@@ -1,5 +1,6 @@
 /** What the roles other than the responder's ask for in the environ (§ 6.3, § 6.4). */
 
+import { forgetContentLength } from '../../src/environ.ts';
 import type { Variables } from '../../src/environ.ts';
 import { RequestError } from '../../src/errors.ts';
 import { parseContentLength } from '../../src/headers.ts';
@@ -12,7 +13,7 @@ import type { InputStream } from '../../src/input.ts';
 export function forgetResource(environ: Variables): void {
   environ['SCRIPT_NAME'] = environ['PATH_INFO'] = '';
   delete environ['PATH_TRANSLATED'];
-  delete environ['CONTENT_LENGTH'];
+  forgetContentLength(environ);
 }
 
 /**

@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { parseTarget } from '../../adapters/http/target.ts';
 import type { Target } from '../../adapters/http/target.ts';
 import { ResponseParser } from '../../src/apps/response-parser.ts';
-import { addVariable, completeEnviron, createEnviron } from '../../src/environ.ts';
+import { addVariable, asEnviron, completeEnviron, createEnviron } from '../../src/environ.ts';
 import { HeaderError, RequestError } from '../../src/errors.ts';
 import { Headers, checkHeaders, checkStatus } from '../../src/headers.ts';
 import type { Header } from '../../src/types.ts';
@@ -132,7 +132,7 @@ fuzz(
       expect(error).toBeInstanceOf(RequestError);
       return;
     }
-    expect(Object.getPrototypeOf(environ)).toBeNull();
+    expect(Object.getPrototypeOf(asEnviron(environ))).toBeNull();
     expect(length).toBeGreaterThanOrEqual(-1);
     expect(environ['SCRIPT_NAME']).toMatch(/^(?:$|\/[^])/);
     expect(environ['PATH_INFO']).toMatch(/^(?:$|\/)/);
