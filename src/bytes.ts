@@ -16,6 +16,11 @@ export function toByteString(text: string): string {
   return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
+/** A byte string that is kept for long: a part of another one would hold on to all of that. */
+export function copyText(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
+
 const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
 // In text of several lines (a stack) the line structure is part of the message.
 const CONTROL_BUT_LINES = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/g;

@@ -1,5 +1,6 @@
 /** Response headers: what may be in them, and an ordered, case-insensitive collection of them. */
 
+import { copyText } from './bytes.ts';
 import { HeaderError } from './errors.ts';
 import type { Header, HeaderList } from './types.ts';
 
@@ -59,7 +60,7 @@ function checkName(name: unknown): string {
   if (lower === 'status') {
     throw new HeaderError('the status is an argument of startResponse, not a header');
   }
-  if (LOWER_CASE.size < LOWER_CASE_LIMIT) LOWER_CASE.set(name, lower);
+  if (LOWER_CASE.size < LOWER_CASE_LIMIT) LOWER_CASE.set(copyText(name), copyText(lower));
   return lower;
 }
 

@@ -45,10 +45,11 @@ export class SocketServer implements Server {
   readonly #server: NetServer;
   readonly #address: Address | Inlet;
   readonly #connections = new Set<Connection>();
-  readonly #runs = new Set<PromiseLike<void>>();
+  #runs = 0; // requests that are not over
   #stopping: Promise<void> | undefined;
   #markClosed!: () => void;
   #onDrained: () => void = () => {};
+  #onIdle: () => void = () => {};
 
   private constructor(server: NetServer, address: Address | Inlet) {
     this.#server = server;
@@ -84,8 +85,13 @@ export class SocketServer implements Server {
 
   /** Lets a stop wait for the end of a request: bodies are closed after their response was sent. */
   track(run: PromiseLike<void>): void {
-    this.#runs.add(run);
-    void run.then(() => this.#runs.delete(run));
+    this.#runs++;
+    void run.then(() => this.#runEnded());
+  }
+
+  #runEnded(): void {
+    this.#runs--;
+    if (this.#runs === 0) this.#onIdle();
   }
 
   address(): AddressInfo | string | null {
@@ -120,6 +126,12 @@ export class SocketServer implements Server {
     return new Promise((resolve) => (this.#onDrained = resolve));
   }
 
+  /** Resolves when the last request is over. */
+  #idle(): Promise<void> {
+    if (this.#runs === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#onIdle = resolve));
+  }
+
   async #stop(timeout: number): Promise<void> {
     const stopped =
       'open' in this.#address
@@ -137,7 +149,7 @@ export class SocketServer implements Server {
       );
     });
     await stopped;
-    await Promise.race([Promise.all(this.#runs), expired]);
+    await Promise.race([this.#idle(), expired]);
     clearTimeout(cut);
     this.#markClosed();
   }

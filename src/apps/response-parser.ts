@@ -7,7 +7,7 @@
  *     body: bytes, or chunks `size CRLF bytes CRLF` … `0 CRLF` trailers `CRLF`
  */
 
-import { asBuffer } from '../bytes.ts';
+import { asBuffer, copyText } from '../bytes.ts';
 import { isHopByHop } from '../headers.ts';
 import { statusLine } from '../status.ts';
 import type { Header } from '../types.ts';
@@ -168,7 +168,7 @@ function kindOf(name: string): Kind {
   if (lower === 'transfer-encoding' || lower === 'content-length') kind = lower;
   // In CGI, `Status` is the status line itself (RFC 3875 § 6.3.3).
   else if (isHopByHop(lower) || lower === 'status') kind = 'dropped';
-  if (KINDS.size < KINDS_LIMIT) KINDS.set(name, kind);
+  if (KINDS.size < KINDS_LIMIT) KINDS.set(copyText(name), kind);
   return kind;
 }
 
