@@ -31,6 +31,8 @@ const STDERR_PIECE = 8 * 1024;
 const STDERR_PADDING = 8;
 /** Chunks up to this size are copied into the batch's text: cheaper than a system call with several buffers. */
 const COPY_LIMIT = 4 * 1024;
+/** Chunks up to this size become records at once where nothing waits: those of most streams (64 KiB) do not fit in one. */
+const DIRECT_LIMIT = 2 * PIECE;
 /** A batch of this size is written before the turn is over. */
 const BATCH_LIMIT = 64 * 1024;
 
@@ -197,7 +199,8 @@ export class Output {
   }
 
   #isDirect(stream: OutputStream, length: number): boolean {
-    return length <= PIECE && stream.pending === undefined && !this.#socket.writableNeedDrain;
+    if (stream.pending !== undefined || this.#socket.writableNeedDrain) return false;
+    return length <= PIECE || (length <= DIRECT_LIMIT && this.#turns.length === 0);
   }
 
   #takesMore(stream: OutputStream): boolean {
@@ -247,11 +250,13 @@ export class Output {
     onDrain?.();
   }
 
-  /** A piece of STDOUT with what goes before it. */
+  /** STDOUT with what goes before it. */
   #encode(id: number, head: string, chunk: Uint8Array): void {
     if (chunk.length > COPY_LIMIT) {
       if (head !== '') this.#text += encodeRecord(FCGI_STDOUT, id, head);
-      this.#record(id, asBuffer(chunk));
+      const bytes = asBuffer(chunk);
+      for (let at = 0; at < bytes.length; at += PIECE)
+        this.#record(id, bytes.subarray(at, at + PIECE));
     } else {
       this.#text += encodeRecord(FCGI_STDOUT, id, head + asBuffer(chunk).toString('latin1'));
     }
