@@ -51,6 +51,13 @@ export interface OutputStream {
   onEnd(): void;
 }
 
+function encodeUsualEnd(id: number): string {
+  return encodeHeader(FCGI_STDOUT, id, 0) + encodeEndRequest(id, FCGI_REQUEST_COMPLETE);
+}
+
+/** The same for the ids that front ends mostly use. */
+const USUAL_ENDS: readonly string[] = Array.from({ length: 128 }, (_, id) => encodeUsualEnd(id));
+
 /** Learns that output waits for the front end. */
 export interface OutputWatcher {
   watchOutput(): void;
@@ -273,9 +280,13 @@ export class Output {
   /** STDOUT, and STDERR if it was used, are closed by an empty record before END_REQUEST (§ 6.1). */
   #encodeEnd(stream: OutputStream, appStatus: number): void {
     const { id } = stream;
-    this.#text += encodeHeader(FCGI_STDOUT, id, 0);
-    if (stream.usedStderr) this.#text += encodeHeader(FCGI_STDERR, id, 0);
-    this.#text += encodeEndRequest(id, FCGI_REQUEST_COMPLETE, appStatus);
+    if (appStatus === 0 && !stream.usedStderr) {
+      this.#text += USUAL_ENDS[id] ?? encodeUsualEnd(id);
+    } else {
+      this.#text += encodeHeader(FCGI_STDOUT, id, 0);
+      if (stream.usedStderr) this.#text += encodeHeader(FCGI_STDERR, id, 0);
+      this.#text += encodeEndRequest(id, FCGI_REQUEST_COMPLETE, appStatus);
+    }
     stream.onEnd();
   }
 

@@ -53,6 +53,7 @@ export class ParamsDecoder {
     this.count = 0; // after an exception nothing is known
     let isNew = false; // a name, or that a pair counts
     let changed = length; // where the first pair begins that was decoded
+    let changedEnd = 0; // and where the last of them ends
     let at = 0; // where the pair `i` begins
     let before = 0; // where the pair at its place began in the last stream
     let i = 0;
@@ -74,26 +75,30 @@ export class ParamsDecoder {
       const next = starts[i + 1]!; // looked at before it is replaced; of no meaning behind the last known pair
       starts[i] = at;
       at = this.#decodePair(block, from + at, end, i, same - before) - from;
+      changedEnd = at;
       isNew ||= this.names[i] !== name;
       before = next;
       i++;
     }
     starts[i] = at;
     if (isNew || i !== count) this.hasRepeats = hasRepeats(this.names.slice(0, i));
-    this.#remember(block, from, changed, length);
+    // Behind them it is as before, unless one of them has another length.
+    this.#remember(block, from, changed, at === before ? changedEnd : length);
     this.count = i;
   }
 
-  /** Keeps a stream, of which everything before `changed` is known. */
-  #remember(block: Buffer, from: number, changed: number, length: number): void {
-    if (changed === length) return;
-    if (this.#known.length < length) {
-      const larger = Buffer.allocUnsafeSlow(2 * length);
+  /** Keeps a stream, of which all but what lies from `changed` to `end` is known. */
+  #remember(block: Buffer, from: number, changed: number, end: number): void {
+    if (changed >= end) return;
+    if (this.#known.length < end) {
+      const larger = Buffer.allocUnsafeSlow(2 * end);
       this.#known.copy(larger, 0, 0, changed);
       this.#known = larger;
       this.#knownView = viewOf(larger);
     }
-    block.copy(this.#known, changed, from + changed, from + length);
+    // Mostly a number, for which a call costs more than the bytes.
+    if (end - changed <= 64) for (let i = changed; i < end; i++) this.#known[i] = block[from + i]!;
+    else block.copy(this.#known, changed, from + changed, from + end);
   }
 
   /**
