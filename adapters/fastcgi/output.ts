@@ -51,13 +51,6 @@ export interface OutputStream {
   onEnd(): void;
 }
 
-function encodeUsualEnd(id: number): string {
-  return encodeHeader(FCGI_STDOUT, id, 0) + encodeEndRequest(id, FCGI_REQUEST_COMPLETE);
-}
-
-/** The same for the ids that front ends mostly use. */
-const USUAL_ENDS: readonly string[] = Array.from({ length: 128 }, (_, id) => encodeUsualEnd(id));
-
 /** Learns that output waits for the front end. */
 export interface OutputWatcher {
   watchOutput(): void;
@@ -277,16 +270,11 @@ export class Output {
     this.#text = encodePadding(paddingFor(content.length));
   }
 
-  /** STDOUT, and STDERR if it was used, are closed by an empty record before END_REQUEST (§ 6.1). */
   #encodeEnd(stream: OutputStream, appStatus: number): void {
     const { id } = stream;
-    if (appStatus === 0 && !stream.usedStderr) {
-      this.#text += USUAL_ENDS[id] ?? encodeUsualEnd(id);
-    } else {
-      this.#text += encodeHeader(FCGI_STDOUT, id, 0);
-      if (stream.usedStderr) this.#text += encodeHeader(FCGI_STDERR, id, 0);
-      this.#text += encodeEndRequest(id, FCGI_REQUEST_COMPLETE, appStatus);
-    }
+    const isUsual = appStatus === 0 && !stream.usedStderr;
+    this.#text +=
+      (isUsual ? USUAL_ENDS[id] : undefined) ?? encodeEnd(id, appStatus, stream.usedStderr);
     stream.onEnd();
   }
 
@@ -296,3 +284,15 @@ export class Output {
     process.nextTick(this.#flushNow);
   }
 }
+
+/** STDOUT, and STDERR if it was used, are closed by an empty record before END_REQUEST (§ 6.1). */
+function encodeEnd(id: number, appStatus: number, usedStderr: boolean): string {
+  const stderr = usedStderr ? encodeHeader(FCGI_STDERR, id, 0) : '';
+  const stdout = encodeHeader(FCGI_STDOUT, id, 0);
+  return stdout + stderr + encodeEndRequest(id, FCGI_REQUEST_COMPLETE, appStatus);
+}
+
+/** What almost every request ends with, for the ids that front ends use most. */
+const USUAL_ENDS: readonly string[] = Array.from({ length: 128 }, (_, id) =>
+  encodeEnd(id, 0, false),
+);

@@ -21,7 +21,7 @@ import {
   FCGI_VERSION_1,
 } from './constants.ts';
 
-/** What a {@link RecordParser} tells of. */
+/** What a {@link RecordParser} tells of. Bytes are valid until the call returns. */
 export interface RecordVisitor {
   /** A record that stands for itself, whole: its content is `bytes` from `start` to `end`. */
   discrete(type: number, requestId: number, bytes: Buffer, start: number, end: number): void;

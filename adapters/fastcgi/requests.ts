@@ -3,8 +3,8 @@
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 import type { InputStream } from '../../src/input.ts';
 import type { Role } from '../../src/types.ts';
-import * as fcgi from './constants.ts';
 import { ById } from './by-id.ts';
+import * as fcgi from './constants.ts';
 import type { Gateway } from './gateway.ts';
 import { FastCgiHandler } from './handler.ts';
 import type { Carrier } from './handler.ts';
