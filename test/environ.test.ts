@@ -1,6 +1,7 @@
 /** What front ends send differently is made the same in one place. */
 
 import { inspect } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 
 import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
@@ -106,6 +107,23 @@ describe('the environ', () => {
     expect(Object.getPrototypeOf(asEnviron(environ))).toBeNull();
     expect([environ['__proto__'], environ['constructor']]).toEqual(['one', 'two']);
     expect(environ).not.toHaveProperty(['toString']);
+  });
+
+  test('is laid out by V8 as instances of a class are, all of them with the same variables the same', () => {
+    setFlagsFromString('--allow-natives-syntax');
+    const isFast = new Function('o', 'return %HasFastProperties(o)') as (o: object) => boolean;
+    const areAlike = new Function('a', 'b', 'return %HaveSameMap(a, b)') as (
+      a: object,
+      b: object,
+    ) => boolean;
+    const variables = [
+      ['REQUEST_URI', '/'],
+      ['CONTENT_LENGTH', '1'],
+      ...Array.from({ length: 20 }, (_, i) => [`HTTP_X_${i}`, 'x']),
+    ] as [string, string][];
+    const [one, other] = [complete(variables), complete(variables)];
+    expect(isFast(one.environ)).toBe(true);
+    expect(areAlike(one.environ, other.environ)).toBe(true);
   });
 
   test('shows its signal, which is made when it is first looked at, and no source of it', () => {
