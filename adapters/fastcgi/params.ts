@@ -185,8 +185,8 @@ function countSame(
 ): number {
   let i = 0;
   for (; i + 8 <= length; i += 8) {
-    const number = a.getFloat64(aStart + i);
-    if (number !== b.getFloat64(bStart + i) || number === 0) break;
+    const number = a.getFloat64(aStart + i, true);
+    if (number !== b.getFloat64(bStart + i, true) || number === 0) break;
   }
   while (i < length && a.getInt8(aStart + i) === b.getInt8(bStart + i)) i++;
   return i;
