@@ -2,12 +2,16 @@
 
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 /** Kernel clock ticks per second, in which /proc counts CPU time. */
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 const LOAD_SCRIPT = new URL('load.lua', import.meta.url).pathname;
+
+/** Seconds before each measurement: the optimizing compiler is done after one or two, the size of the young generation after three. */
+const WARM_UP = 3;
 
 /** Core of the application; front end and load share the other one. */
 export const APPLICATION_CORE = 0;
@@ -27,6 +31,12 @@ export function startPeer(args: readonly string[]): ChildProcess {
   return spawn('taskset', ['-c', String(APPLICATION_CORE), process.execPath, ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+}
+
+/** Asks it to end, and waits until it has. */
+export async function stopPeer(peer: ChildProcess): Promise<void> {
+  const exit = once(peer, 'exit');
+  if (peer.kill()) await exit;
 }
 
 /** Moves a front end and its workers to their core. */
@@ -50,14 +60,14 @@ export async function measure(
   load: Load,
   seconds: number,
 ): Promise<number> {
-  await run(url, load, 0.5); // connections, caches, the optimizing compiler
+  await run(url, load, WARM_UP);
   const before = cpuSeconds(peer.pid!);
   const requests = await run(url, load, seconds);
   return ((cpuSeconds(peer.pid!) - before) / requests) * 1e6;
 }
 
 async function run(url: string, load: Load, seconds: number): Promise<number> {
-  const wrk = ['wrk', '-t1', '-c32', `-d${Math.ceil(seconds)}s`, '-s', LOAD_SCRIPT];
+  const wrk = ['wrk', '-t1', '-c32', `-d${seconds}s`, '-s', LOAD_SCRIPT];
   const args = ['-c', String(FRONT_END_CORE), ...wrk, url + load.path];
   const script = ['--', String(load.length), String(load.upload)];
   const { stdout } = await promisify(execFile)('taskset', [...args, ...script]);

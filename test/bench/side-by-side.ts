@@ -4,15 +4,15 @@ import type { ChildProcess } from 'node:child_process';
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterAll, test } from 'vitest';
+import { afterEach, test } from 'vitest';
 
 import { accepts, temporaryFolder } from '../servers/launch.ts';
 import type { RunningServer, ServerOptions } from '../servers/launch.ts';
-import { measure, median, pinFrontEnd, startPeer } from './measure.ts';
+import { measure, median, pinFrontEnd, startPeer, stopPeer } from './measure.ts';
 import type { Load } from './measure.ts';
 
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3);
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2);
 
 /** One of those that are compared. */
 export interface Peer {
@@ -38,9 +38,10 @@ export const postern = (gateway: string, application: string) => (socket: string
 ];
 
 const stops: (() => unknown)[] = [];
-afterAll(async () => {
-  for (const stop of stops) await stop();
-});
+async function stopAll(): Promise<void> {
+  for (const stop of stops.splice(0)) await stop();
+}
+afterEach(stopAll);
 
 interface Running {
   peer: Peer;
@@ -56,7 +57,7 @@ async function startAll(peers: readonly Peer[]): Promise<Running[]> {
   for (const [i, peer] of peers.entries()) {
     const socket = `${folder}/${i}.sock`;
     const process = startPeer(peer.args(socket));
-    stops.push(() => process.kill());
+    stops.push(() => stopPeer(process));
     await listening(socket);
     const values = { upstream: `unix:${socket}`, mount: '' };
     const server = await peer.start({ conf: peer.conf, values, extra: peer.extra ?? '' });
@@ -68,9 +69,10 @@ async function startAll(peers: readonly Peer[]): Promise<Running[]> {
 }
 
 /**
- * Compares peers, the first of which is what the others are measured by.
+ * Compares peers, the first of which is what the others are measured by. Each round has processes of its own: two of
+ * the same code differ by a fifth, for as long as they live.
  *
- * BENCH_ROUNDS (default 3) and BENCH_SECONDS (default 3) say how long; BENCH_LOAD and BENCH_PEER choose by a
+ * BENCH_ROUNDS (default 5) and BENCH_SECONDS (default 2) say how long; BENCH_LOAD and BENCH_PEER choose by a
  * part of the name.
  */
 export function compare(title: string, allPeers: readonly Peer[], allLoads: readonly Load[]): void {
@@ -78,12 +80,14 @@ export function compare(title: string, allPeers: readonly Peer[], allLoads: read
     const wanted = process.env['BENCH_PEER'] ?? '';
     const peers = allPeers.filter((peer, i) => i === 0 || peer.name.includes(wanted));
     const loads = allLoads.filter((load) => load.name.includes(process.env['BENCH_LOAD'] ?? ''));
-    const running = await startAll(peers);
-    console.log(`\nnode ${process.version}, ${cpus()[0]!.model.trim()}, ${title}:`);
-    for (const load of loads) {
-      const able = running.filter(({ peer }) => peer.cannot?.(load) !== true);
-      console.log(table(load, able, await measureAll(able, load)));
+    const tables = loads.map((load) => new Table(load, peers));
+    for (let round = 0; round < ROUNDS; round++) {
+      const running = await startAll(peers);
+      for (const table of tables) await table.addRound(running);
+      await stopAll();
     }
+    console.log(`\nnode ${process.version}, ${cpus()[0]!.model.trim()}, ${title}:`);
+    for (const table of tables) console.log(String(table));
   });
 }
 
@@ -95,27 +99,39 @@ async function listening(path: string): Promise<void> {
   }
 }
 
-/** Rounds in turn, so that a noisy minute is everyone's. A peer that answers wrongly has no time: NaN. */
-async function measureAll(running: readonly Running[], load: Load): Promise<number[]> {
-  const times = running.map((): number[] => []);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, { peer, process, url, log }] of running.entries()) {
-      const time = await measure(process, url, load, SECONDS).catch((error: unknown) => {
+/** What one load has cost each of the peers that can take it, round by round. */
+class Table {
+  readonly #load: Load;
+  readonly #times: Map<Peer, number[]>;
+
+  constructor(load: Load, peers: readonly Peer[]) {
+    this.#load = load;
+    const able = peers.filter((peer) => peer.cannot?.(load) !== true);
+    this.#times = new Map(able.map((peer) => [peer, []]));
+  }
+
+  /** In turn, so that a noisy minute is everyone's. A peer that answers wrongly has no time: NaN. */
+  async addRound(running: readonly Running[]): Promise<void> {
+    for (const { peer, process, url, log } of running) {
+      const times = this.#times.get(peer);
+      if (times === undefined) continue;
+      const time = await measure(process, url, this.#load, SECONDS).catch((error: unknown) => {
         console.error(`${peer.name}: ${String(error)}\n${log().slice(-500)}`);
         return NaN;
       });
-      times[i]!.push(time);
+      times.push(time);
     }
   }
-  return times.map(median);
-}
 
-function table(load: Load, running: readonly Running[], times: readonly number[]): string {
-  const rows = running.map(({ peer }, i) => {
-    const time = times[i]!;
-    if (Number.isNaN(time)) return `| ${peer.name} | wrong answers | |`;
-    return `| ${peer.name} | ${time.toFixed(1)} | ${(time / times[0]!).toFixed(2)} |`;
-  });
-  const head = `\n| ${load.name} | CPU µs per request | × ${running[0]!.peer.name} |\n|---|--:|--:|`;
-  return [head, ...rows].join('\n');
+  toString(): string {
+    const rows = [...this.#times].map(([peer, times]) => [peer.name, median(times)] as const);
+    const [reference, unit] = rows[0]!;
+    const lines = rows.map(([name, time]) =>
+      Number.isNaN(time)
+        ? `| ${name} | wrong answers | |`
+        : `| ${name} | ${time.toFixed(1)} | ${(time / unit).toFixed(2)} |`,
+    );
+    const head = `\n| ${this.#load.name} | CPU µs per request | × ${reference} |\n|---|--:|--:|`;
+    return [head, ...lines].join('\n');
+  }
 }
