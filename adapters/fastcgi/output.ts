@@ -96,7 +96,7 @@ export class Output {
    * @returns whether the request may send more at once
    */
   stdout(stream: OutputStream, head: string, chunk: Uint8Array): boolean {
-    if (this.#isDirect(stream, head.length + chunk.length)) {
+    if (this.#isDirect(stream, head, chunk)) {
       this.#encode(stream.id, head, chunk);
       if (this.#partsLength + this.#text.length >= BATCH_LIMIT) this.flush();
       else this.#touch();
@@ -109,9 +109,8 @@ export class Output {
 
   /** Sends the last of STDOUT, if there is any, and the end of the request. */
   end(stream: OutputStream, head: string, last: Uint8Array, appStatus: number): void {
-    const length = head.length + last.length;
-    if (this.#isDirect(stream, length)) {
-      if (length > 0) this.#encode(stream.id, head, last);
+    if (this.#isDirect(stream, head, last)) {
+      if (head.length + last.length > 0) this.#encode(stream.id, head, last);
       this.#encodeEnd(stream, appStatus);
       if (this.#partsLength + this.#text.length >= BATCH_LIMIT) this.flush();
       else this.#touch();
@@ -198,9 +197,13 @@ export class Output {
     if (socket.writableNeedDrain) this.#watcher.watchOutput();
   }
 
-  #isDirect(stream: OutputStream, length: number): boolean {
+  /** Whether it becomes records at once, see {@link #encode}. */
+  #isDirect(stream: OutputStream, head: string, chunk: Uint8Array): boolean {
     if (stream.pending !== undefined || this.#socket.writableNeedDrain) return false;
-    return length <= PIECE || (length <= DIRECT_LIMIT && this.#turns.length === 0);
+    const length = head.length + chunk.length;
+    if (length <= PIECE) return true;
+    const hasTwoRecords = head.length <= PIECE && chunk.length > COPY_LIMIT;
+    return hasTwoRecords && length <= DIRECT_LIMIT && this.#turns.length === 0;
   }
 
   #takesMore(stream: OutputStream): boolean {
@@ -250,7 +253,7 @@ export class Output {
     onDrain?.();
   }
 
-  /** STDOUT with what goes before it. */
+  /** STDOUT with what goes before it, which fit in a record together, or each by itself where the chunk is not copied. */
   #encode(id: number, head: string, chunk: Uint8Array): void {
     if (chunk.length > COPY_LIMIT) {
       if (head !== '') this.#text += encodeRecord(FCGI_STDOUT, id, head);

@@ -33,6 +33,27 @@ describe('output', () => {
     peer.leave();
   });
 
+  // A record has room for 65,535 bytes; what goes at once is bounded by twice that.
+  const lengths = [0, 13, 4097, 65_000, 65_528, 65_536, 70_000, 131_056, 140_000];
+  test.each(lengths.flatMap((head) => lengths.map((body) => [head, body] as const)))(
+    'a head of about %i bytes, and a body of %i',
+    async (head, length) => {
+      const value = 'h'.repeat(head);
+      const gateway = await serve((_environ, startResponse) => {
+        startResponse('200 OK', [['X-Long', value]]);
+        return [Buffer.alloc(length, 'b')];
+      });
+      const peer = await gateway.connect();
+      peer.send(encodeRequest({ id: 1 }), encodeRequest({ id: 2 }));
+      for (const id of [1, 2]) {
+        const answer = await peer.reply(id);
+        expect(answer.body.length).toBe(length);
+        expect(answer.head).toContain(`X-Long: ${value}\r\n`);
+      }
+      peer.leave();
+    },
+  );
+
   test('many small ones, while it goes on', async () => {
     const gateway = await serve(sizes);
     const peer = await gateway.connect();
