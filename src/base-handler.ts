@@ -6,7 +6,8 @@
  *                         └── error → 500, or a broken response
  */
 
-import { BodyReader, isPromise, toBytes } from './body.ts';
+import { BodyReader, isPromise, toBytes, toLastChunk } from './body.ts';
+import type { Step } from './body.ts';
 import { EMPTY } from './bytes.ts';
 import { asEnviron, completeEnviron, createEnviron, guessScheme } from './environ.ts';
 import type { Variables } from './environ.ts';
@@ -52,6 +53,8 @@ export abstract class BaseHandler {
   readonly httpVersion: string = '1.1';
   /** What `Server` says there, and SERVER_SOFTWARE where nothing else does; `''` for neither. */
   readonly serverSoftware: string = SERVER_SOFTWARE;
+  /** Whether {@link finish} takes the last of the body as a part of `head` where it is a byte string anyway. */
+  readonly takesText: boolean = false;
   /** `wsgi.file_wrapper`. */
   readonly fileWrapper: FileWrapperConstructor = FileWrapper;
 
@@ -342,9 +345,7 @@ export abstract class BaseHandler {
     if (!Array.isArray(chunks) || 'close' in chunks) this.#reader = new BodyReader(chunks);
     if (this.#gone) return undefined;
     if (Array.isArray(chunks) && chunks.length === 1) {
-      // Known to be one chunk: unless write() came before it, its length is that of the body.
-      const only = toBytes(chunks[0]);
-      return this.#finish(only.length > 0 ? only : undefined);
+      return this.#finishWith(chunks[0]);
     }
     if (body instanceof FileWrapper) {
       this.#isFile = true;
@@ -365,7 +366,7 @@ export abstract class BaseHandler {
 
   #pump(reader: BodyReader): Promise<void> | undefined {
     while (!this.#bodyIsOver) {
-      const step = reader.next() as IteratorResult<unknown>;
+      const step = reader.next() as Step;
       if (step.done === true) return this.#finish();
       if (!this.#chunk(step.value)) return this.#pumpAsync(reader, true);
     }
@@ -378,6 +379,7 @@ export abstract class BaseHandler {
       const step = await reader.next();
       if (step === undefined) return; // the client left meanwhile
       if (step.done === true) break;
+      if (step.isLast === true) return this.#finishWith(step.value);
       if (!this.#chunk(step.value)) await this.drained();
     }
     this.#finish();
@@ -409,16 +411,28 @@ export abstract class BaseHandler {
     return this.send(head, allowed);
   }
 
-  /** Ends the response. `last` is the whole body where it is known. */
-  #finish(last?: Uint8Array): undefined {
+  /** Ends the response with a chunk that nothing follows. */
+  #finishWith(raw: unknown): undefined {
+    return this.#finish(this.takesText ? toLastChunk(raw) : toBytes(raw));
+  }
+
+  /**
+   * Ends the response.
+   *
+   * @param last what nothing follows, a byte string or bytes; unless others have left before, their length is that of
+   *   the body
+   */
+  #finish(last?: Uint8Array | string): undefined {
     if (this.#gone) return undefined;
     const response = this.#response;
     response.check();
-    const head = this.#takeHead(last?.length ?? 0);
+    let head = this.#takeHead(last?.length ?? 0);
     let bytes: Uint8Array | undefined;
-    if (last !== undefined && !response.isBodiless) {
-      bytes = this.#withinLength(last);
-      response.sent += bytes.length;
+    if (last !== undefined && last.length > 0 && !response.isBodiless) {
+      const allowed = this.#withinLength(last);
+      response.sent += allowed.length;
+      if (typeof allowed === 'string') head += allowed;
+      else bytes = allowed;
     }
     const { missing } = response;
     if (missing > 0) {
@@ -444,7 +458,7 @@ export abstract class BaseHandler {
   }
 
   /** Never more than Content-Length says: what is more is dropped, and said once. */
-  #withinLength(bytes: Uint8Array): Uint8Array {
+  #withinLength<T extends Uint8Array | string>(bytes: T): T {
     const { allowed } = this.#response;
     if (bytes.length <= allowed) return bytes;
     if (!this.#excess && !this.#isFile) {
@@ -454,7 +468,7 @@ export abstract class BaseHandler {
         `the application sent more than its Content-Length of ${declared} bytes; the excess was dropped\n`,
       );
     }
-    return bytes.subarray(0, allowed);
+    return (typeof bytes === 'string' ? bytes.slice(0, allowed) : bytes.subarray(0, allowed)) as T;
   }
 
   // ---- the end

@@ -1,13 +1,17 @@
 /** The many shapes of a response body, as one: an iterator that can be asked, left and closed. */
 
+import { isAscii } from './bytes.ts';
 import { ApplicationError } from './errors.ts';
 import type { Awaitable } from './types.ts';
 
 /** A chunk before it is looked at: anything an application may have yielded. */
 export type RawChunk = unknown;
 
+/** A step of an iterator. Where it says so, nothing follows its chunk: the response can leave in one piece. */
+export type Step = IteratorResult<RawChunk> & { isLast?: boolean };
+
 type AnyIterator = {
-  next(): Awaitable<IteratorResult<RawChunk>>;
+  next(): Awaitable<Step>;
   return?(): unknown;
 };
 
@@ -36,6 +40,19 @@ export function toBytes(chunk: RawChunk): Uint8Array {
   throw new ApplicationError(
     `a chunk of the body is ${describe(chunk)}, not bytes (Uint8Array or Buffer)`,
   );
+}
+
+/** Text up to this length is sent as it is where it is ASCII; longer text is copied once less as bytes. */
+const TEXT_LIMIT = 64 * 1024;
+
+/**
+ * A chunk that nothing follows, as a byte string where that spares encoding it, or else as bytes.
+ *
+ * @throws {ApplicationError} as {@link toBytes}
+ */
+export function toLastChunk(chunk: RawChunk): Uint8Array | string {
+  if (typeof chunk === 'string' && chunk.length <= TEXT_LIMIT && isAscii(chunk)) return chunk;
+  return toBytes(chunk);
 }
 
 /** What kind of thing a value is, for messages: never its content. */
@@ -75,7 +92,7 @@ export class BodyReader {
    *
    * @throws what the body throws
    */
-  next(): Awaitable<IteratorResult<RawChunk> | undefined> {
+  next(): Awaitable<Step | undefined> {
     try {
       const step = this.#iterator.next();
       if (isPromise(step)) return this.#later(step);
@@ -93,9 +110,7 @@ export class BodyReader {
   }
 
   /** One promise for each chunk, whatever may happen to it. */
-  #later(
-    next: PromiseLike<IteratorResult<RawChunk>>,
-  ): Promise<IteratorResult<RawChunk> | undefined> {
+  #later(next: PromiseLike<Step>): Promise<Step | undefined> {
     return new Promise((resolve, reject) => {
       this.#interrupt = () => resolve(undefined);
       const fail = (error: unknown): void => {
@@ -107,8 +122,8 @@ export class BodyReader {
   }
 
   /** An iterator that has said that it is done, or has thrown, is not to be told to `return()`. */
-  #note(step: IteratorResult<RawChunk>): IteratorResult<RawChunk> {
-    if (step.done === true) this.#exhausted = true;
+  #note(step: Step): Step {
+    if (step.done === true || step.isLast === true) this.#exhausted = true;
     return step;
   }
 

@@ -9,11 +9,14 @@ export function asBuffer(bytes: Uint8Array): Buffer {
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Whether text is a byte string and UTF-8 at the same time. (No regular expression is as fast.) */
+export function isAscii(text: string): boolean {
+  return Buffer.byteLength(text, 'utf8') === text.length;
+}
+
 /** UTF-8 text as a byte string: a string whose code units are its bytes (PEP 3333, "native strings"). */
 export function toByteString(text: string): string {
-  // Most text is ASCII, where both forms are the same.
-  // eslint-disable-next-line no-control-regex
-  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /** A byte string that is kept for long: a part of another one would hold on to all of that. */

@@ -23,6 +23,7 @@ export interface RequestCarrier {
 
 /** Serves the request of a connection. A gateway adds its name, and what is its own in the response. */
 export abstract class RequestHandler extends BaseHandler {
+  override readonly takesText = true;
   readonly #carrier: RequestCarrier;
   readonly #variables: readonly string[];
 

@@ -26,6 +26,7 @@ export interface HandlerStreams {
 /** Serves one request from streams. */
 export class StreamHandler extends BaseHandler {
   override readonly gateway: GatewayName = 'cgi';
+  override readonly takesText = true;
   protected readonly streams: HandlerStreams;
 
   constructor(streams: HandlerStreams, options: GatewayOptions = {}) {

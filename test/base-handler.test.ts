@@ -142,6 +142,64 @@ const again = (...excInfo: unknown[]): ApplicationFunction =>
     return [bytes('second')];
   });
 
+describe('a gateway that takes text', () => {
+  class TextHandler extends MemoryHandler {
+    override readonly takesText = true;
+  }
+  const gives = (...chunks: string[]): ApplicationFunction =>
+    starting(() => chunks as unknown as Body);
+  const declaring = (length: number): ApplicationFunction =>
+    starting(() => ['hello'], '200 OK', [['Content-Length', String(length)]]);
+  const long = 'x'.repeat(64 * 1024);
+
+  async function serveText(
+    application: ApplicationFunction,
+    variables: Record<string, string> = {},
+  ): Promise<TextHandler> {
+    const handler = new TextHandler(variables);
+    await handler.run(application);
+    return handler;
+  }
+
+  test.each<[string, ApplicationFunction, part: string, rest: string]>([
+    ['ASCII', gives('hello'), '5\r\n\r\nhello', ''],
+    ['ASCII of 64 KiB', gives(long), `65536\r\n\r\n${long}`, ''],
+    ['more than that', gives(`${long}x`), '65537\r\n\r\n', `${long}x`],
+    ['other text', gives('h\xe9llo \u20ac'), '10\r\n\r\n', 'h\xc3\xa9llo \xe2\x82\xac'],
+    ['none', gives(''), '0\r\n\r\n', ''],
+    [
+      'what is known to be the last of an iterator',
+      starting(() => ({
+        [Symbol.asyncIterator]: () => ({
+          next: () => Promise.resolve({ done: false, value: 'hello', isLast: true }),
+        }),
+      })),
+      '5\r\n\r\nhello',
+      '',
+    ],
+  ])('gets %s', async (_, application, part, rest) => {
+    const handler = await serveText(application);
+    expect(handler.output.endsWith(part + rest)).toBe(true);
+    expect(handler.events).toEqual([rest === '' ? 'finish head' : `finish head ${rest}`]);
+    // The bytes are those that any other gateway sends.
+    expect(handler.output).toBe((await serve(application)).output);
+  });
+
+  test('and no body in the answer to HEAD', async () => {
+    const handler = await serveText(gives('hello'), { REQUEST_METHOD: 'HEAD' });
+    expect(handler.output).toMatch(/Content-Length: 5\r\n\r\n$/);
+  });
+
+  test('no more than Content-Length tells, and a broken response where it is less', async () => {
+    const more = await serveText(declaring(3));
+    expect(more.output).toMatch(/Content-Length: 3\r\n\r\nhel$/);
+    expect(more.errors).toContain('more than its Content-Length of 3 bytes');
+    const less = await serveText(declaring(9));
+    expect(less.events.at(-1)).toBe('abandon');
+    expect(less.errors).toContain('4 bytes before its Content-Length');
+  });
+});
+
 describe('startResponse for the second time', () => {
   test('is refused without excInfo, also when the first call threw', async () => {
     const { head, errors } = await serve(again());

@@ -16,6 +16,8 @@ export class MemoryHandler extends BaseHandler {
   head: string[] = [];
   /** Bytes of the body as they were sent, as text. */
   body = '';
+  /** Everything as it was sent, as a byte string. */
+  output = '';
   /** What was written to `wsgi.errors`. */
   errors = '';
   /** Lines of the gateway's own log. */
@@ -92,6 +94,7 @@ export class MemoryHandler extends BaseHandler {
     this.events.push([name, head === '' ? '' : 'head', text].filter((part) => part).join(' '));
     if (head !== '') this.head = head.trimEnd().split('\r\n');
     this.body += text;
+    this.output += head + text;
     this.onPoint(name);
   }
 }

@@ -10,6 +10,7 @@ import { peerOf, resetSocket } from '../../src/sockets.ts';
 import type { Gateway } from './gateway.ts';
 import { InputFlow } from './input-flow.ts';
 import { Output } from './output.ts';
+import type { OutputOwner } from './output.ts';
 import { RecordParser } from './record.ts';
 import { Requests } from './requests.ts';
 import type { Link } from './requests.ts';
@@ -29,7 +30,7 @@ const RESET_DELAY = 100;
  */
 const ANSWERS_LIMIT = 256 * 1024;
 
-export class FastCgiConnection implements Connection, Link, Timed {
+export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
   readonly gateway: Gateway;
   readonly output: Output;
   readonly input: InputFlow;
@@ -46,7 +47,7 @@ export class FastCgiConnection implements Connection, Link, Timed {
     this.#socket = socket;
     this.gateway = gateway;
     this.timeouts = new Timeouts(this, socket, gateway);
-    this.output = new Output(socket, this.timeouts);
+    this.output = new Output(socket, this);
     this.input = new InputFlow(socket, gateway);
     this.#requests = new Requests(this);
     this.#parser = new RecordParser(this.#requests);
@@ -90,6 +91,10 @@ export class FastCgiConnection implements Connection, Link, Timed {
     return this.#reader.keep(bytes);
   }
 
+  watchOutput(): void {
+    this.timeouts.watchOutput();
+  }
+
   /** Reads no more before the peer has read. */
   #holdInput(): void {
     this.input.hold(this);
@@ -122,7 +127,7 @@ export class FastCgiConnection implements Connection, Link, Timed {
     this.output.flush();
     if (this.#requests.isBroken) this.#reset();
     else this.#socket.end(() => this.timeouts.watchClosing());
-    if (this.#socket.writableLength > 0) this.timeouts.watchOutput();
+    if (this.#socket.writableLength > 0) this.watchOutput();
   }
 
   /**

@@ -36,6 +36,7 @@ export interface Carrier {
 /** Serves one request of a connection. */
 export class FastCgiHandler extends BaseHandler implements OutputStream, InputSource {
   override readonly gateway = 'fastcgi';
+  override readonly takesText = true;
 
   readonly id: number;
   readonly role: Role;

@@ -51,14 +51,17 @@ export interface OutputStream {
   onEnd(): void;
 }
 
-/** Learns that output waits for the front end. */
-export interface OutputWatcher {
+/** What output has to do with the rest of its connection. */
+export interface OutputOwner {
+  /** Requests that are not over: more output may come of them in the same turn. */
+  readonly inFlight: number;
+  /** Output waits for the front end. */
   watchOutput(): void;
 }
 
 export class Output {
   readonly #socket: Socket;
-  readonly #watcher: OutputWatcher;
+  readonly #owner: OutputOwner;
   #parts: (Buffer | string)[] = []; // of the batch, before #text
   #partsLength = 0;
   #text = ''; // end of the batch, a byte string
@@ -73,9 +76,9 @@ export class Output {
   readonly #turns: OutputStream[] = [];
   readonly #waiting = new Set<OutputStream>(); // those with onDrain
 
-  constructor(socket: Socket, watcher: OutputWatcher) {
+  constructor(socket: Socket, owner: OutputOwner) {
     this.#socket = socket;
-    this.#watcher = watcher;
+    this.#owner = owner;
     socket.on('drain', () => this.#pump());
   }
 
@@ -112,7 +115,8 @@ export class Output {
     if (this.#isDirect(stream, head, last)) {
       if (head.length + last.length > 0) this.#encode(stream.id, head, last);
       this.#encodeEnd(stream, appStatus);
-      if (this.#partsLength + this.#text.length >= BATCH_LIMIT) this.flush();
+      const isFull = this.#partsLength + this.#text.length >= BATCH_LIMIT;
+      if (isFull || (!this.#corked && this.#owner.inFlight === 0)) this.flush();
       else this.#touch();
       return;
     }
@@ -185,7 +189,7 @@ export class Output {
     const socket = this.#socket;
     if (!socket.writable) return;
     if (parts.length === 0) {
-      if (!socket.write(text, 'latin1')) this.#watcher.watchOutput();
+      if (!socket.write(text, 'latin1')) this.#owner.watchOutput();
       return;
     }
     this.#parts = [];
@@ -194,7 +198,7 @@ export class Output {
     for (const part of parts) socket.write(part, 'latin1');
     if (text !== '') socket.write(text, 'latin1');
     socket.uncork();
-    if (socket.writableNeedDrain) this.#watcher.watchOutput();
+    if (socket.writableNeedDrain) this.#owner.watchOutput();
   }
 
   /** Whether it becomes records at once, see {@link #encode}. */

@@ -103,8 +103,8 @@ function asFetch(exported: unknown): Application {
 
 async function asNode(exported: unknown): Promise<Application> {
   // Loaded when it is needed: it takes node:http with it, which a CGI process otherwise does without.
-  const { fromNode, listenerOf } = await import('./node.ts');
-  return fromNode(await listenerOf(exported));
+  const { fromNodeAlone, listenerOf } = await import('./node.ts');
+  return fromNodeAlone(await listenerOf(exported));
 }
 
 // ---- what things are

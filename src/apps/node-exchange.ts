@@ -16,7 +16,7 @@ import { hasBody } from './request-headers.ts';
 import { ResponseParser } from './response-parser.ts';
 import type { ResponseSink } from './response-parser.ts';
 
-type Chunk = IteratorResult<Uint8Array, undefined>;
+type Chunk = IteratorResult<Uint8Array, undefined> & { isLast?: boolean };
 
 interface Waiter {
   resolve(chunk: Chunk): void;
@@ -43,21 +43,24 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   #write: Write | undefined; // once the head has been parsed
   #unsentHead = false; // the head waits for the first bytes of the body
-  readonly #queue: Uint8Array[] = [];
+  readonly #queue: (Uint8Array | string)[] = []; // text only if it was asked for
   #written: (() => void) | undefined; // acknowledges the write that the queue is from
   #waiter: Waiter | undefined;
   #failure: { error: unknown } | undefined;
   #isOver = false; // nobody takes the response any more, or it is complete
+  #isTelling = false; // that it was taken, see #acknowledge
+  #isFinished = false; // the response has said so
   #isReading = false;
   #wantsMore = false;
   #awaitsRequest = false;
   #awaitsDrain = false;
 
-  constructor(environ: Environ, startResponse: StartResponse) {
+  /** @param keepsText whether a body that is text may stay text: where the gateway itself takes it */
+  constructor(environ: Environ, startResponse: StartResponse, keepsText: boolean) {
     this.#environ = environ;
     this.#startResponse = startResponse;
     this.#socket = new GatewaySocket(environ, this);
-    this.#parser = new ResponseParser(this, environ.REQUEST_METHOD === 'HEAD');
+    this.#parser = new ResponseParser(this, environ.REQUEST_METHOD === 'HEAD', keepsText);
     this.#req = createRequest(environ, this.#socket);
     this.#req.complete = !hasBody(environ);
     this.#res = new ServerResponse(this.#req);
@@ -83,7 +86,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     if (!this.#res.writableEnded || !this.#parser.isComplete || this.#isBusy) return this;
     this.#isOver = true;
     this.#acknowledge();
-    return this.#queue;
+    return this.#queue as Uint8Array[];
   }
 
   // ---- the response, as the handler takes it
@@ -93,11 +96,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   }
 
   next(): Promise<Chunk> {
-    const chunk = this.#queue.shift();
-    if (chunk !== undefined) {
-      this.#unsentHead = false;
-      return Promise.resolve({ done: false, value: chunk });
-    }
+    if (this.#queue.length > 0) return Promise.resolve(this.#shift());
     this.#acknowledge();
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
     return new Promise((resolve, reject) => {
@@ -106,6 +105,19 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
       if (this.#unsentHead) queueMicrotask(() => this.#flushHead());
       this.#advance();
     });
+  }
+
+  #shift(): Chunk {
+    const value = this.#queue.shift() as Uint8Array;
+    this.#unsentHead = false;
+    const isLast = this.#queue.length === 0 && this.#hasEnded && !this.#isBusy;
+    if (isLast) this.#isOver = true;
+    return { done: false, value, isLast };
+  }
+
+  /** The body has been sent, or given up. */
+  close(): void {
+    if (this.#hasEnded) this.#acknowledge();
   }
 
   /** The handler asks for no more: the client has left, or the response has failed. */
@@ -122,9 +134,8 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     if (waiter === undefined) return;
     let settle: () => void;
     if (this.#queue.length > 0) {
-      const value = this.#queue.shift()!;
-      this.#unsentHead = false;
-      settle = () => waiter.resolve({ done: false, value });
+      const chunk = this.#shift();
+      settle = () => waiter.resolve(chunk);
     } else if (this.#failure !== undefined) {
       const { error } = this.#failure;
       settle = () => waiter.reject(error);
@@ -174,7 +185,15 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     const written = this.#written;
     if (written === undefined) return;
     this.#written = undefined;
-    process.nextTick(written);
+    process.nextTick(() => {
+      this.#isTelling = true;
+      try {
+        written();
+      } finally {
+        this.#isTelling = false;
+        if (this.#isFinished) this.#close();
+      }
+    });
   }
 
   // ---- the response, as the listener gives it
@@ -209,7 +228,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     }
   }
 
-  onBody(bytes: Buffer): void {
+  onBody(bytes: Buffer | string): void {
     this.#queue.push(bytes);
   }
 
@@ -235,7 +254,9 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
       req.resume();
     }
     this.#advance();
-    process.nextTick(() => this.#close());
+    this.#isFinished = true;
+    // After the application's own listeners. (Each tick is a noticeable part of a small request.)
+    if (!this.#isTelling) process.nextTick(() => this.#close());
   }
 
   #close(): void {

@@ -23,8 +23,17 @@ import { NodeExchange } from './node-exchange.ts';
  * left, a broken response after. `res.destroy()` before the headers is answered with 500, too.
  */
 export function fromNode(listener: RequestListener): ApplicationFunction {
+  return makeApplication(listener, false);
+}
+
+/** {@link fromNode} for an application that nothing stands before but the gateway: it need not encode text. */
+export function fromNodeAlone(listener: RequestListener): ApplicationFunction {
+  return makeApplication(listener, true);
+}
+
+function makeApplication(listener: RequestListener, keepsText: boolean): ApplicationFunction {
   const application: ApplicationFunction = (environ, startResponse) =>
-    new NodeExchange(environ, startResponse).run(listener);
+    new NodeExchange(environ, startResponse, keepsText).run(listener);
   return markListener(application, listener);
 }
 

@@ -16,7 +16,8 @@ import type { Header } from '../types.ts';
 export interface ResponseSink {
   /** The head of the final response. */
   onHead(status: string, headers: Header[]): void;
-  onBody(bytes: Buffer): void;
+  /** @param bytes or, where it was asked for, the last of a body that is UTF-8 text */
+  onBody(bytes: Buffer | string): void;
 }
 
 const HEAD_END = '\r\n\r\n';
@@ -24,6 +25,7 @@ const HEAD_END = '\r\n\r\n';
 export class ResponseParser {
   readonly #sink: ResponseSink;
   readonly #isHead: boolean;
+  readonly #keepsText: boolean;
   #head = ''; // an incomplete head
   #inBody = false;
   #isChunked = false;
@@ -32,10 +34,14 @@ export class ResponseParser {
   #afterChunk = false; // that line is the end of a chunk's own
   #isComplete = false;
 
-  /** @param isHead whether it answers a HEAD request, and so has no body */
-  constructor(sink: ResponseSink, isHead: boolean) {
+  /**
+   * @param isHead whether it answers a HEAD request, and so has no body
+   * @param keepsText whether text that is the last of a body is to stay text
+   */
+  constructor(sink: ResponseSink, isHead: boolean, keepsText = false) {
     this.#sink = sink;
     this.#isHead = isHead;
+    this.#keepsText = keepsText;
   }
 
   /** Whether the response has come to its end, as its framing tells (RFC 9112 § 6.3). */
@@ -46,6 +52,11 @@ export class ResponseParser {
   /** Takes one argument of `socket.write`. */
   write(chunk: string | Uint8Array, encoding: BufferEncoding): void {
     if (this.#inBody) {
+      if (typeof chunk === 'string' && this.#isLastText(chunk, encoding)) {
+        this.#isComplete = true;
+        this.#sink.onBody(chunk);
+        return;
+      }
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : asBuffer(chunk);
       if (bytes.length > 0) this.#body(bytes);
       return;
@@ -64,6 +75,12 @@ export class ResponseParser {
     this.#parseHead(byteString(head.slice(0, end), encoding));
     const rest = head.slice(end + HEAD_END.length);
     if (rest !== '') this.write(rest, encoding);
+  }
+
+  /** Whether it is all that is left of what Content-Length tells, if each character is a byte. */
+  #isLastText(text: string, encoding: BufferEncoding): boolean {
+    if (!this.#keepsText || this.#isChunked || encoding !== 'utf8') return false;
+    return text.length > 0 && text.length === this.#remaining && !this.#isComplete;
   }
 
   #parseHead(head: string): void {
