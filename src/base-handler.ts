@@ -118,7 +118,7 @@ export abstract class BaseHandler {
   /**
    * Completes the response. A small one is whole in this single call.
    *
-   * @param head what is still to be sent before the last chunk, or `''`
+   * @param head what is still to be sent before the last chunk, or `''`; with {@link takesText} also that chunk itself
    * @param last the last bytes of the body, if they are known to be the last
    */
   protected abstract finish(head: string, last: Uint8Array | undefined): void;
