@@ -72,7 +72,8 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   /**
    * Calls the listener.
    *
-   * @returns the body: its chunks when the whole response is there already, or else itself
+   * @returns the body: its chunks when the whole response is there already, or else itself. Itself, too, when that is
+   *   much: the response has finished when the client has taken it
    */
   run(listener: RequestListener): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
     try {
@@ -84,6 +85,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     }
     if (this.#failure !== undefined) throw this.#failure.error;
     if (!this.#res.writableEnded || !this.#parser.isComplete || this.#isBusy) return this;
+    if (lengthOf(this.#queue) > HIGH_WATER_MARK) return this;
     this.#isOver = true;
     this.#acknowledge();
     return this.#queue as Uint8Array[];
@@ -110,14 +112,15 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   #shift(): Chunk {
     const value = this.#queue.shift() as Uint8Array;
     this.#unsentHead = false;
-    const isLast = this.#queue.length === 0 && this.#hasEnded && !this.#isBusy;
+    const isWhole = this.#queue.length === 0 && this.#hasEnded && !this.#isBusy;
+    const isLast = isWhole && value.length <= HIGH_WATER_MARK;
     if (isLast) this.#isOver = true;
     return { done: false, value, isLast };
   }
 
-  /** The body has been sent, or given up. */
+  /** The body has been sent, or was left with {@link return}. */
   close(): void {
-    if (this.#hasEnded) this.#acknowledge();
+    if (this.#hasEnded && !this.#socket.destroyed) this.#acknowledge();
   }
 
   /** The handler asks for no more: the client has left, or the response has failed. */
@@ -336,6 +339,12 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     if (this.#isOver) throw error;
     this.#fail(error);
   }
+}
+
+function lengthOf(chunks: readonly (Uint8Array | string)[]): number {
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  return length;
 }
 
 const NEED_DRAIN: PropertyDescriptor = {

@@ -362,6 +362,38 @@ describe.each([
       await one.done;
     });
 
+    it.each([
+      ['at once', (end: () => void) => end()],
+      ['later', (end: () => void) => void setImmediate(end)],
+    ])('given %s, has finished when the client has taken it', async (_, when) => {
+      const names: string[] = [];
+      const app = make((_req, res) => {
+        record(names, res, 'res');
+        when(() => res.end('x'.repeat(1024 * 1024)));
+      });
+      const one = visit(app);
+      await ticks(10);
+      expect(names).toEqual([]);
+      expect((await one.read()).body).toHaveLength(1024 * 1024);
+      await one.done;
+      await ticks(2);
+      expect(names).toEqual(['res finish', 'res close']);
+    });
+
+    it('and has not when the client leaves before', async () => {
+      const names: string[] = [];
+      const app = make((_req, res) => {
+        record(names, res, 'res');
+        res.end('x'.repeat(1024 * 1024));
+      });
+      const one = visit(app);
+      await ticks(10);
+      await one.leave();
+      await one.done;
+      await ticks(2);
+      expect(names).toEqual(['res close']);
+    });
+
     it('can be piped into after it was full', async () => {
       const app = make(async (_, res) => {
         const big = Buffer.alloc(256 * 1024);
