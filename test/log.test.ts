@@ -67,9 +67,16 @@ describe('an error in the log', () => {
   test.each([
     ['what is no error', { [inspect.custom]: raise }],
     ['an error with a form of its own', Object.assign(new Error(), { [inspect.custom]: raise })],
-    ['one without a stack', Object.defineProperty(new Error('own'), 'stack', { get: raise })],
     ['one that is revoked', revoked.proxy],
   ])('that throws when it is looked at is told of all the same: %s', (...[, thrown]) => {
     expect(formatError(thrown)).toBe('Thrown: something that cannot be shown');
+  });
+
+  test('without a stack that can be looked at is shown as far as Node can', () => {
+    const thrown = Object.defineProperty(new Error('own'), 'stack', { get: raise });
+    // Node 24 and later know what to do.
+    expect(['Thrown: something that cannot be shown', '[Error: own]']).toContain(
+      formatError(thrown),
+    );
   });
 });
