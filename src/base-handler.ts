@@ -368,6 +368,7 @@ export abstract class BaseHandler {
     while (!this.#bodyIsOver) {
       const step = reader.next() as Step;
       if (step.done === true) return this.#finish();
+      if (step.isLast === true) return this.#finishWith(step.value);
       if (!this.#chunk(step.value)) return this.#pumpAsync(reader, true);
     }
     return this.#finish();

@@ -23,8 +23,8 @@ const raise = (error: unknown): never => {
 async function serve(
   application: ApplicationFunction,
   variables: Record<string, string> = {},
+  handler = new MemoryHandler(variables),
 ): Promise<MemoryHandler> {
-  const handler = new MemoryHandler(variables);
   await handler.run(application);
   return handler;
 }
@@ -143,23 +143,19 @@ const again = (...excInfo: unknown[]): ApplicationFunction =>
   });
 
 describe('a gateway that takes text', () => {
+  const LAST = { done: false, value: 'hello', isLast: true };
   class TextHandler extends MemoryHandler {
     override readonly takesText = true;
   }
-  const gives = (...chunks: string[]): ApplicationFunction =>
-    starting(() => chunks as unknown as Body);
+  const gives = (text: string): ApplicationFunction => starting(() => [text]);
   const declaring = (length: number): ApplicationFunction =>
     starting(() => ['hello'], '200 OK', [['Content-Length', String(length)]]);
   const long = 'x'.repeat(64 * 1024);
 
-  async function serveText(
+  const serveText = (
     application: ApplicationFunction,
     variables: Record<string, string> = {},
-  ): Promise<TextHandler> {
-    const handler = new TextHandler(variables);
-    await handler.run(application);
-    return handler;
-  }
+  ): Promise<MemoryHandler> => serve(application, variables, new TextHandler(variables));
 
   test.each<[string, ApplicationFunction, part: string, rest: string]>([
     ['ASCII', gives('hello'), '5\r\n\r\nhello', ''],
@@ -169,11 +165,13 @@ describe('a gateway that takes text', () => {
     ['none', gives(''), '0\r\n\r\n', ''],
     [
       'what is known to be the last of an iterator',
-      starting(() => ({
-        [Symbol.asyncIterator]: () => ({
-          next: () => Promise.resolve({ done: false, value: 'hello', isLast: true }),
-        }),
-      })),
+      starting(() => ({ [Symbol.iterator]: () => ({ next: () => LAST }) })),
+      '5\r\n\r\nhello',
+      '',
+    ],
+    [
+      'what is known to be the last of an asynchronous one',
+      starting(() => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(LAST) }) })),
       '5\r\n\r\nhello',
       '',
     ],

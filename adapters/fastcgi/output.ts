@@ -101,8 +101,7 @@ export class Output {
   stdout(stream: OutputStream, head: string, chunk: Uint8Array): boolean {
     if (this.#isDirect(stream, head, chunk)) {
       this.#encode(stream.id, head, chunk);
-      if (this.#partsLength + this.#text.length >= BATCH_LIMIT) this.flush();
-      else this.#touch();
+      this.#batched();
     } else {
       this.#enqueue(stream, head, chunk);
       this.#pump();
@@ -115,9 +114,7 @@ export class Output {
     if (this.#isDirect(stream, head, last)) {
       if (head.length + last.length > 0) this.#encode(stream.id, head, last);
       this.#encodeEnd(stream, appStatus);
-      const isFull = this.#partsLength + this.#text.length >= BATCH_LIMIT;
-      if (isFull || (!this.#corked && this.#owner.inFlight === 0)) this.flush();
-      else this.#touch();
+      this.#batched();
       return;
     }
     this.#enqueue(stream, head, last); // also when there is nothing: the end has its turn, too
@@ -231,7 +228,7 @@ export class Output {
     const turns = this.#turns;
     while (turns.length > 0 && !this.#socket.writableNeedDrain && !this.#socket.destroyed) {
       this.#takeTurn(turns.shift()!);
-      if (this.#partsLength + this.#text.length >= BATCH_LIMIT) this.flush();
+      if (this.#isFull) this.flush();
     }
     if (!this.#corked) this.flush();
     for (const stream of this.#waiting) if (this.#takesMore(stream)) this.#wake(stream);
@@ -285,8 +282,23 @@ export class Output {
     stream.onEnd();
   }
 
+  get #isFull(): boolean {
+    return this.#partsLength + this.#text.length >= BATCH_LIMIT;
+  }
+
+  #batched(): void {
+    if (this.#isFull) this.flush();
+    else this.#touch();
+  }
+
+  /** Writes the batch when the turn is over, or now if nothing else can come in this turn. */
   #touch(): void {
-    if (this.#corked || this.#scheduled) return;
+    if (this.#corked) return;
+    if (this.#owner.inFlight === 0) {
+      this.flush();
+      return;
+    }
+    if (this.#scheduled) return;
     this.#scheduled = true;
     process.nextTick(this.#flushNow);
   }

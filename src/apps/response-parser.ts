@@ -7,7 +7,7 @@
  *     body: bytes, or chunks `size CRLF bytes CRLF` … `0 CRLF` trailers `CRLF`
  */
 
-import { asBuffer, copyText } from '../bytes.ts';
+import { asBuffer, copyText, isAscii } from '../bytes.ts';
 import { isHopByHop } from '../headers.ts';
 import { statusLine } from '../status.ts';
 import type { Header } from '../types.ts';
@@ -191,7 +191,6 @@ function kindOf(name: string): Kind {
 
 /** Node writes the head together with text in the text's encoding: the bytes it would send. */
 function byteString(head: string, encoding: BufferEncoding): string {
-  // eslint-disable-next-line no-control-regex
-  if (encoding === 'latin1' || /^[\0-\x7f]*$/.test(head)) return head;
+  if (encoding === 'latin1' || isAscii(head)) return head;
   return Buffer.from(head, encoding).toString('latin1');
 }

@@ -69,8 +69,8 @@ async function startAll(peers: readonly Peer[]): Promise<Running[]> {
 }
 
 /**
- * Compares peers, the first of which is what the others are measured by. Each round has processes of its own: two of
- * the same code differ by a fifth, for as long as they live.
+ * Compares peers, the first of which is what the others are measured by. Each round has processes of its own, so
+ * that none of them stands for its code alone.
  *
  * BENCH_ROUNDS (default 5) and BENCH_SECONDS (default 2) say how long; BENCH_LOAD and BENCH_PEER choose by a
  * part of the name.
