@@ -2,6 +2,7 @@
 
 import { copyText } from './bytes.ts';
 import { HeaderError } from './errors.ts';
+import { remember } from './remember.ts';
 import type { Header, HeaderList } from './types.ts';
 
 /** Three digits, a space, and a reason (RFC 9112 § 4) that is not blank. */
@@ -35,11 +36,6 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-// Applications use few names, again and again: their lower-case form is kept, and with it that they
-// are good. Bounded, because names could be made from input.
-const LOWER_CASE = new Map<string, string>();
-const LOWER_CASE_LIMIT = 512;
-
 /**
  * Checks the name of a response header.
  *
@@ -47,11 +43,13 @@ const LOWER_CASE_LIMIT = 512;
  * @throws {HeaderError} when it is no token, hop-by-hop, or `Status` (which CGI gives another meaning)
  */
 function checkName(name: unknown): string {
-  const known = LOWER_CASE.get(name as string);
-  if (known !== undefined) return known;
   if (typeof name !== 'string') {
     throw new HeaderError(`header name ${inspect(name)} is not a string`);
   }
+  return checkedName(name);
+}
+
+const checkedName = remember((name: string): string => {
   if (!TOKEN.test(name)) throw new HeaderError(`header name ${inspect(name)} is not a token`);
   const lower = name.toLowerCase();
   if (HOP_BY_HOP.has(lower)) {
@@ -60,9 +58,8 @@ function checkName(name: unknown): string {
   if (lower === 'status') {
     throw new HeaderError('the status is an argument of startResponse, not a header');
   }
-  if (LOWER_CASE.size < LOWER_CASE_LIMIT) LOWER_CASE.set(copyText(name), copyText(lower));
-  return lower;
-}
+  return copyText(lower);
+});
 
 function checkValue(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') {

@@ -1,29 +1,16 @@
 /** From names of request headers to those of CGI variables (RFC 3875 § 4.1.18). */
 
 import { isWanted } from '../../src/environ.ts';
+import { remember } from '../../src/remember.ts';
 
-/** Names are few, but made by clients: so many are kept. */
-const MAX_KNOWN = 512;
-
-/** Kept names: `'User-Agent'` → `'HTTP_USER_AGENT'`; `''` for a header that is dropped. */
 export class HeaderNames {
-  readonly #known = new Map<string, string>();
   readonly #allowed: ReadonlySet<string>;
+  /** The variable for a header, `'HTTP_USER_AGENT'` for `'User-Agent'`, or `''` when it is to be dropped. */
+  readonly variable = remember((header) => this.#name(header));
 
   /** @param allowed names with `_` that are let through, in any case */
   constructor(allowed: readonly string[] = []) {
     this.#allowed = new Set(allowed.map((name) => name.toLowerCase()));
-  }
-
-  /** @returns the variable for a header, or `''` when it is to be dropped */
-  variable(header: string): string {
-    return this.#known.get(header) ?? this.#learn(header);
-  }
-
-  #learn(header: string): string {
-    const variable = this.#name(header);
-    if (this.#known.size < MAX_KNOWN) this.#known.set(header, variable);
-    return variable;
   }
 
   #name(header: string): string {
