@@ -65,6 +65,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     this.#req.complete = !hasBody(environ);
     this.#res = new ServerResponse(this.#req);
     this.#res.assignSocket(this.#socket as unknown as Socket);
+    this.#res.removeHeader('connection'); // which is added otherwise, to be left out again
     this.#res.on('finish', () => this.#onFinish());
     setClientVersion(this.#req, environ.SERVER_PROTOCOL);
   }

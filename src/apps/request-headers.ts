@@ -2,6 +2,7 @@
 
 import { InputStream } from '../input.ts';
 import { isToken } from '../headers.ts';
+import { remember } from '../remember.ts';
 import type { Environ } from '../types.ts';
 
 /** Both spellings of a header's name. */
@@ -12,26 +13,14 @@ export interface HeaderName {
   canonical: string;
 }
 
-// Front ends send the same few variables again and again. Bounded, because names come from clients.
-const NAMES = new Map<string, HeaderName | null>();
-const NAMES_LIMIT = 1024;
-
 /** The header that a variable stands for; null when it is none. */
-export function headerNameOf(variable: string): HeaderName | null {
-  const known = NAMES.get(variable);
-  if (known !== undefined) return known;
-  const name = nameOf(variable);
-  if (NAMES.size < NAMES_LIMIT) NAMES.set(variable, name);
-  return name;
-}
-
-function nameOf(variable: string): HeaderName | null {
+export const headerNameOf = remember((variable: string): HeaderName | null => {
   const isContent = variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH';
   if (!isContent && !variable.startsWith('HTTP_')) return null;
   const lower = (isContent ? variable : variable.slice(5)).toLowerCase().replaceAll('_', '-');
   if (!isToken(lower)) return null;
   return { lower, canonical: lower.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase()) };
-}
+});
 
 /**
  * Calls `add` for each request header.
@@ -45,6 +34,8 @@ export function forEachHeader(
 ): void {
   let isFramed = environ.CONTENT_LENGTH !== undefined;
   for (const variable in environ) {
+    const first = variable.charCodeAt(0);
+    if (first !== UPPER_H && first !== UPPER_C) continue; // most of them are no header's
     const name = headerNameOf(variable);
     if (name === null) continue;
     const value = environ[variable];
@@ -55,6 +46,8 @@ export function forEachHeader(
   if (!isFramed && hasBody(environ)) add(TRANSFER_ENCODING, 'chunked');
 }
 
+const UPPER_C = 0x43; // as in CONTENT_TYPE
+const UPPER_H = 0x48; // as in HTTP_HOST
 const TRANSFER_ENCODING = headerNameOf('HTTP_TRANSFER_ENCODING')!;
 
 /** Whether the request has a body, be it of unknown length. */

@@ -7,8 +7,9 @@
  *     body: bytes, or chunks `size CRLF bytes CRLF` … `0 CRLF` trailers `CRLF`
  */
 
-import { asBuffer, copyText, isAscii } from '../bytes.ts';
+import { asBuffer, isAscii } from '../bytes.ts';
 import { isHopByHop } from '../headers.ts';
+import { remember } from '../remember.ts';
 import { statusLine } from '../status.ts';
 import type { Header } from '../types.ts';
 
@@ -51,6 +52,7 @@ export class ResponseParser {
 
   /** Takes one argument of `socket.write`. */
   write(chunk: string | Uint8Array, encoding: BufferEncoding): void {
+    if (chunk.length === 0) return; // Node writes one at the end
     if (this.#inBody) {
       if (typeof chunk === 'string' && this.#isLastText(chunk, encoding)) {
         this.#isComplete = true;
@@ -58,7 +60,7 @@ export class ResponseParser {
         return;
       }
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : asBuffer(chunk);
-      if (bytes.length > 0) this.#body(bytes);
+      this.#body(bytes);
       return;
     }
     if (typeof chunk !== 'string') {
@@ -80,7 +82,7 @@ export class ResponseParser {
   /** Whether it is all that is left of what Content-Length tells, if each character is a byte. */
   #isLastText(text: string, encoding: BufferEncoding): boolean {
     if (!this.#keepsText || this.#isChunked || encoding !== 'utf8') return false;
-    return text.length > 0 && text.length === this.#remaining && !this.#isComplete;
+    return text.length === this.#remaining && !this.#isComplete;
   }
 
   #parseHead(head: string): void {
@@ -173,21 +175,12 @@ export class ResponseParser {
 /** What is done with a header. */
 type Kind = 'passed' | 'dropped' | 'transfer-encoding' | 'content-length';
 
-// Applications use few names, again and again. Bounded, because names could be made from input.
-const KINDS = new Map<string, Kind>();
-const KINDS_LIMIT = 512;
-
-function kindOf(name: string): Kind {
-  const known = KINDS.get(name);
-  if (known !== undefined) return known;
+const kindOf = remember((name: string): Kind => {
   const lower = name.toLowerCase();
-  let kind: Kind = 'passed';
-  if (lower === 'transfer-encoding' || lower === 'content-length') kind = lower;
+  if (lower === 'transfer-encoding' || lower === 'content-length') return lower;
   // In CGI, `Status` is the status line itself (RFC 3875 § 6.3.3).
-  else if (isHopByHop(lower) || lower === 'status') kind = 'dropped';
-  if (KINDS.size < KINDS_LIMIT) KINDS.set(copyText(name), kind);
-  return kind;
-}
+  return isHopByHop(lower) || lower === 'status' ? 'dropped' : 'passed';
+});
 
 /** Node writes the head together with text in the text's encoding: the bytes it would send. */
 function byteString(head: string, encoding: BufferEncoding): string {
