@@ -69,13 +69,16 @@ export class SocketReader {
     return !this.#socket.isPaused();
   }
 
-  /** Full reads are those of a large body, of which more has come already: no copy is made of it. */
-  #next(): Buffer {
+  /**
+   * Full reads are those of a large body, of which more has come already: no copy is made of it.
+   *
+   * @returns undefined for the same buffer again
+   */
+  #next(): Buffer | undefined {
+    const before = this.#buffer;
     if (!this.#isFull) this.#buffer = shared;
-    else if (this.#isKept || this.#buffer === shared) {
-      this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE);
-    }
-    return this.#buffer!;
+    else if (this.#isKept || before === shared) this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+    return this.#buffer === before ? undefined : this.#buffer;
   }
 }
 
@@ -83,7 +86,7 @@ export class SocketReader {
 interface OnRead {
   buffer: Buffer;
   callback(length: number, bytes: Buffer): boolean;
-  next(): Buffer;
+  next(): Buffer | undefined;
 }
 
 /** What of a socket is Node's own (lib/net.js, lib/internal/stream_base_commons.js). */

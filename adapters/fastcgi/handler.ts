@@ -3,7 +3,6 @@
 import { BaseHandler } from '../../src/base-handler.ts';
 import { EMPTY, escapeLines } from '../../src/bytes.ts';
 import type { ByteQueue } from '../../src/bytes.ts';
-import { setNewVariable, setVariable } from '../../src/environ.ts';
 import type { Variables } from '../../src/environ.ts';
 import type { CheckedHeaders } from '../../src/headers.ts';
 import { InputStream } from '../../src/input.ts';
@@ -13,6 +12,7 @@ import { formatHead } from './head.ts';
 import type { OutputStream } from './output.ts';
 import type { ParamsDecoder } from './params.ts';
 import { abortWith, dataLength, forgetResource } from './roles.ts';
+import { addVariables } from './variables.ts';
 
 /** What a request needs of the connection that carries it. */
 export interface Carrier {
@@ -75,13 +75,7 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
   }
 
   protected override addCgiVars(environ: Variables): void {
-    const { names, values, count, hasRepeats } = this.#decoder;
-    for (let i = 0; i < count; i++) {
-      const name = names[i]!;
-      if (name === '') continue;
-      if (hasRepeats) setVariable(environ, name, values[i]!);
-      else setNewVariable(environ, name, values[i]!);
-    }
+    addVariables(environ, this.#decoder);
     if (this.role === 'authorizer') forgetResource(environ);
   }
 
