@@ -1,5 +1,6 @@
 /** One request's run through a Node listener, and its response as the body of an application. */
 
+import { AsyncResource } from 'node:async_hooks';
 import { ServerResponse } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
@@ -88,7 +89,6 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     if (!this.#res.writableEnded || !this.#parser.isComplete || this.#isBusy) return this;
     if (lengthOf(this.#queue) > HIGH_WATER_MARK) return this;
     this.#isOver = true;
-    this.#acknowledge();
     return this.#queue as Uint8Array[];
   }
 
@@ -189,15 +189,18 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     const written = this.#written;
     if (written === undefined) return;
     this.#written = undefined;
-    process.nextTick(() => {
-      this.#isTelling = true;
-      try {
-        written();
-      } finally {
-        this.#isTelling = false;
-        if (this.#isFinished) this.#close();
-      }
-    });
+    process.nextTick(written);
+  }
+
+  #tell(done: () => void): void {
+    if (this.#socket.destroyed) return;
+    this.#isTelling = true;
+    try {
+      done();
+    } finally {
+      this.#isTelling = false;
+      if (this.#isFinished) this.#close();
+    }
   }
 
   // ---- the response, as the listener gives it
@@ -208,8 +211,13 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
       return;
     }
     if (this.#socket.writableNeedDrain) this.#awaitDrain();
-    this.#written = done;
     for (const { chunk, encoding } of written) this.#parser.write(chunk, encoding);
+    // Listeners find the AsyncLocalStorage of the write, as under node:http: a tick takes it along, the gateway does not.
+    const tell = (): void => this.#tell(done);
+    // What a socket takes at once is taken; what is more waits for the gateway.
+    const isTaken = this.#parser.isComplete && lengthOf(this.#queue) <= HIGH_WATER_MARK;
+    if (isTaken) process.nextTick(tell);
+    else this.#written = AsyncResource.bind(tell);
     if (this.#waiter === undefined) return;
     if (this.#queue.length > 0) this.#advance();
     else queueMicrotask(() => this.#onEmptyWrite());
