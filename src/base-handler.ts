@@ -222,13 +222,11 @@ export abstract class BaseHandler {
     await this.#deliver(await body);
   }
 
-  async #settleAfter(pending: Promise<void>): Promise<void> {
-    try {
-      await pending;
-    } catch (error) {
-      await this.#fail(error);
-    }
-    await this.#settle();
+  #settleAfter(pending: Promise<void>): Promise<void> {
+    const settle = (): Awaitable<void> => this.#settle();
+    return pending.then(settle, (error: unknown) =>
+      Promise.resolve(this.#fail(error)).then(settle),
+    );
   }
 
   /**
@@ -352,7 +350,8 @@ export abstract class BaseHandler {
       if (this.#isSentElsewhere(body)) return this.#finish();
     }
     const reader = (this.#reader ??= new BodyReader(chunks));
-    return reader.isAsync ? this.#pumpAsync(reader) : this.#pump(reader);
+    if (!reader.isAsync) return this.#pump(reader);
+    return this.#bodyIsOver ? this.#finish() : this.#pumpAsync(reader);
   }
 
   /** Whether the front end is going to send the file by itself. */
@@ -369,21 +368,41 @@ export abstract class BaseHandler {
       const step = reader.next() as Step;
       if (step.done === true) return this.#finish();
       if (step.isLast === true) return this.#finishWith(step.value);
-      if (!this.#chunk(step.value)) return this.#pumpAsync(reader, true);
+      if (!this.#chunk(step.value)) return this.#pumpLater(reader, this.drained());
     }
     return this.#finish();
   }
 
-  async #pumpAsync(reader: BodyReader, full = false): Promise<void> {
-    if (full) await this.drained();
-    while (!this.#bodyIsOver) {
-      const step = await reader.next();
-      if (step === undefined) return; // the client left meanwhile
-      if (step.done === true) break;
+  /** The first chunk of many bodies is the last: that takes one promise. */
+  #pumpAsync(reader: BodyReader): Promise<void> {
+    return new Promise((resolve, reject) => {
+      reader.take((step) => {
+        let rest: Promise<void> | undefined;
+        try {
+          if (step?.isLast === true) this.#finishWith(step.value);
+          else rest = this.#pumpOn(reader, step);
+        } catch (error) {
+          reject(error as Error);
+          return;
+        }
+        resolve(rest);
+      }, reject);
+    });
+  }
+
+  async #pumpOn(reader: BodyReader, first: Step | undefined): Promise<void> {
+    for (let step = first; step !== undefined; step = await reader.next()) {
+      if (step.done === true) return this.#finish();
       if (step.isLast === true) return this.#finishWith(step.value);
       if (!this.#chunk(step.value)) await this.drained();
+      if (this.#bodyIsOver) return this.#finish();
     }
-    this.#finish();
+    // The client left meanwhile.
+  }
+
+  async #pumpLater(reader: BodyReader, drained: Promise<void>): Promise<void> {
+    await drained;
+    return this.#bodyIsOver ? this.#finish() : this.#pumpOn(reader, await reader.next());
   }
 
   /** Whether nothing more of the body will be sent, so that it need not be asked for more. */

@@ -10,9 +10,19 @@ export type RawChunk = unknown;
 /** A step of an iterator. Where it says so, nothing follows its chunk: the response can leave in one piece. */
 export type Step = IteratorResult<RawChunk> & { isLast?: boolean };
 
+/** Takes a step, or the error in its place. Neither of them throws. */
+export interface Taker {
+  onStep(step: Step): void;
+  onError(error: unknown): void;
+}
+
+/** Method of our own iterators: a step without promises, which for a small response cost more than all else of its body. */
+export const TAKE = Symbol('postern.take');
+
 type AnyIterator = {
   next(): Awaitable<Step>;
   return?(): unknown;
+  [TAKE]?(taker: Taker): void;
 };
 
 /** Members by which a body can be iterated; it has one of them. */
@@ -68,13 +78,15 @@ export function describe(value: unknown): string {
  * It is ended exactly once, in the way its kind knows: `return()` of an iterator that was left,
  * `destroy()` of a Node stream, `cancel()` of a web stream; and then its own `close()`.
  */
-export class BodyReader {
+export class BodyReader implements Taker {
   readonly #body: object;
   readonly #iterator: AnyIterator;
   /** Whether `next` may answer with a promise. */
   readonly isAsync: boolean;
   #exhausted = false;
-  #interrupt: (() => void) | undefined;
+  // Who waits for a step. Nothing of it is kept when that has come.
+  #onStep: ((step: Step | undefined) => void) | undefined;
+  #onError: ((error: unknown) => void) | undefined;
   #closed = false;
 
   /** @throws {ApplicationError} when `body` is nothing that can be iterated */
@@ -93,9 +105,9 @@ export class BodyReader {
    * @throws what the body throws
    */
   next(): Awaitable<Step | undefined> {
+    if (this.isAsync) return new Promise((resolve, reject) => this.take(resolve, reject));
     try {
-      const step = this.#iterator.next();
-      if (isPromise(step)) return this.#later(step);
+      const step = this.#iterator.next() as Step;
       if (!isStep(step)) throw noStep(step);
       return this.#note(step);
     } catch (error) {
@@ -104,21 +116,59 @@ export class BodyReader {
     }
   }
 
-  /** Lets a pending {@link next} answer at once: nobody waits for the chunk any more. */
-  interrupt(): void {
-    this.#interrupt?.();
+  /**
+   * {@link next} of a body that {@link isAsync}: calls one of the two, once.
+   *
+   * @param onStep must not throw, and neither must `onError`
+   */
+  take(onStep: (step: Step | undefined) => void, onError: (error: unknown) => void): void {
+    this.#onStep = onStep;
+    this.#onError = onError;
+    const iterator = this.#iterator;
+    try {
+      if (iterator[TAKE] !== undefined) {
+        iterator[TAKE](this);
+        return;
+      }
+      const next = iterator.next();
+      if (isPromise(next)) {
+        next.then(
+          (step) => this.onStep(step),
+          (error: unknown) => this.onError(error),
+        );
+      } else this.onStep(next);
+    } catch (error) {
+      this.onError(error);
+    }
   }
 
-  /** One promise for each chunk, whatever may happen to it. */
-  #later(next: PromiseLike<Step>): Promise<Step | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#interrupt = () => resolve(undefined);
-      const fail = (error: unknown): void => {
-        this.#exhausted = true;
-        reject(error as Error);
-      };
-      next.then((step) => (isStep(step) ? resolve(this.#note(step)) : fail(noStep(step))), fail);
-    });
+  onStep(step: Step): void {
+    if (!isStep(step)) {
+      this.onError(noStep(step));
+      return;
+    }
+    this.#note(step);
+    this.#answer(step);
+  }
+
+  onError(error: unknown): void {
+    this.#exhausted = true;
+    const onError = this.#onError;
+    this.#onStep = undefined;
+    this.#onError = undefined;
+    onError?.(error);
+  }
+
+  #answer(step: Step | undefined): void {
+    const onStep = this.#onStep;
+    this.#onStep = undefined;
+    this.#onError = undefined;
+    onStep?.(step);
+  }
+
+  /** Lets a pending {@link next} or {@link take} answer at once: nobody waits for the chunk any more. */
+  interrupt(): void {
+    this.#answer(undefined);
   }
 
   /** An iterator that has said that it is done, or has thrown, is not to be told to `return()`. */

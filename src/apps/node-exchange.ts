@@ -5,7 +5,8 @@ import { ServerResponse } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { isPromise } from '../body.ts';
+import { TAKE, isPromise } from '../body.ts';
+import type { Taker } from '../body.ts';
 import { ApplicationError } from '../errors.ts';
 import { EMPTY } from '../bytes.ts';
 import { HIGH_WATER_MARK } from '../limits.ts';
@@ -18,11 +19,6 @@ import { ResponseParser } from './response-parser.ts';
 import type { ResponseSink } from './response-parser.ts';
 
 type Chunk = IteratorResult<Uint8Array, undefined> & { isLast?: boolean };
-
-interface Waiter {
-  resolve(chunk: Chunk): void;
-  reject(error: unknown): void;
-}
 
 const DONE: Chunk = { done: true, value: undefined };
 
@@ -46,7 +42,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   #unsentHead = false; // the head waits for the first bytes of the body
   readonly #queue: (Uint8Array | string)[] = []; // text only if it was asked for
   #written: (() => void) | undefined; // acknowledges the write that the queue is from
-  #waiter: Waiter | undefined;
+  #waiter: Taker | undefined;
   #failure: { error: unknown } | undefined;
   #isOver = false; // nobody takes the response any more, or it is complete
   #isTelling = false; // that it was taken, see #acknowledge
@@ -99,15 +95,19 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   }
 
   next(): Promise<Chunk> {
-    if (this.#queue.length > 0) return Promise.resolve(this.#shift());
-    this.#acknowledge();
-    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
-    return new Promise((resolve, reject) => {
-      this.#waiter = { resolve, reject };
+    return new Promise((resolve, reject) =>
+      this[TAKE]({ onStep: resolve as Taker['onStep'], onError: reject }),
+    );
+  }
+
+  [TAKE](taker: Taker): void {
+    this.#waiter = taker;
+    if (this.#queue.length === 0) {
+      this.#acknowledge();
       // Not at once: a write of `end()` comes before the response says that it has ended.
       if (this.#unsentHead) queueMicrotask(() => this.#flushHead());
-      this.#advance();
-    });
+    }
+    this.#advance();
   }
 
   #shift(): Chunk {
@@ -127,7 +127,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   /** The handler asks for no more: the client has left, or the response has failed. */
   return(): Promise<Chunk> {
     this.#isOver = true;
-    this.#waiter?.resolve(DONE);
+    this.#waiter?.onStep(DONE);
     this.#socket.destroy();
     return Promise.resolve(DONE);
   }
@@ -136,22 +136,19 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   #advance(): void {
     const waiter = this.#waiter;
     if (waiter === undefined) return;
-    let settle: () => void;
     if (this.#queue.length > 0) {
-      const chunk = this.#shift();
-      settle = () => waiter.resolve(chunk);
+      this.#waiter = undefined;
+      waiter.onStep(this.#shift());
     } else if (this.#failure !== undefined) {
-      const { error } = this.#failure;
-      settle = () => waiter.reject(error);
-    } else if (this.#hasEnded && !this.#isBusy) {
+      this.#waiter = undefined;
+      waiter.onError(this.#failure.error);
+    } else if (this.#hasEnded && this.#isBusy) {
+      this.#awaitRequest();
+    } else if (this.#hasEnded) {
       this.#isOver = true;
-      settle = () => waiter.resolve(DONE);
-    } else {
-      if (this.#hasEnded) this.#awaitRequest();
-      return;
+      this.#waiter = undefined;
+      waiter.onStep(DONE);
     }
-    this.#waiter = undefined;
-    settle();
   }
 
   get #hasEnded(): boolean {
