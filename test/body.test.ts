@@ -4,7 +4,8 @@ import { Readable } from 'node:stream';
 
 import { describe, expect, test } from 'vitest';
 
-import { BodyReader, describe as describeValue, isPromise, toBytes } from '../src/body.ts';
+import { BodyReader, TAKE, describe as describeValue, isPromise, toBytes } from '../src/body.ts';
+import type { Taker } from '../src/body.ts';
 import { EMPTY } from '../src/bytes.ts';
 import { ApplicationError } from '../src/errors.ts';
 
@@ -232,6 +233,76 @@ test.each([undefined, null, 5])(
     }
   },
 );
+
+/** The reader of a body with {@link TAKE}, what has come of its steps, and who takes them. */
+function openOwn() {
+  const seen: unknown[] = [];
+  const takers: Taker[] = [];
+  const iterator = {
+    [Symbol.asyncIterator]: () => iterator,
+    [TAKE]: (taker: Taker) => void takers.push(taker),
+    next: () => expect.unreachable(),
+    return: () => void seen.push('left'),
+  };
+  const reader = new BodyReader(iterator);
+  const take = (): void => {
+    reader.take(
+      (step) => seen.push(step),
+      (error) => seen.push(error),
+    );
+  };
+  return { reader, seen, takers, take };
+}
+
+describe('a body of our own, whose steps come without promises,', () => {
+  test('gives them at once, and is left in the middle', () => {
+    const { reader, seen, takers, take } = openOwn();
+    for (const value of CHUNKS) {
+      take();
+      takers.pop()!.onStep({ value, done: false });
+      expect(seen.pop()).toEqual({ value, done: false });
+    }
+    void reader.close();
+    expect(seen).toEqual(['left']);
+  });
+
+  test('gives them as promises, too', async () => {
+    const { reader, takers } = openOwn();
+    const next = reader.next();
+    takers.pop()!.onStep({ value: CHUNKS[0], done: false });
+    expect(await next).toEqual({ value: CHUNKS[0], done: false });
+    const failed = Promise.resolve(reader.next());
+    takers.pop()!.onError(new Error('no more'));
+    await expect(failed).rejects.toThrow('no more');
+  });
+
+  test.each([
+    [
+      'the last step',
+      (taker: Taker) => taker.onStep({ value: CHUNKS[0], done: false, isLast: true }),
+    ],
+    ['the end', (taker: Taker) => taker.onStep({ value: undefined, done: true })],
+    ['an error', (taker: Taker) => taker.onError(new Error('no more'))],
+    ['no step', (taker: Taker) => taker.onStep(undefined as never)],
+  ])('is not left after %s, of which is told once', (_name, tell) => {
+    const { reader, seen, takers, take } = openOwn();
+    take();
+    tell(takers[0]!);
+    tell(takers[0]!);
+    void reader.close();
+    expect(seen).toHaveLength(1);
+  });
+
+  test('answers whoever is interrupted, and nobody with what comes then', () => {
+    const { reader, seen, takers, take } = openOwn();
+    reader.interrupt();
+    take();
+    reader.interrupt();
+    reader.interrupt();
+    takers[0]!.onStep({ value: CHUNKS[0], done: false });
+    expect(seen).toEqual([undefined]);
+  });
+});
 
 test('closing waits for what close() and the iterator return', async () => {
   const done: string[] = [];

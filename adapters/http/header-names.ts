@@ -3,6 +3,7 @@
 import { isWanted } from '../../src/environ.ts';
 import { remember } from '../../src/remember.ts';
 
+/** The variables of headers, each made once. */
 export class HeaderNames {
   readonly #allowed: ReadonlySet<string>;
   /** The variable for a header, `'HTTP_USER_AGENT'` for `'User-Agent'`, or `''` when it is to be dropped. */

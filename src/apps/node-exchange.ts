@@ -45,7 +45,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   #waiter: Taker | undefined;
   #failure: { error: unknown } | undefined;
   #isOver = false; // nobody takes the response any more, or it is complete
-  #isTelling = false; // that it was taken, see #acknowledge
+  #isTelling = false; // that it was taken, see #tell
   #isFinished = false; // the response has said so
   #isReading = false;
   #wantsMore = false;
@@ -181,7 +181,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     }
   }
 
-  /** Tells the response that what it has written was taken. Its listeners run in a turn of their own. */
+  /** What the gateway was given was taken. Listeners of the response run in a turn of their own. */
   #acknowledge(): void {
     const written = this.#written;
     if (written === undefined) return;
@@ -189,6 +189,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     process.nextTick(written);
   }
 
+  /** Tells the response that what it has written was taken, and closes it if that was all. */
   #tell(done: () => void): void {
     if (this.#socket.destroyed) return;
     this.#isTelling = true;

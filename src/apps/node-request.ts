@@ -26,32 +26,17 @@ export function createRequest(environ: Environ, socket: GatewaySocket): MountedR
   }
   setVersion(req, '1.1');
   const headers: Record<string, string> = {};
-  const rawHeaders: string[] = [];
+  const { rawHeaders } = req;
   forEachHeader(environ, ({ lower, canonical }, value) => {
     headers[lower] = value;
     rawHeaders.push(canonical, value);
   });
-  setRawHeaders(req, rawHeaders);
   // The one header whose values Node keeps apart. Here they come joined.
   const cookies = headers['set-cookie'];
   req.headers = headers as IncomingHttpHeaders;
   if (cookies !== undefined) req.headers['set-cookie'] = [cookies];
-  return req;
-}
-
-/** What Node's parser hands over a head with; it is not in the declarations. */
-interface LineTaker {
-  _addHeaderLines?(rawHeaders: string[], length: number): void;
-}
-
-/** Sets `rawHeaders`, and `headersDistinct`, which Node makes of them when it is looked at. */
-function setRawHeaders(req: IncomingMessage & LineTaker, rawHeaders: string[]): void {
-  if (req._addHeaderLines !== undefined) {
-    req._addHeaderLines(rawHeaders, rawHeaders.length);
-    return;
-  }
-  req.rawHeaders = rawHeaders;
   Object.defineProperty(req, 'headersDistinct', HEADERS_DISTINCT);
+  return req;
 }
 
 /**

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { IncomingMessage } from 'node:http';
-import type { RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -53,26 +52,6 @@ describe.each([
         rawHeaders: ['Host', 'localhost', 'X-One', 'a'],
         complete: true,
       });
-    });
-
-    it('has headers, raw and distinct, where Node has no method for them', async () => {
-      const prototype = IncomingMessage.prototype as { _addHeaderLines?: unknown };
-      const { _addHeaderLines: method } = prototype;
-      expect(method).toBeTypeOf('function');
-      delete prototype._addHeaderLines;
-      try {
-        const app = make((req, res) => {
-          res.end(JSON.stringify([req.headers, req.headersDistinct, req.rawHeaders]));
-        });
-        const { text } = await get(app, { variables: { HTTP_X_ONE: 'a' } });
-        expect(JSON.parse(text)).toEqual([
-          { host: 'localhost', 'x-one': 'a' },
-          { host: ['localhost'], 'x-one': ['a'] },
-          ['Host', 'localhost', 'X-One', 'a'],
-        ]);
-      } finally {
-        prototype._addHeaderLines = method;
-      }
     });
 
     it('knows that the client came through TLS, or with HTTP/1.0', async () => {
