@@ -16,6 +16,12 @@ export interface Taker {
   onError(error: unknown): void;
 }
 
+/** Who waits for a step, or for `undefined` in its place. */
+interface Pending {
+  onStep(step: Step | undefined): void;
+  onError(error: unknown): void;
+}
+
 /** Method of our own iterators: a step without promises, which for a small response cost more than all else of its body. */
 export const TAKE = Symbol('postern.take');
 
@@ -84,9 +90,7 @@ export class BodyReader implements Taker {
   /** Whether `next` may answer with a promise. */
   readonly isAsync: boolean;
   #exhausted = false;
-  // Who waits for a step. Nothing of it is kept when that has come.
-  #onStep: ((step: Step | undefined) => void) | undefined;
-  #onError: ((error: unknown) => void) | undefined;
+  #pending: Pending | undefined;
   #closed = false;
 
   /** @throws {ApplicationError} when `body` is nothing that can be iterated */
@@ -122,8 +126,7 @@ export class BodyReader implements Taker {
    * @param onStep must not throw, and neither must `onError`
    */
   take(onStep: (step: Step | undefined) => void, onError: (error: unknown) => void): void {
-    this.#onStep = onStep;
-    this.#onError = onError;
+    this.#pending = { onStep, onError };
     const iterator = this.#iterator;
     try {
       if (iterator[TAKE] !== undefined) {
@@ -148,27 +151,24 @@ export class BodyReader implements Taker {
       return;
     }
     this.#note(step);
-    this.#answer(step);
+    this.#release()?.onStep(step);
   }
 
   onError(error: unknown): void {
     this.#exhausted = true;
-    const onError = this.#onError;
-    this.#onStep = undefined;
-    this.#onError = undefined;
-    onError?.(error);
+    this.#release()?.onError(error);
   }
 
-  #answer(step: Step | undefined): void {
-    const onStep = this.#onStep;
-    this.#onStep = undefined;
-    this.#onError = undefined;
-    onStep?.(step);
+  /** Nothing of who waits is kept when the step has come: it would hold on to the whole request. */
+  #release(): Pending | undefined {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    return pending;
   }
 
   /** Lets a pending {@link next} or {@link take} answer at once: nobody waits for the chunk any more. */
   interrupt(): void {
-    this.#answer(undefined);
+    this.#release()?.onStep(undefined);
   }
 
   /** An iterator that has said that it is done, or has thrown, is not to be told to `return()`. */

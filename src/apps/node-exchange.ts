@@ -83,7 +83,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     }
     if (this.#failure !== undefined) throw this.#failure.error;
     if (!this.#res.writableEnded || !this.#parser.isComplete || this.#isBusy) return this;
-    if (lengthOf(this.#queue) > HIGH_WATER_MARK) return this;
+    if (this.#written !== undefined) return this; // it is much
     this.#isOver = true;
     return this.#queue as Uint8Array[];
   }

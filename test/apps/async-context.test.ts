@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 
 import { fromNode, fromNodeAlone } from '../../src/apps/node.ts';
-import { get } from './kit.ts';
+import { get, until } from './kit.ts';
 
 const MIB = 1024 * 1024;
 const storage = new AsyncLocalStorage<string>();
@@ -65,12 +65,12 @@ async function onNodeHttp(answer: (res: ServerResponse) => unknown): Promise<Set
   await response.arrayBuffer();
   server.close();
   server.closeAllConnections();
-  await until(notes);
+  await until(() => hasClosed(notes));
   return notes;
 }
 
-async function until(notes: Set<string>): Promise<void> {
-  while (![...notes].some((note) => note.startsWith('close'))) await sleep(1);
+function hasClosed(notes: Set<string>): boolean {
+  return [...notes].some((note) => note.startsWith('close'));
 }
 
 describe.each(Object.entries(ANSWERS))('a response %s', (_name, answer) => {
@@ -80,7 +80,7 @@ describe.each(Object.entries(ANSWERS))('a response %s', (_name, answer) => {
   ])('%s', async (_make, make) => {
     const notes = new Set<string>();
     await get(make(noting(answer, notes)));
-    await until(notes);
+    await until(() => hasClosed(notes));
     const expected = await onNodeHttp(answer);
     expect(expected).toContain('close in the request');
     expect([...notes]).toEqual([...expected]);
