@@ -9,7 +9,7 @@ import { addVariable, setVariable, splitPort } from '../../src/environ.ts';
 import type { Variables } from '../../src/environ.ts';
 import { LimitError, RequestError } from '../../src/errors.ts';
 import { Forwarding } from './forwarded.ts';
-import { HeaderNames } from './header-names.ts';
+import { nameVariables } from './header-names.ts';
 import type { HttpLimits, HttpOptions } from './options.ts';
 import { isHost, parseTarget } from './target.ts';
 
@@ -27,13 +27,13 @@ export interface Peer {
 
 /** Makes the variables of a server's requests. */
 export class EnvironBuilder {
-  readonly #names: HeaderNames;
+  readonly #variableOf: (header: string) => string;
   readonly #forwarding: Forwarding;
   readonly #limits: HttpLimits;
 
   /** @throws {UsageError} for an option that cannot be used */
   constructor(options: HttpOptions, limits: HttpLimits) {
-    this.#names = new HeaderNames(options.underscoreHeaders);
+    this.#variableOf = nameVariables(options.underscoreHeaders);
     this.#forwarding = new Forwarding(options);
     this.#limits = limits;
   }
@@ -85,7 +85,7 @@ export class EnvironBuilder {
     }
     let hosts = 0;
     for (let i = 0; i < raw.length; i += 2) {
-      const variable = this.#names.variable(raw[i]!);
+      const variable = this.#variableOf(raw[i]!);
       if (variable === 'HTTP_HOST' && ++hosts > 1) throw badRequest('more than one Host');
       const value = raw[i + 1]!;
       // Of a name that is wanted with any value, only an empty one is still to be looked at.

@@ -3,22 +3,19 @@
 import { isWanted } from '../../src/environ.ts';
 import { remember } from '../../src/remember.ts';
 
-/** The variables of headers, each made once. */
-export class HeaderNames {
-  readonly #allowed: ReadonlySet<string>;
-  /** The variable for a header, `'HTTP_USER_AGENT'` for `'User-Agent'`, or `''` when it is to be dropped. */
-  readonly variable = remember((header) => this.#name(header));
-
-  /** @param allowed names with `_` that are let through, in any case */
-  constructor(allowed: readonly string[] = []) {
-    this.#allowed = new Set(allowed.map((name) => name.toLowerCase()));
-  }
-
-  #name(header: string): string {
+/**
+ * Makes the function that tells the variable of a header, `'HTTP_USER_AGENT'` for `'User-Agent'`, or `''` when it is to
+ * be dropped.
+ *
+ * @param allowed names with `_` that are let through, in any case
+ */
+export function nameVariables(allowed: readonly string[] = []): (header: string) => string {
+  const allowedNames = new Set(allowed.map((name) => name.toLowerCase()));
+  return remember((header) => {
     // `X_Real_IP` would become the same variable as `X-Real-IP` (CVE-2015-0219): nginx and Apache drop it too.
-    if (header.includes('_') && !this.#allowed.has(header.toLowerCase())) return '';
+    if (header.includes('_') && !allowedNames.has(header.toLowerCase())) return '';
     const name = header.toUpperCase().replaceAll('-', '_');
     if (name === 'CONTENT_TYPE' || name === 'CONTENT_LENGTH') return name;
     return isWanted(`HTTP_${name}`, 'any') ? `HTTP_${name}` : '';
-  }
+  });
 }
