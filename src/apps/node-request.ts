@@ -16,7 +16,7 @@ import { localTarget } from './target.ts';
  * Everything is put onto the instance: frameworks replace the prototype.
  */
 export function createRequest(environ: Environ, socket: GatewaySocket): MountedRequest {
-  // The declarations ask for a net.Socket, the implementation for a Duplex.
+  // The declarations ask for a net.Socket, the implementation for less.
   const req = new IncomingMessage(socket as unknown as Socket) as MountedRequest;
   req.method = environ.REQUEST_METHOD;
   req.url = localTarget(environ);

@@ -2,10 +2,11 @@
  * The socket of a request that came through a gateway: what applications ask `req.socket` for, and
  * where Node's own `ServerResponse` writes to.
  *
- * Node allows "any Duplex" in the place of a `net.Socket` (http, Event: 'connection').
+ * Nothing is read from it: the body of a request comes through the request itself. So it is no Duplex, of which the
+ * half that reads costs a small response several percent, and has what Node and applications ask of that half.
  */
 
-import { Duplex } from 'node:stream';
+import { Writable } from 'node:stream';
 import type { AddressInfo } from 'node:net';
 
 import type { Environ } from '../types.ts';
@@ -30,7 +31,7 @@ export interface SocketOwner {
   onTimeout(): boolean;
 }
 
-export class GatewaySocket extends Duplex {
+export class GatewaySocket extends Writable {
   readonly #environ: Environ;
   readonly #owner: SocketOwner;
   #timer: NodeJS.Timeout | undefined;
@@ -47,15 +48,7 @@ export class GatewaySocket extends Duplex {
     this.#owner = owner;
   }
 
-  // ---- the stream
-
-  /** Bytes of the request come through `req`; there are none beside them. */
-  override _read(): void {}
-
-  override resume(): this {
-    this.#owner.onResume();
-    return this;
-  }
+  // ---- the half of it that writes
 
   override _write(chunk: string | Uint8Array, encoding: BufferEncoding, done: Callback): void {
     this.#write([{ chunk, encoding }], done);
@@ -70,6 +63,29 @@ export class GatewaySocket extends Duplex {
     for (const { chunk } of written) this.bytesWritten += chunk.length;
     this.#owner.onWrite(written, done);
   }
+
+  // ---- the half of it that reads
+
+  get readable(): boolean {
+    return !this.destroyed;
+  }
+
+  get readableHighWaterMark(): number {
+    return this.writableHighWaterMark;
+  }
+
+  /** How a request asks for its body. */
+  resume(): this {
+    this.#owner.onResume();
+    return this;
+  }
+
+  /** The request that is paused is not read: nothing is left to be done here. */
+  pause(): this {
+    return this;
+  }
+
+  // ---- how it ends
 
   /** `socket.end()`: there is no half-closed connection here. */
   override _final(done: Callback): void {

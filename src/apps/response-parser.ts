@@ -7,7 +7,7 @@
  *     body: bytes, or chunks `size CRLF bytes CRLF` … `0 CRLF` trailers `CRLF`
  */
 
-import { asBuffer, isAscii } from '../bytes.ts';
+import { asBuffer, copyText, isAscii } from '../bytes.ts';
 import { isHopByHop } from '../headers.ts';
 import { remember } from '../remember.ts';
 import { statusLine } from '../status.ts';
@@ -86,19 +86,17 @@ export class ResponseParser {
   }
 
   #parseHead(head: string): void {
-    let end = head.indexOf('\r\n');
-    if (end < 0) end = head.length;
+    let end = lineEnd(head, 0);
     const code = head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length);
     // 100, 102, 103: no gateway but HTTP itself can send these ahead of a response.
     if (code[0] === '1' && code !== '101') return;
     const status = head.slice('HTTP/1.1 '.length, end);
     const headers: Header[] = [];
-    while (end < head.length) {
-      const start = end + 2;
-      end = head.indexOf('\r\n', start);
-      if (end < 0) end = head.length;
-      const colon = head.indexOf(':', start);
-      this.#parseField(head.slice(start, colon), head.slice(colon + 2, end), headers);
+    for (let i = 0; end < head.length; i++) {
+      const start = end + '\r\n'.length;
+      const field = fieldAt(i, head, start);
+      end = lineEnd(head, start);
+      this.#parseField(field, head.slice(start + field.start.length, end), headers);
     }
     this.#inBody = true;
     const isBodiless = this.#isHead || code === '204' || code === '304' || code === '101';
@@ -106,8 +104,8 @@ export class ResponseParser {
     this.#sink.onHead(status.length > 4 ? status : statusLine(Number(code)), headers);
   }
 
-  #parseField(name: string, value: string, headers: Header[]): void {
-    switch (kindOf(name)) {
+  #parseField({ name, kind }: Field, value: string, headers: Header[]): void {
+    switch (kind) {
       case 'dropped':
         return;
       case 'transfer-encoding':
@@ -175,12 +173,41 @@ export class ResponseParser {
 /** What is done with a header. */
 type Kind = 'passed' | 'dropped' | 'transfer-encoding' | 'content-length';
 
-const kindOf = remember((name: string): Kind => {
+interface Field {
+  readonly name: string;
+  /** `name: `, as Node writes it. */
+  readonly start: string;
+  readonly kind: Kind;
+}
+
+const fieldOf = remember((text: string): Field => {
+  const name = copyText(text);
+  return { name, start: `${name}: `, kind: kindOf(name) };
+});
+
+function kindOf(name: string): Kind {
   const lower = name.toLowerCase();
   if (lower === 'transfer-encoding' || lower === 'content-length') return lower;
   // In CGI, `Status` is the status line itself (RFC 3875 § 6.3.3).
   return isHopByHop(lower) || lower === 'status' ? 'dropped' : 'passed';
-});
+}
+
+/** Those of the last response: mostly the next one has them in the same places, where comparing is all it takes. */
+const lastFields: Field[] = [];
+
+/** The field whose line begins at `start`; it has the number `i`. */
+function fieldAt(i: number, head: string, start: number): Field {
+  const last = lastFields[i];
+  if (last !== undefined && head.slice(start, start + last.start.length) === last.start) {
+    return last;
+  }
+  return (lastFields[i] = fieldOf(head.slice(start, head.indexOf(':', start))));
+}
+
+function lineEnd(head: string, start: number): number {
+  const end = head.indexOf('\r', start);
+  return end < 0 ? head.length : end;
+}
 
 /** Node writes the head together with text in the text's encoding: the bytes it would send. */
 function byteString(head: string, encoding: BufferEncoding): string {
