@@ -10,8 +10,8 @@ import { promisify } from 'node:util';
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 const LOAD_SCRIPT = new URL('load.lua', import.meta.url).pathname;
 
-/** Seconds before each measurement: the optimizing compiler is done after one or two, the size of the young generation after three. */
-const WARM_UP = 3;
+/** Seconds before the measurements of a process under a load: the optimizing compiler is done after one or two, the size of the young generation after three. */
+export const WARM_UP = 3;
 
 /** Core of the application; front end and load share the other one. */
 export const APPLICATION_CORE = 0;
@@ -60,7 +60,6 @@ export async function measure(
   load: Load,
   seconds: number,
 ): Promise<number> {
-  await run(url, load, WARM_UP);
   const before = cpuSeconds(peer.pid!);
   const requests = await run(url, load, seconds);
   return ((cpuSeconds(peer.pid!) - before) / requests) * 1e6;

@@ -8,11 +8,11 @@ import { afterEach, test } from 'vitest';
 
 import { accepts, temporaryFolder } from '../servers/launch.ts';
 import type { RunningServer, ServerOptions } from '../servers/launch.ts';
-import { measure, median, pinFrontEnd, startPeer, stopPeer } from './measure.ts';
+import { WARM_UP, measure, median, pinFrontEnd, startPeer, stopPeer } from './measure.ts';
 import type { Load } from './measure.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2);
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3);
 
 /** One of those that are compared. */
 export interface Peer {
@@ -72,8 +72,8 @@ async function startAll(peers: readonly Peer[]): Promise<Running[]> {
  * Compares peers, the first of which is what the others are measured by. Each round has processes of its own, so
  * that none of them stands for its code alone.
  *
- * BENCH_ROUNDS (default 5) and BENCH_SECONDS (default 2) say how long; BENCH_LOAD and BENCH_PEER choose by a
- * part of the name.
+ * BENCH_ROUNDS (default 5) and BENCH_SECONDS (default 3, in each round, for each peer and load) say how long;
+ * BENCH_LOAD and BENCH_PEER choose by a part of the name.
  */
 export function compare(title: string, allPeers: readonly Peer[], allLoads: readonly Load[]): void {
   test(title, async () => {
@@ -110,28 +110,38 @@ class Table {
     this.#times = new Map(able.map((peer) => [peer, []]));
   }
 
-  /** In turn, so that a noisy minute is everyone's. A peer that answers wrongly has no time: NaN. */
+  /** A second each, in turn: a noisy minute is everyone's. A peer that answers wrongly has no time: NaN. */
   async addRound(running: readonly Running[]): Promise<void> {
-    for (const { peer, process, url, log } of running) {
-      const times = this.#times.get(peer);
-      if (times === undefined) continue;
-      const time = await measure(process, url, this.#load, SECONDS).catch((error: unknown) => {
-        console.error(`${peer.name}: ${String(error)}\n${log().slice(-500)}`);
-        return NaN;
-      });
-      times.push(time);
+    const able = running.filter(({ peer }) => this.#times.has(peer));
+    const seconds = new Map<Running, number[]>(able.map((one) => [one, []]));
+    for (const one of able) {
+      if (Number.isNaN(await this.#measure(one, WARM_UP))) seconds.get(one)!.push(NaN);
+    }
+    for (let second = 0; second < SECONDS; second++) {
+      for (const [one, times] of seconds) times.push(await this.#measure(one, 1));
+    }
+    for (const [{ peer }, times] of seconds) this.#times.get(peer)!.push(median(times));
+  }
+
+  async #measure({ peer, process, url, log }: Running, seconds: number): Promise<number> {
+    try {
+      return await measure(process, url, this.#load, seconds);
+    } catch (error) {
+      console.error(`${peer.name}: ${String(error)}\n${log().slice(-500)}`);
+      return NaN;
     }
   }
 
   toString(): string {
-    const rows = [...this.#times].map(([peer, times]) => [peer.name, median(times)] as const);
-    const [reference, unit] = rows[0]!;
-    const lines = rows.map(([name, time]) =>
-      Number.isNaN(time)
-        ? `| ${name} | wrong answers | |`
-        : `| ${name} | ${time.toFixed(1)} | ${(time / unit).toFixed(2)} |`,
-    );
-    const head = `\n| ${this.#load.name} | CPU µs per request | × ${reference} |\n|---|--:|--:|`;
+    const [[reference, units]] = [...this.#times] as [[Peer, number[]]];
+    const lines = [...this.#times].map(([{ name }, times]) => {
+      const time = median(times);
+      if (Number.isNaN(time)) return `| ${name} | wrong answers | |`;
+      // Of each round by itself: machines become faster and slower by more than what peers differ in.
+      const ratio = median(times.map((each, round) => each / units[round]!));
+      return `| ${name} | ${time.toFixed(1)} | ${ratio.toFixed(2)} |`;
+    });
+    const head = `\n| ${this.#load.name} | CPU µs per request | × ${reference.name} |\n|---|--:|--:|`;
     return [head, ...lines].join('\n');
   }
 }
