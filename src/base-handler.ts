@@ -87,6 +87,8 @@ export abstract class BaseHandler {
   #controller: AbortController | undefined;
   #draining: Promise<void> | undefined; // what write() has returned last
   #startedAt = 0; // by the clock that nobody sets
+  #isSettled = false; // nothing of the request is left to be done
+  #onSettled: (() => void) | undefined;
 
   constructor(options: GatewayOptions = {}) {
     this.options = options;
@@ -209,24 +211,35 @@ export abstract class BaseHandler {
     try {
       const environ = this.setupEnviron();
       const body = application(environ, this.#makeStartResponse());
-      const pending = isPromise(body) ? this.#deliverLater(body) : this.#deliver(body);
-      if (pending !== undefined) return this.#settleAfter(pending);
+      if (isPromise(body)) this.#after(body, (made) => this.#complete(made));
+      else this.#complete(body);
     } catch (error) {
-      const answer = this.#fail(error);
-      if (answer !== undefined) return answer.then(() => this.#settle());
+      this.#breakOff(error);
     }
-    return this.#settle();
+    if (this.#isSettled) return undefined;
+    return new Promise((resolve) => (this.#onSettled = resolve));
   }
 
-  async #deliverLater(body: PromiseLike<Body>): Promise<void> {
-    await this.#deliver(await body);
+  /** Goes on when there is a result. */
+  #after<T>(result: PromiseLike<T>, goOn: (value: T) => void): void {
+    // Not a `then` of unknown origin: it might call both, or twice.
+    Promise.resolve(result).then(goOn, (error: unknown) => this.#breakOff(error));
   }
 
-  #settleAfter(pending: Promise<void>): Promise<void> {
-    const settle = (): Awaitable<void> => this.#settle();
-    return pending.then(settle, (error: unknown) =>
-      Promise.resolve(this.#fail(error)).then(settle),
-    );
+  /** Sends a body, and settles. */
+  #complete(body: Body): void {
+    try {
+      if (this.#deliver(body)) this.#settle();
+    } catch (error) {
+      this.#breakOff(error);
+    }
+  }
+
+  /** Answers an error, and settles. */
+  #breakOff(error: unknown): void {
+    const answer = this.#fail(error);
+    if (answer === undefined) this.#settle();
+    else this.#after(answer, () => this.#settle());
   }
 
   /**
@@ -336,22 +349,27 @@ export abstract class BaseHandler {
 
   // ---- the body
 
-  /** Sends a body to its end. @returns a promise when that takes more than this turn */
-  #deliver(body: unknown): Promise<void> | undefined {
+  /** Sends a body to its end. @returns false when that takes more than this turn; it then settles by itself */
+  #deliver(body: unknown): boolean {
     // One piece of text or bytes is one chunk, not one per character or number.
     const chunks = typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
     if (!Array.isArray(chunks) || 'close' in chunks) this.#reader = new BodyReader(chunks);
-    if (this.#gone) return undefined;
+    if (this.#gone) return true;
     if (Array.isArray(chunks) && chunks.length === 1) {
-      return this.#finishWith(chunks[0]);
+      this.#finishWith(chunks[0]);
+      return true;
     }
     if (body instanceof FileWrapper) {
       this.#isFile = true;
-      if (this.#isSentElsewhere(body)) return this.#finish();
+      if (this.#isSentElsewhere(body)) {
+        this.#finish();
+        return true;
+      }
     }
     const reader = (this.#reader ??= new BodyReader(chunks));
-    if (!reader.isAsync) return this.#pump(reader);
-    return this.#bodyIsOver ? this.#finish() : this.#pumpAsync(reader);
+    if (!reader.isAsync || this.#bodyIsOver) return this.#pump(reader);
+    this.#pumpAsync(reader);
+    return false;
   }
 
   /** Whether the front end is going to send the file by itself. */
@@ -363,31 +381,41 @@ export abstract class BaseHandler {
     return headers !== undefined;
   }
 
-  #pump(reader: BodyReader): Promise<void> | undefined {
+  /** @returns as {@link #deliver} */
+  #pump(reader: BodyReader): boolean {
     while (!this.#bodyIsOver) {
       const step = reader.next() as Step;
-      if (step.done === true) return this.#finish();
-      if (step.isLast === true) return this.#finishWith(step.value);
-      if (!this.#chunk(step.value)) return this.#pumpLater(reader, this.drained());
+      if (step.done === true) break;
+      if (step.isLast === true) {
+        this.#finishWith(step.value);
+        return true;
+      }
+      if (!this.#chunk(step.value)) {
+        this.#after(this.#pumpLater(reader, this.drained()), () => this.#settle());
+        return false;
+      }
     }
-    return this.#finish();
+    this.#finish();
+    return true;
   }
 
-  /** The first chunk of many bodies is the last: that takes one promise. */
-  #pumpAsync(reader: BodyReader): Promise<void> {
-    return new Promise((resolve, reject) => {
-      reader.take((step) => {
-        let rest: Promise<void> | undefined;
-        try {
-          if (step?.isLast === true) this.#finishWith(step.value);
-          else rest = this.#pumpOn(reader, step);
-        } catch (error) {
-          reject(error as Error);
-          return;
-        }
-        resolve(rest);
-      }, reject);
-    });
+  /** The first chunk of many bodies is the last: that takes no promise. */
+  #pumpAsync(reader: BodyReader): void {
+    const onStep = (step: Step | undefined): void => {
+      if (step?.isLast === true) this.#conclude(step.value);
+      else this.#after(this.#pumpOn(reader, step), () => this.#settle());
+    };
+    reader.take(onStep, (error) => this.#breakOff(error));
+  }
+
+  #conclude(last: unknown): void {
+    try {
+      this.#finishWith(last);
+    } catch (error) {
+      this.#breakOff(error);
+      return;
+    }
+    this.#settle();
   }
 
   async #pumpOn(reader: BodyReader, first: Step | undefined): Promise<void> {
@@ -550,19 +578,29 @@ export abstract class BaseHandler {
     }
   }
 
-  /** After the response: body closed, what is left of the input given up, access logged. */
-  #settle(): Awaitable<void> {
+  /** After the response: what is left of the input given up, access logged, body closed. */
+  #settle(): void {
     this.#input?.discard();
     if (this.options.accessLog !== undefined) this.#logAccess();
-    return this.#reader === undefined ? undefined : this.#closeBody();
+    const closing = this.#reader === undefined ? undefined : this.#closeBody();
+    if (closing === undefined) this.#settled();
+    else void closing.then(() => this.#settled());
   }
 
-  #closeBody(): Awaitable<void> {
+  #settled(): void {
+    this.#isSettled = true;
+    this.#onSettled?.();
+  }
+
+  /** @returns a promise when there is something to wait for; it is never rejected */
+  #closeBody(): Promise<void> | undefined {
     try {
       const closed = this.#reader!.close();
       // With the client gone nobody waits for it, and it may never settle.
       if (!isPromise(closed)) return undefined;
-      const quiet = closed.then(undefined, (error: unknown) => this.#closeFailed(error));
+      const quiet = Promise.resolve(closed).then(undefined, (error: unknown) =>
+        this.#closeFailed(error),
+      );
       return this.#gone ? undefined : quiet;
     } catch (error) {
       this.#closeFailed(error);
