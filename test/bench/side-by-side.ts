@@ -99,7 +99,7 @@ async function listening(path: string): Promise<void> {
   }
 }
 
-/** What one load has cost each of the peers that can take it, round by round. */
+/** What one load has cost each of the peers that can take it, second by second. */
 class Table {
   readonly #load: Load;
   readonly #times: Map<Peer, number[]>;
@@ -110,17 +110,15 @@ class Table {
     this.#times = new Map(able.map((peer) => [peer, []]));
   }
 
-  /** A second each, in turn: a noisy minute is everyone's. A peer that answers wrongly has no time: NaN. */
+  /** A second each, in turn: a noisy one is everyone's. A peer that answers wrongly has no time: NaN. */
   async addRound(running: readonly Running[]): Promise<void> {
     const able = running.filter(({ peer }) => this.#times.has(peer));
-    const seconds = new Map<Running, number[]>(able.map((one) => [one, []]));
     for (const one of able) {
-      if (Number.isNaN(await this.#measure(one, WARM_UP))) seconds.get(one)!.push(NaN);
+      if (Number.isNaN(await this.#measure(one, WARM_UP))) this.#times.get(one.peer)!.push(NaN);
     }
     for (let second = 0; second < SECONDS; second++) {
-      for (const [one, times] of seconds) times.push(await this.#measure(one, 1));
+      for (const one of able) this.#times.get(one.peer)!.push(await this.#measure(one, 1));
     }
-    for (const [{ peer }, times] of seconds) this.#times.get(peer)!.push(median(times));
   }
 
   async #measure({ peer, process, url, log }: Running, seconds: number): Promise<number> {
@@ -133,15 +131,14 @@ class Table {
   }
 
   toString(): string {
-    const [[reference, units]] = [...this.#times] as [[Peer, number[]]];
-    const lines = [...this.#times].map(([{ name }, times]) => {
-      const time = median(times);
-      if (Number.isNaN(time)) return `| ${name} | wrong answers | |`;
-      // Of each round by itself: machines become faster and slower by more than what peers differ in.
-      const ratio = median(times.map((each, round) => each / units[round]!));
-      return `| ${name} | ${time.toFixed(1)} | ${ratio.toFixed(2)} |`;
-    });
-    const head = `\n| ${this.#load.name} | CPU µs per request | × ${reference.name} |\n|---|--:|--:|`;
+    const rows = [...this.#times].map(([peer, times]) => [peer.name, median(times)] as const);
+    const [reference, unit] = rows[0]!;
+    const lines = rows.map(([name, time]) =>
+      Number.isNaN(time)
+        ? `| ${name} | wrong answers | |`
+        : `| ${name} | ${time.toFixed(1)} | ${(time / unit).toFixed(2)} |`,
+    );
+    const head = `\n| ${this.#load.name} | CPU µs per request | × ${reference} |\n|---|--:|--:|`;
     return [head, ...lines].join('\n');
   }
 }
