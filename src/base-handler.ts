@@ -8,7 +8,7 @@
 
 import { BodyReader, isPromise, toBytes, toLastChunk } from './body.ts';
 import type { Step } from './body.ts';
-import { EMPTY } from './bytes.ts';
+import { EMPTY, partOf } from './bytes.ts';
 import { asEnviron, completeEnviron, createEnviron, guessScheme } from './environ.ts';
 import type { Variables } from './environ.ts';
 import { ApplicationError, DisconnectError, RequestError } from './errors.ts';
@@ -53,7 +53,7 @@ export abstract class BaseHandler {
   readonly httpVersion: string = '1.1';
   /** What `Server` says there, and SERVER_SOFTWARE where nothing else does; `''` for neither. */
   readonly serverSoftware: string = SERVER_SOFTWARE;
-  /** Whether {@link finish} takes the last of the body as a part of `head` where it is a byte string anyway. */
+  /** Whether {@link finish} takes the last of the body as a byte string, where it is one already. */
   readonly takesText: boolean = false;
   /** `wsgi.file_wrapper`. */
   readonly fileWrapper: FileWrapperConstructor = FileWrapper;
@@ -120,10 +120,10 @@ export abstract class BaseHandler {
   /**
    * Completes the response. A small one is whole in this single call.
    *
-   * @param head what is still to be sent before the last chunk, or `''`; with {@link takesText} also that chunk itself
-   * @param last the last bytes of the body, if they are known to be the last
+   * @param head what is still to be sent before the last chunk, or `''`
+   * @param last the last bytes of the body, if they are known to be the last; text only with {@link takesText}
    */
-  protected abstract finish(head: string, last: Uint8Array | undefined): void;
+  protected abstract finish(head: string, last: Uint8Array | string | undefined): void;
 
   /** Ends the response so that the client cannot take it for a complete one. */
   protected abstract abandon(): void;
@@ -474,21 +474,19 @@ export abstract class BaseHandler {
     if (this.#gone) return undefined;
     const response = this.#response;
     response.check();
-    let head = this.#takeHead(last?.length ?? 0);
-    let bytes: Uint8Array | undefined;
+    const head = this.#takeHead(last?.length ?? 0);
+    let allowed: Uint8Array | string | undefined;
     if (last !== undefined && last.length > 0 && !response.isBodiless) {
-      const allowed = this.#withinLength(last);
+      allowed = this.#withinLength(last);
       response.sent += allowed.length;
-      if (typeof allowed === 'string') head += allowed;
-      else bytes = allowed;
     }
     const { missing } = response;
     if (missing > 0) {
-      if (head !== '') this.send(head, bytes ?? EMPTY);
+      if (head !== '') this.send(head, toBytes(allowed ?? EMPTY));
       throw new ApplicationError(`the body ended ${missing} bytes before its Content-Length`);
     }
     this.#ended = true;
-    this.finish(head, bytes);
+    this.finish(head, allowed);
     return undefined;
   }
 
@@ -516,7 +514,7 @@ export abstract class BaseHandler {
         `the application sent more than its Content-Length of ${declared} bytes; the excess was dropped\n`,
       );
     }
-    return (typeof bytes === 'string' ? bytes.slice(0, allowed) : bytes.subarray(0, allowed)) as T;
+    return partOf(bytes, 0, allowed);
   }
 
   // ---- the end

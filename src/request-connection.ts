@@ -172,7 +172,7 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
     return new Promise((resolve) => this.#waiters!.push(resolve));
   }
 
-  end(head: string, last: Uint8Array = EMPTY): void {
+  end(head: string, last: Uint8Array | string = EMPTY): void {
     this.#closing = true;
     this.#forgetRequest();
     const socket = this.#socket;
@@ -187,19 +187,20 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
     resetSocket(this.#socket);
   }
 
-  #send(head: string, chunk: Uint8Array): boolean {
+  #send(head: string, chunk: Uint8Array | string): boolean {
     const socket = this.#socket;
-    if (head === '') return socket.write(chunk);
+    if (head === '') return socket.write(chunk, 'latin1');
     if (chunk.length > COPY_LIMIT) {
       socket.cork();
       socket.write(head, 'latin1');
-      const more = socket.write(chunk);
+      const more = socket.write(chunk, 'latin1');
       socket.uncork();
       return more;
     }
     const bytes = Buffer.allocUnsafe(head.length + chunk.length);
     bytes.write(head, 'latin1');
-    bytes.set(chunk, head.length);
+    if (typeof chunk === 'string') bytes.write(chunk, head.length, 'latin1');
+    else bytes.set(chunk, head.length);
     return socket.write(bytes);
   }
 

@@ -16,7 +16,7 @@ export interface RequestCarrier {
   write(head: string, chunk: Uint8Array): boolean;
   drained(): Promise<void>;
   /** The response is complete. */
-  end(head: string, last: Uint8Array | undefined): void;
+  end(head: string, last: Uint8Array | string | undefined): void;
   /** The response is broken and must not look complete. */
   reset(): void;
 }
@@ -58,7 +58,7 @@ export abstract class RequestHandler extends BaseHandler {
     return this.#carrier.drained();
   }
 
-  protected override finish(head: string, last: Uint8Array | undefined): void {
+  protected override finish(head: string, last: Uint8Array | string | undefined): void {
     this.#carrier.end(head, last);
   }
 

@@ -3,6 +3,7 @@
 import type { Readable, Writable } from 'node:stream';
 
 import { BaseHandler } from './base-handler.ts';
+import { EMPTY } from './bytes.ts';
 import { addVariable } from './environ.ts';
 import type { Variables } from './environ.ts';
 import { InputStream } from './input.ts';
@@ -70,7 +71,7 @@ export class StreamHandler extends BaseHandler {
     });
   }
 
-  protected override finish(head: string, last: Uint8Array | undefined): void {
+  protected override finish(head: string, last: Uint8Array | string | undefined): void {
     if (head !== '' || last !== undefined) this.streams.stdout.write(withHead(head, last));
   }
 
@@ -80,10 +81,11 @@ export class StreamHandler extends BaseHandler {
 }
 
 /** Head and chunk in one piece: one system call for a small response. */
-function withHead(head: string, chunk: Uint8Array | undefined): Uint8Array {
-  if (head === '') return chunk!;
+function withHead(head: string, chunk: Uint8Array | string = EMPTY): Uint8Array {
+  if (typeof chunk === 'string') return Buffer.from(head + chunk, 'latin1');
+  if (head === '') return chunk;
   const bytes = Buffer.from(head, 'latin1');
-  return chunk === undefined ? bytes : Buffer.concat([bytes, chunk]);
+  return chunk.length === 0 ? bytes : Buffer.concat([bytes, chunk]);
 }
 
 /** An {@link ErrorStream} over a function that takes text. */

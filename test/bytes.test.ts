@@ -1,7 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { ByteQueue, EMPTY, asBuffer, escapeLine, escapeLines, toByteString } from '../src/bytes.ts';
+import {
+  ByteQueue,
+  EMPTY,
+  asBuffer,
+  escapeLine,
+  escapeLines,
+  isAscii,
+  toByteString,
+} from '../src/bytes.ts';
 
 const bytes = fc.uint8Array({ maxLength: 12 }).map((array) => Buffer.from(array));
 const anyText = fc.string({ unit: 'binary' });
@@ -23,6 +31,23 @@ describe('text as a byte string', () => {
         expect(Buffer.from(toByteString(text), 'latin1')).toEqual(Buffer.from(text, 'utf8'));
       }),
     );
+  });
+});
+
+describe('text of any length', () => {
+  const KIB = 1024;
+  const lengths = [0, 1, 511, 512, 513, 4 * KIB, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 256 * KIB];
+
+  test.each(lengths)('of %d letters is known to be ASCII, or not to be', (length) => {
+    const text = `head ${'x'.repeat(length)}`.slice('head '.length); // a part of another one
+    expect(isAscii(text)).toBe(true);
+    for (const letter of ['\x80', '\xff', '\u0141', '\u2603', '\u{1f600}', '\ud800']) {
+      for (const at of new Set([0, length >> 1, length])) {
+        expect(isAscii(text.slice(0, at) + letter + text.slice(at))).toBe(false);
+      }
+    }
+    // As long as it would be if its last letters were cut off.
+    if (length > 0) expect(isAscii(text.slice(1) + '\u2603')).toBe(false);
   });
 });
 

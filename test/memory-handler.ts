@@ -1,6 +1,7 @@
 /** The smallest gateway there can be: one request from memory, of which everything that happens is written down. */
 
 import { BaseHandler } from '../src/base-handler.ts';
+import { EMPTY } from '../src/bytes.ts';
 import { addVariable } from '../src/environ.ts';
 import type { Variables } from '../src/environ.ts';
 import { InputStream } from '../src/input.ts';
@@ -79,7 +80,7 @@ export class MemoryHandler extends BaseHandler {
     return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 
-  protected override finish(head: string, last: Uint8Array | undefined): void {
+  protected override finish(head: string, last: Uint8Array | string | undefined): void {
     this.#take('finish', head, last);
   }
 
@@ -89,9 +90,11 @@ export class MemoryHandler extends BaseHandler {
     this.release();
   }
 
-  #take(name: string, head: string, chunk: Uint8Array | undefined): void {
-    const text = chunk === undefined ? '' : Buffer.from(chunk).toString('latin1');
-    this.events.push([name, head === '' ? '' : 'head', text].filter((part) => part).join(' '));
+  #take(name: string, head: string, chunk: Uint8Array | string | undefined): void {
+    const isText = typeof chunk === 'string';
+    const text = isText ? chunk : Buffer.from(chunk ?? EMPTY).toString('latin1');
+    const parts = [name, head === '' ? '' : 'head', isText ? 'text' : '', text];
+    this.events.push(parts.filter((part) => part).join(' '));
     if (head !== '') this.head = head.trimEnd().split('\r\n');
     this.body += text;
     this.output += head + text;

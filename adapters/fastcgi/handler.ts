@@ -20,7 +20,7 @@ export interface Carrier {
   stderr(request: FastCgiHandler, text: string): void;
   drained(request: FastCgiHandler): Promise<void>;
   /** The response is complete. */
-  finish(request: FastCgiHandler, head: string, last: Uint8Array): void;
+  finish(request: FastCgiHandler, head: string, last: Uint8Array | string): void;
   /** The response is broken and must not look complete. */
   abandon(request: FastCgiHandler): void;
   /** END_REQUEST was sent: the id is free. */
@@ -109,7 +109,7 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
     return this.#carrier.drained(this);
   }
 
-  protected override finish(head: string, last: Uint8Array = EMPTY): void {
+  protected override finish(head: string, last: Uint8Array | string = EMPTY): void {
     this.#carrier.finish(this, head, last);
   }
 

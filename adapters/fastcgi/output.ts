@@ -9,7 +9,7 @@
 
 import type { Socket } from 'node:net';
 
-import { ByteQueue, asBuffer } from '../../src/bytes.ts';
+import { ByteQueue, asBuffer, partOf } from '../../src/bytes.ts';
 import { HIGH_WATER_MARK } from '../../src/limits.ts';
 import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from './constants.ts';
 import {
@@ -29,12 +29,18 @@ const PIECE = 0xfff8;
  */
 const STDERR_PIECE = 8 * 1024;
 const STDERR_PADDING = 8;
-/** Chunks up to this size are copied into the batch's text: cheaper than a system call with several buffers. */
+/**
+ * Chunks up to this size are copied into the batch's text: cheaper than a system call with several buffers. Text that
+ * is longer stays by itself as well: put together, it would be copied once more before it is written.
+ */
 const COPY_LIMIT = 4 * 1024;
 /** Chunks up to this size become records at once where nothing waits: those of most streams (64 KiB) do not fit in one. */
 const DIRECT_LIMIT = 2 * PIECE;
 /** A batch of this size is written before the turn is over. */
 const BATCH_LIMIT = 64 * 1024;
+
+/** Bytes, or a byte string. */
+type Chunk = Uint8Array | string;
 
 /** The output of one request, while it lasts. */
 export interface OutputStream {
@@ -110,7 +116,7 @@ export class Output {
   }
 
   /** Sends the last of STDOUT, if there is any, and the end of the request. */
-  end(stream: OutputStream, head: string, last: Uint8Array, appStatus: number): void {
+  end(stream: OutputStream, head: string, last: Chunk, appStatus: number): void {
     if (this.#isDirect(stream, head, last)) {
       if (head.length + last.length > 0) this.#encode(stream.id, head, last);
       this.#encodeEnd(stream, appStatus);
@@ -199,7 +205,7 @@ export class Output {
   }
 
   /** Whether it becomes records at once, see {@link #encode}. */
-  #isDirect(stream: OutputStream, head: string, chunk: Uint8Array): boolean {
+  #isDirect(stream: OutputStream, head: string, chunk: Chunk): boolean {
     if (stream.pending !== undefined || this.#socket.writableNeedDrain) return false;
     const length = head.length + chunk.length;
     if (length <= PIECE) return true;
@@ -214,13 +220,13 @@ export class Output {
     return !this.#socket.writableNeedDrain && !this.#socket.destroyed;
   }
 
-  #enqueue(stream: OutputStream, head: string, chunk: Uint8Array): void {
+  #enqueue(stream: OutputStream, head: string, chunk: Chunk): void {
     if (stream.pending === undefined) {
       stream.pending = new ByteQueue();
       this.#turns.push(stream);
     }
     if (head !== '') stream.pending.push(Buffer.from(head, 'latin1'));
-    stream.pending.push(asBuffer(chunk));
+    stream.pending.push(typeof chunk === 'string' ? Buffer.from(chunk, 'latin1') : asBuffer(chunk));
   }
 
   /** Lets the requests take turns while the front end takes more. */
@@ -255,19 +261,21 @@ export class Output {
   }
 
   /** STDOUT with what goes before it, which fit in a record together, or each by itself where the chunk is not copied. */
-  #encode(id: number, head: string, chunk: Uint8Array): void {
-    if (chunk.length > COPY_LIMIT) {
-      if (head !== '') this.#text += encodeRecord(FCGI_STDOUT, id, head);
-      const bytes = asBuffer(chunk);
-      for (let at = 0; at < bytes.length; at += PIECE)
-        this.#record(id, bytes.subarray(at, at + PIECE));
-    } else {
-      this.#text += encodeRecord(FCGI_STDOUT, id, head + asBuffer(chunk).toString('latin1'));
+  #encode(id: number, head: string, chunk: Chunk): void {
+    if (chunk.length <= COPY_LIMIT) {
+      const text = typeof chunk === 'string' ? chunk : asBuffer(chunk).toString('latin1');
+      this.#text += encodeRecord(FCGI_STDOUT, id, head + text);
+      return;
+    }
+    if (head !== '') this.#text += encodeRecord(FCGI_STDOUT, id, head);
+    const content = typeof chunk === 'string' ? chunk : asBuffer(chunk);
+    for (let at = 0; at < content.length; at += PIECE) {
+      this.#record(id, partOf(content, at, at + PIECE));
     }
   }
 
   /** A record of STDOUT, without copying its content. */
-  #record(id: number, content: Buffer): void {
+  #record(id: number, content: Buffer | string): void {
     const before = this.#text + encodeHeader(FCGI_STDOUT, id, content.length);
     this.#parts.push(before, content);
     this.#partsLength += before.length + content.length;

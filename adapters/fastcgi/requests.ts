@@ -239,7 +239,7 @@ export class Requests implements RecordVisitor, Carrier {
     return this.#link.output.drained(request);
   }
 
-  finish(request: FastCgiHandler, head: string, last: Uint8Array): void {
+  finish(request: FastCgiHandler, head: string, last: Uint8Array | string): void {
     this.#link.timeouts.unwatch(request);
     this.#link.output.end(request, head, last, 0);
   }

@@ -74,7 +74,7 @@ export class EngineHandler extends StreamHandler {
     return formatHead(this.formatStatus(status), headers);
   }
 
-  protected override finish(head: string, last: Uint8Array | undefined): void {
+  protected override finish(head: string, last: Uint8Array | string | undefined): void {
     super.finish(head, last);
     this.#endErrors(() => this.#response.stdout.end());
   }

@@ -33,6 +33,15 @@ const SHAPES = [
   ['a view into a larger buffer', () => [Buffer.from('--one two--').subarray(2, 9)]],
 ];
 
+/** Where gateways change how they send it. */
+const TEXT_LENGTHS = [511, 512, 4096, 4097, 16384, 16385, 65528, 65529, 65536, 65537];
+
+/** @param {string} query how many letters before the last one, and that one */
+function textOf(query) {
+  const [length, last] = query.split('+');
+  return 'x'.repeat(Number(length)) + decodeURIComponent(last ?? '');
+}
+
 /** @satisfies {Row[]} */
 export const rows = [
   {
@@ -300,6 +309,28 @@ export const rows = [
       const response = await visit.response();
       assert.deepEqual(response.body, Buffer.from('caf\u00e9 \u{1f600}'));
       assert.equal(response.header('content-length'), '10');
+    },
+  },
+  {
+    rule: 16,
+    name: 'a body of text is complete at any length, in letters of one byte or of more',
+    breaks: 'its body is text',
+    request: { target: '/?0+' },
+    application(environ, startResponse) {
+      startResponse('200 OK', TEXT);
+      return unchecked(textOf(environ.QUERY_STRING));
+    },
+    async check(visit) {
+      await visit.response();
+      for (const length of TEXT_LENGTHS) {
+        for (const letter of ['', 'z', '\u00e9', '\u2603']) {
+          const query = `${length}+${encodeURIComponent(letter)}`;
+          const response = await (await visit.again({ target: `/?${query}` })).response();
+          const expected = Buffer.from(textOf(query));
+          assert.equal(response.header('content-length'), String(expected.length));
+          assert.ok(response.body.equals(expected), query);
+        }
+      }
     },
   },
   {
