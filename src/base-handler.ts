@@ -239,7 +239,11 @@ export abstract class BaseHandler {
   #breakOff(error: unknown): void {
     const answer = this.#fail(error);
     if (answer === undefined) this.#settle();
-    else this.#after(answer, () => this.#settle());
+    else this.#settleAfter(answer);
+  }
+
+  #settleAfter(rest: Promise<void>): void {
+    this.#after(rest, () => this.#settle());
   }
 
   /**
@@ -391,7 +395,7 @@ export abstract class BaseHandler {
         return true;
       }
       if (!this.#chunk(step.value)) {
-        this.#after(this.#pumpLater(reader, this.drained()), () => this.#settle());
+        this.#settleAfter(this.#pumpLater(reader));
         return false;
       }
     }
@@ -402,20 +406,10 @@ export abstract class BaseHandler {
   /** The first chunk of many bodies is the last: that takes no promise. */
   #pumpAsync(reader: BodyReader): void {
     const onStep = (step: Step | undefined): void => {
-      if (step?.isLast === true) this.#conclude(step.value);
-      else this.#after(this.#pumpOn(reader, step), () => this.#settle());
+      if (step?.isLast === true) this.#complete([step.value as Uint8Array]);
+      else this.#settleAfter(this.#pumpOn(reader, step));
     };
     reader.take(onStep, (error) => this.#breakOff(error));
-  }
-
-  #conclude(last: unknown): void {
-    try {
-      this.#finishWith(last);
-    } catch (error) {
-      this.#breakOff(error);
-      return;
-    }
-    this.#settle();
   }
 
   async #pumpOn(reader: BodyReader, first: Step | undefined): Promise<void> {
@@ -428,8 +422,8 @@ export abstract class BaseHandler {
     // The client left meanwhile.
   }
 
-  async #pumpLater(reader: BodyReader, drained: Promise<void>): Promise<void> {
-    await drained;
+  async #pumpLater(reader: BodyReader): Promise<void> {
+    await this.drained();
     return this.#bodyIsOver ? this.#finish() : this.#pumpOn(reader, await reader.next());
   }
 
