@@ -16,6 +16,7 @@ import { linger } from './linger.ts';
 import type { RequestCarrier, RequestHandler } from './request-handler.ts';
 import type { RequestLimits } from './request-options.ts';
 import type { Connection } from './server.ts';
+import { writeAll } from './socket-writer.ts';
 import { peerOf, resetSocket } from './sockets.ts';
 import type { ApplicationFunction, GatewayName, Log } from './types.ts';
 
@@ -45,9 +46,6 @@ export interface Gateway {
   /** The server waits for it when it stops. */
   track(run: PromiseLike<void>): void;
 }
-
-/** Chunks up to this size are copied behind the headers: cheaper than a write of two buffers. */
-const COPY_LIMIT = 16 * 1024;
 
 export class RequestConnection implements Connection, RequestCarrier, InputSource {
   readonly #gateway: Gateway;
@@ -189,19 +187,7 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
 
   #send(head: string, chunk: Uint8Array | string): boolean {
     const socket = this.#socket;
-    if (head === '') return socket.write(chunk, 'latin1');
-    if (chunk.length > COPY_LIMIT) {
-      socket.cork();
-      socket.write(head, 'latin1');
-      const more = socket.write(chunk, 'latin1');
-      socket.uncork();
-      return more;
-    }
-    const bytes = Buffer.allocUnsafe(head.length + chunk.length);
-    bytes.write(head, 'latin1');
-    if (typeof chunk === 'string') bytes.write(chunk, head.length, 'latin1');
-    else bytes.set(chunk, head.length);
-    return socket.write(bytes);
+    return head === '' ? socket.write(chunk, 'latin1') : writeAll(socket, [head, chunk]);
   }
 
   /** The socket's own timer: it alone sees progress within a large chunk. */

@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 
 import { ByteQueue, asBuffer, partOf } from '../../src/bytes.ts';
 import { HIGH_WATER_MARK } from '../../src/limits.ts';
+import { writeAll } from '../../src/socket-writer.ts';
 import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from './constants.ts';
 import {
   encodeEndRequest,
@@ -197,11 +198,8 @@ export class Output {
     }
     this.#parts = [];
     this.#partsLength = 0;
-    socket.cork();
-    for (const part of parts) socket.write(part, 'latin1');
-    if (text !== '') socket.write(text, 'latin1');
-    socket.uncork();
-    if (socket.writableNeedDrain) this.#owner.watchOutput();
+    if (text !== '') parts.push(text);
+    if (!writeAll(socket, parts)) this.#owner.watchOutput();
   }
 
   /** Whether it becomes records at once, see {@link #encode}. */
