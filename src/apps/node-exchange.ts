@@ -1,7 +1,6 @@
 /** One request's run through a Node listener, and its response as the body of an application. */
 
 import { AsyncResource } from 'node:async_hooks';
-import { ServerResponse } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 
@@ -12,6 +11,7 @@ import { EMPTY } from '../bytes.ts';
 import { HIGH_WATER_MARK } from '../limits.ts';
 import type { Environ, Header, StartResponse, Write } from '../types.ts';
 import { createRequest, setClientVersion } from './node-request.ts';
+import { GatewayResponse } from './node-response.ts';
 import { GatewaySocket } from './node-socket.ts';
 import type { SocketOwner, Written } from './node-socket.ts';
 import { hasBody } from './request-headers.ts';
@@ -36,7 +36,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   readonly #socket: GatewaySocket;
   readonly #parser: ResponseParser;
   readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #res: GatewayResponse;
 
   #write: Write | undefined; // once the head has been parsed
   #unsentHead = false; // the head waits for the first bytes of the body
@@ -60,7 +60,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     this.#parser = new ResponseParser(this, environ.REQUEST_METHOD === 'HEAD', keepsText);
     this.#req = createRequest(environ, this.#socket);
     this.#req.complete = !hasBody(environ);
-    this.#res = new ServerResponse(this.#req);
+    this.#res = new GatewayResponse(this.#req);
     this.#res.assignSocket(this.#socket as unknown as Socket);
     this.#res.removeHeader('connection'); // which is added otherwise, to be left out again
     this.#res.on('finish', () => this.#onFinish());
@@ -355,7 +355,7 @@ function lengthOf(chunks: readonly (Uint8Array | string)[]): number {
 }
 
 const NEED_DRAIN: PropertyDescriptor = {
-  get(this: ServerResponse) {
+  get(this: GatewayResponse) {
     if (this.destroyed || this.writableEnded) return false;
     // Newer versions of Node keep a turn's writes in the response before they reach the socket.
     const isFull = this.writableLength >= this.writableHighWaterMark;
