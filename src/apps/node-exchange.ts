@@ -127,8 +127,11 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   /** The handler asks for no more: the client has left, or the response has failed. */
   return(): Promise<Chunk> {
     this.#isOver = true;
-    this.#waiter?.onStep(DONE);
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    waiter?.onStep(DONE);
     this.#socket.destroy();
+    if (!this.#res.writableFinished) this.#abortRequest();
     return Promise.resolve(DONE);
   }
 
@@ -153,6 +156,11 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   get #hasEnded(): boolean {
     return this.#parser.isComplete || this.#res.writableFinished;
+  }
+
+  /** Whether nothing of the response is to come from the application. */
+  get #isWritten(): boolean {
+    return this.#res.writableEnded && this.#hasEnded;
   }
 
   /** Whether the application still takes in the request: it may answer first. */
@@ -191,13 +199,14 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   /** Tells the response that what it has written was taken, and closes it if that was all. */
   #tell(done: () => void): void {
-    if (this.#socket.destroyed) return;
+    if (this.#socket.destroyed && !this.#isWritten) return;
     this.#isTelling = true;
     try {
       done();
     } finally {
       this.#isTelling = false;
       if (this.#isFinished) this.#close();
+      else if (this.#socket.destroyed) this.#abortRequest();
     }
   }
 
@@ -262,6 +271,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     // What is unread is given up; `end` and `close` come all the same.
     if (req.readableFlowing === null && req.listenerCount('end') + req.listenerCount('close') > 0) {
       req.resume();
+      if (this.#socket.destroyed) this.#endRequest(); // which it does not ask for
     }
     this.#advance();
     this.#isFinished = true;
@@ -305,7 +315,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   #endRequest(): void {
     this.#req.complete = true;
-    this.#req.push(null);
+    if (!this.#req.destroyed) this.#req.push(null);
   }
 
   // ---- what goes wrong
@@ -313,17 +323,19 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   onDestroy(error: Error | null): void {
     const wasOver = this.#isOver;
     this.#isOver = true;
-    if (this.#res.writableFinished) {
-      this.#advance();
-      return;
-    }
-    if (!wasOver) {
+    // What is written is on its way: `res.end('too large'); req.destroy()` is an answer.
+    if (!this.#isWritten && !wasOver) {
       this.#failure ??= {
         error: error ?? new ApplicationError('the application destroyed its response'),
       };
-      this.#advance();
     }
-    // As under node:http, a request is aborted as long as it has no answer.
+    this.#advance();
+    if (!this.#isWritten) this.#abortRequest();
+    else if (!wasOver) this.#acknowledge();
+  }
+
+  /** As under node:http, a request is aborted as long as it has no answer. */
+  #abortRequest(): void {
     this.#req.destroy(connectionReset());
   }
 

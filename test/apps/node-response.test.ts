@@ -1,76 +1,17 @@
 /** A long text that ends a response: what a listener does, does the same here as under node:http. */
 
-import { once } from 'node:events';
-import { Agent, createServer, request } from 'node:http';
-import type {
-  IncomingMessage,
-  OutgoingHttpHeaders,
-  RequestListener,
-  ServerResponse,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import type { OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:http';
 
 import { describe, expect, it } from 'vitest';
 
 import { GatewayResponse } from '../../src/apps/node-response.ts';
 import { fromNode, fromNodeAlone } from '../../src/apps/node.ts';
+import { underNode, underPostern } from './beside-node.ts';
 import { get } from './kit.ts';
 
 const LONG = 'a long text. '.repeat(2000);
 const LENGTH = { 'Content-Length': String(LONG.length) };
 const OTHER_LETTERS = 'Grüße, 世界 '.repeat(2000);
-
-/** What comes of a listener, as far as it does not depend on the connection. */
-interface Outcome {
-  status: number;
-  reason: string;
-  headers: [name: string, value: string][];
-  body: string;
-  /** What the listener saw. */
-  seen: string[];
-}
-
-type Listener = (res: ServerResponse, seen: string[]) => void;
-
-const OF_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date']);
-
-function withoutConnection(headers: readonly (readonly [string, string])[]): [string, string][] {
-  return headers
-    .map(([name, value]): [string, string] => [name.toLowerCase(), value])
-    .filter(([name]) => !OF_CONNECTION.has(name));
-}
-
-async function underNode(listener: Listener, method: string): Promise<Outcome> {
-  const seen: string[] = [];
-  const server = createServer((_, res) => listener(res, seen)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const agent = new Agent();
-  const { port } = server.address() as AddressInfo;
-  const [res] = (await once(request({ port, method, agent }).end(), 'response')) as [
-    IncomingMessage,
-  ];
-  const body = await text(res);
-  agent.destroy();
-  server.close();
-  await once(server, 'close');
-  const pairs = res.rawHeaders.flatMap((name, i, all) =>
-    i % 2 === 0 ? [[name, all[i + 1]!] as const] : [],
-  );
-  const headers = withoutConnection(pairs);
-  return { status: res.statusCode!, reason: res.statusMessage!, headers, body, seen };
-}
-
-async function underPostern(
-  make: typeof fromNode,
-  listener: Listener,
-  method: string,
-): Promise<Outcome> {
-  const seen: string[] = [];
-  const app = make((_, res) => listener(res, seen));
-  const { status, reason, headers, text: body } = await get(app, { method });
-  return { status, reason, headers: withoutConnection(headers), body, seen };
-}
 
 function attempt(seen: string[], step: () => void): void {
   try {
@@ -79,6 +20,8 @@ function attempt(seen: string[], step: () => void): void {
     seen.push((error as NodeJS.ErrnoException).code!);
   }
 }
+
+type Listener = (res: ServerResponse, seen: string[]) => void;
 
 const CASES: Record<string, Listener> = {
   'and nothing else': (res) => void res.end(LONG),
@@ -172,7 +115,8 @@ describe.each([
 ])('%s: a long text', (_, make) => {
   it.each(Object.entries(CASES))('%s', async (__, listener) => {
     for (const method of ['GET', 'HEAD']) {
-      expect(await underPostern(make, listener, method)).toEqual(await underNode(listener, method));
+      const both = (_: unknown, res: ServerResponse, seen: string[]): void => listener(res, seen);
+      expect(await underPostern(make, both, { method })).toEqual(await underNode(both, { method }));
     }
   });
 });
