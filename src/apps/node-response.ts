@@ -12,18 +12,18 @@ const JOINED_UP_TO = 4 * 1024;
  */
 export class GatewayResponse extends ServerResponse {
   override end(chunk?: unknown, encoding?: unknown, callback?: () => void): this {
-    if (typeof chunk === 'string' && chunk.length > JOINED_UP_TO) this.#beginBody();
+    if (typeof chunk === 'string' && chunk.length > JOINED_UP_TO) beginBody(this);
     return super.end(chunk, encoding as BufferEncoding, callback);
   }
+}
 
-  /** Writes the head, which leaves with what follows. Where Node is to tell the length of the body in it, that does it. */
-  #beginBody(): void {
-    if (this.writableEnded) return;
-    if (!this.headersSent) {
-      if (!this.hasHeader('content-length')) return;
-      this.writeHead(this.statusCode);
-    }
-    this.socket?.cork();
-    this.flushHeaders();
+/** Writes the head, which leaves with what follows. Where Node is to tell the length of the body in it, that does it. */
+function beginBody(response: GatewayResponse): void {
+  if (response.writableEnded) return;
+  if (!response.headersSent) {
+    if (!response.hasHeader('content-length')) return;
+    response.writeHead(response.statusCode);
   }
+  response.socket?.cork();
+  response.flushHeaders();
 }
