@@ -56,7 +56,22 @@ export function fromFetch(
   handler: FetchFunction | FetchObject,
   options: FetchOptions = {},
 ): ApplicationFunction {
-  const isLight = options.lightObjects === true;
+  return makeApplication(handler, options.lightObjects === true, false);
+}
+
+/**
+ * {@link fromFetch} with `lightObjects`, for an application that nothing stands before but the gateway: it need not
+ * encode text. For the command, whose process it is.
+ */
+export function fromFetchAlone(handler: FetchFunction | FetchObject): ApplicationFunction {
+  return makeApplication(handler, true, true);
+}
+
+function makeApplication(
+  handler: FetchFunction | FetchObject,
+  isLight: boolean,
+  keepsText: boolean,
+): ApplicationFunction {
   if (isLight) {
     installLightRequest();
     installLightResponse();
@@ -67,16 +82,20 @@ export function fromFetch(
   return (environ, startResponse) => {
     const response = fetch(makeRequest(environ), { environ });
     return isPromise(response)
-      ? response.then((settled) => respond(settled, startResponse))
-      : respond(response, startResponse);
+      ? response.then((settled) => respond(settled, startResponse, keepsText))
+      : respond(response, startResponse, keepsText);
   };
 }
 
 // ---- the response
 
-function respond(response: Response, startResponse: StartResponse): Awaitable<Body> {
+function respond(
+  response: Response,
+  startResponse: StartResponse,
+  keepsText: boolean,
+): Awaitable<Body> {
   const parts = lightPartsOf(Object(response));
-  if (parts !== undefined) return respondAtOnce(parts, startResponse);
+  if (parts !== undefined) return respondAtOnce(parts, startResponse, keepsText);
   if (!isResponse(response)) {
     throw new ApplicationError(`the fetch handler returned ${describe(response)}, not a Response`);
   }
@@ -90,9 +109,14 @@ function respond(response: Response, startResponse: StartResponse): Awaitable<Bo
   return response.headers.has('content-length') ? body : readAhead(body);
 }
 
-function respondAtOnce({ status, headers, body }: LightParts, startResponse: StartResponse): Body {
+function respondAtOnce(
+  { status, headers, body }: LightParts,
+  startResponse: StartResponse,
+  keepsText: boolean,
+): Body {
   startResponse(statusLine(status), headers.filter(isPassed));
-  return body === undefined ? [] : [body];
+  if (body === undefined) return [];
+  return [typeof body === 'string' && !keepsText ? Buffer.from(body) : (body as Uint8Array)];
 }
 
 /** Whether a header is the response's own, and not the connection's or, in CGI, the status. */

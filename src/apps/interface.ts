@@ -4,7 +4,7 @@ import { isClass } from '../application.ts';
 import { describe, isPromise } from '../body.ts';
 import { ApplicationError, UsageError } from '../errors.ts';
 import type { Application, ApplicationFunction, StartResponse } from '../types.ts';
-import { fromFetch, isResponse } from './fetch.ts';
+import { fromFetchAlone, isResponse } from './fetch.ts';
 import type { FetchFunction, FetchObject } from './fetch.ts';
 
 /**
@@ -13,9 +13,6 @@ import type { FetchFunction, FetchObject } from './fetch.ts';
  */
 export const INTERFACES = ['auto', 'wsgi', 'fetch', 'node'] as const;
 export type Interface = (typeof INTERFACES)[number];
-
-/** The process is the command's own. */
-const LIGHT = { lightObjects: true } as const;
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -91,9 +88,9 @@ function asApplication(exported: unknown): Application {
 }
 
 function asFetch(exported: unknown): Application {
-  if (isFunction(membersOf(exported).fetch)) return fromFetch(exported as FetchObject, LIGHT);
+  if (isFunction(membersOf(exported).fetch)) return fromFetchAlone(exported as FetchObject);
   if (typeof exported === 'function' && !isClass(exported)) {
-    return fromFetch(exported as FetchFunction, LIGHT);
+    return fromFetchAlone(exported as FetchFunction);
   }
   throw new UsageError(
     `the application is ${describe(exported)}: not a fetch handler, which is a function or an ` +

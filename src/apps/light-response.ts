@@ -17,7 +17,8 @@ export interface LightParts {
   status: number;
   /** Names in lower case, as the platform's own has them. */
   headers: Header[];
-  body: Uint8Array | undefined;
+  /** Text as it was given: it is sent as UTF-8. */
+  body: Uint8Array | string | undefined;
 }
 
 /**
@@ -52,11 +53,9 @@ class LightResponse {
     if (!(#native in response) || response.#native !== undefined) return undefined;
     const source = response.#source;
     const headers = headersOf(response.#init);
-    if (typeof source !== 'string') {
-      return { status: response.status, headers, body: source ?? undefined };
-    }
-    if (!headers.some(([name]) => name === 'content-type')) headers.push(TEXT);
-    return { status: response.status, headers, body: Buffer.from(source) };
+    const hasType = headers.some(([name]) => name === 'content-type');
+    if (typeof source === 'string' && !hasType) headers.push(TEXT);
+    return { status: response.status, headers, body: source ?? undefined };
   }
 
   static nativeOf(response: LightResponse): Response {
