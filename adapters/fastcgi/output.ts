@@ -31,8 +31,8 @@ const PIECE = 0xfff8;
 const STDERR_PIECE = 8 * 1024;
 const STDERR_PADDING = 8;
 /**
- * Chunks up to this size are copied into the batch's text: cheaper than a system call with several buffers. Text that
- * is longer stays by itself as well: put together, it would be copied once more before it is written.
+ * Chunks up to this size become a part of the batch's text: cheaper than a piece of their own. Text that is longer
+ * stays by itself as well: put together, it would be copied once more before it is written.
  */
 const COPY_LIMIT = 4 * 1024;
 /** Chunks up to this size become records at once where nothing waits: those of most streams (64 KiB) do not fit in one. */
@@ -258,7 +258,7 @@ export class Output {
     onDrain?.();
   }
 
-  /** STDOUT with what goes before it, which fit in a record together, or each by itself where the chunk is not copied. */
+  /** STDOUT with what goes before it, which fit in a record together, or each by itself where the chunk is a piece. */
   #encode(id: number, head: string, chunk: Chunk): void {
     if (chunk.length <= COPY_LIMIT) {
       const text = typeof chunk === 'string' ? chunk : asBuffer(chunk).toString('latin1');
@@ -272,7 +272,7 @@ export class Output {
     }
   }
 
-  /** A record of STDOUT, without copying its content. */
+  /** A record of STDOUT, its content a piece of its own. */
   #record(id: number, content: Buffer | string): void {
     const before = this.#text + encodeHeader(FCGI_STDOUT, id, content.length);
     this.#parts.push(before, content);

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { fromNode } from '../../src/apps/node.ts';
+import { OF_CONNECTION } from './client.ts';
 import { get } from './kit.ts';
 
 /** What comes of a listener, as far as it does not depend on the connection. */
@@ -30,8 +31,6 @@ export interface Sent {
 
 /** Time for what a listener sees after its response has arrived. */
 const AFTER = 20;
-
-const OF_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date']);
 
 function withoutConnection(headers: readonly (readonly [string, string])[]): [string, string][] {
   return headers

@@ -141,8 +141,10 @@ function send(base: string, { method = 'GET', path, headers = {}, body }: Step):
   });
 }
 
-/** Of the connection, the clock and the server itself. */
-const OF_THE_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date', 'server']);
+/** Of the connection and the clock. */
+export const OF_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date']);
+/** Of the server itself, too. */
+const OF_THE_HOP = new Set([...OF_CONNECTION, 'server']);
 
 function normalise(response: IncomingMessage, body: Buffer, method = 'GET'): string[] {
   const { rawHeaders, statusCode } = response;

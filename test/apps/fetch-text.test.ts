@@ -1,25 +1,23 @@
 /** Text of a Response: the same bytes whether it is encoded here or left to the gateway. */
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
 import { fromFetch, fromFetchAlone } from '../../src/apps/fetch.ts';
 import type { ApplicationFunction } from '../../src/types.ts';
+import { setupTestingDefaults } from '../../src/util.ts';
 import { get } from './kit.ts';
-
-const globals = { Request, Response };
-let encoded: ApplicationFunction;
-let kept: ApplicationFunction;
 
 function answer(request: Request): Response {
   const text = decodeURIComponent(new URL(request.url).search.slice(1));
   return new Response(text.repeat(Number(request.headers.get('x-times') ?? 1)));
 }
 
-beforeAll(() => {
-  encoded = fromFetch(answer);
-  kept = fromFetchAlone(answer);
-});
-afterAll(() => void Object.assign(globalThis, globals));
+function bodyOf(app: ApplicationFunction): unknown {
+  return app(setupTestingDefaults({}), () => () => undefined);
+}
+
+const encoded = fromFetch(answer);
+const kept = fromFetchAlone(answer);
 
 it.each([
   ['none', '', 1],
@@ -41,19 +39,6 @@ it.each([
 });
 
 it('is encoded where something may stand between', () => {
-  const environ = {
-    'wsgi.url_scheme': 'http',
-    REQUEST_METHOD: 'GET',
-    SCRIPT_NAME: '',
-    PATH_INFO: '/',
-    QUERY_STRING: 'x',
-    SERVER_NAME: 'a',
-    SERVER_PORT: '80',
-    REQUEST_URI: '/?x',
-    HTTP_HOST: 'a',
-  };
-  const bodyOf = (app: ApplicationFunction): unknown =>
-    app(environ as never, () => () => undefined);
   const light = fromFetch(() => new Response('x'), { lightObjects: true });
   expect(bodyOf(light)).toEqual([Buffer.from('x')]);
   expect(bodyOf(fromFetchAlone(() => new Response('x')))).toEqual(['x']);
