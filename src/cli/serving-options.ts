@@ -50,6 +50,15 @@ export const SERVING_OPTIONS = {
     defaultText: 'for CGI alone',
     cgi: true,
   }),
+  spoolDir: option<string>({
+    group: 'Serving',
+    gateway: true,
+    describe:
+      'Keep what of request bodies is not read, and does not fit in memory, in files in FOLDER',
+    argument: 'FOLDER',
+    read: readFolder,
+    defaultText: '/var/tmp',
+  }),
   sendfile: option<'X-Accel-Redirect' | 'X-Sendfile'>({
     group: 'Serving',
     describe: 'Let the web server send files, told so by HEADER: X-Accel-Redirect or X-Sendfile',

@@ -81,6 +81,7 @@ const OTHERS: Record<Other, [given: Record<string, RawValue>, value: unknown]> =
   socketMode: [{ socketMode: '600' }, 0o600],
   backlog: [{ backlog: 7 }, 7],
   scriptName: [{ scriptName: '/app' }, '/app'],
+  spoolDir: [{ spoolDir: tmpdir() }, tmpdir()],
   multiprocess: [{ multiprocess: true }, true],
   multiplex: [{ multiplex: false }, false],
   engine: [{ fastcgiEngine: 'node-fastcgi' }, 'node-fastcgi'],
