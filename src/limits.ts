@@ -66,7 +66,7 @@ export const MAX_SPOOL_TOTAL = 1024 * 1024 * 1024;
 /** Milliseconds in which an application reads nothing of a body that waits for it. As {@link BODY_TIMEOUT} for peers. */
 export const UNREAD_TIMEOUT = 60_000;
 
-/** Milliseconds for which a connection is not read because an application does not: then it is, to see whether it is still there. */
+/** Milliseconds for which a connection is held back at least, and no more than twice that, because an application does not read. */
 export const HOLD_TIME = 250;
 
 /** Requests in flight on one FastCGI connection; four times what HAProxy's documentation suggests (64). */

@@ -6,16 +6,20 @@
  * then the body goes on to a spool file, and the connection is read again.
  */
 
-import { Deadlines } from './deadlines.ts';
 import { LimitError } from './errors.ts';
 import type { InputStream } from './input.ts';
 import { HOLD_TIME } from './limits.ts';
 
+/** A body, as far as it matters here. */
+export type UnreadBody = Pick<InputStream, 'taken' | 'complete' | 'spill' | 'destroy'>;
+
 /** What is known of a body that waits. */
-interface Unread {
+interface Wait {
   /** Reads the connection again. */
   readOn: () => void;
-  /** What the application had taken of it at the last look. */
+  /** Whether it has begun to wait since the last look at all bodies. */
+  isNew: boolean;
+  /** What the application had taken of the body at the last look. */
   taken: number;
   /** Milliseconds since that has changed. */
   idle: number;
@@ -24,8 +28,8 @@ interface Unread {
 /** Those of one server. */
 export class UnreadBodies {
   readonly #unreadTimeout: number;
-  readonly #looks = new Deadlines<InputStream>(HOLD_TIME);
-  readonly #bodies = new Map<InputStream, Unread>();
+  readonly #waits = new Map<UnreadBody, Wait>();
+  #timer: NodeJS.Timeout | undefined;
 
   /** @param unreadTimeout milliseconds in which the application takes nothing of a body; then it is given up; 0: never */
   constructor(unreadTimeout: number) {
@@ -36,37 +40,38 @@ export class UnreadBodies {
    * A body has as much waiting in memory as it may. Its connection need not be read until `readOn` is called, which may
    * be more than once; {@link delete} ends that.
    */
-  add(input: InputStream, readOn: () => void): void {
-    const known = this.#bodies.get(input);
-    if (known === undefined) this.#bodies.set(input, { readOn, taken: input.taken, idle: 0 });
-    else known.readOn = readOn;
-    this.#lookSoon(input);
+  add(body: UnreadBody, readOn: () => void): void {
+    const known = this.#waits.get(body);
+    if (known === undefined) {
+      this.#waits.set(body, { readOn, isNew: true, taken: body.taken, idle: 0 });
+      this.#timer ??= setInterval(() => this.#sweep(), HOLD_TIME).unref();
+    } else known.isNew = true;
   }
 
   /** The application reads the body, or nobody will any more. */
-  delete(input: InputStream): void {
-    if (this.#bodies.size === 0 || !this.#bodies.delete(input)) return;
-    this.#looks.delete(input);
+  delete(body: UnreadBody): void {
+    if (this.#waits.size > 0) this.#waits.delete(body);
   }
 
-  #lookSoon(input: InputStream): void {
-    this.#looks.add(input, 1, (body) => this.#look(body));
+  #sweep(): void {
+    for (const [body, wait] of this.#waits) this.#look(body, wait);
+    if (this.#waits.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
-  #look(input: InputStream): void {
-    const body = this.#bodies.get(input)!;
-    if (input.complete) {
-      this.#bodies.delete(input);
-      body.readOn();
+  #look(body: UnreadBody, wait: Wait): void {
+    if (body.complete) {
+      this.#waits.delete(body);
+      wait.readOn();
       return;
     }
-    if (input.taken !== body.taken) body.idle = 0;
-    else body.idle += HOLD_TIME;
-    body.taken = input.taken;
-    this.#lookSoon(input);
-    if (this.#unreadTimeout > 0 && body.idle >= this.#unreadTimeout) {
+    wait.idle = body.taken === wait.taken ? wait.idle + HOLD_TIME : 0;
+    wait.taken = body.taken;
+    if (this.#unreadTimeout > 0 && wait.idle >= this.#unreadTimeout) {
       const message = 'the application read nothing of the body for unreadTimeout';
-      input.destroy(new LimitError('unreadTimeout', message));
-    } else if (input.spill() === undefined) body.readOn();
+      body.destroy(new LimitError('unreadTimeout', message));
+    } else if (wait.isNew) wait.isNew = false;
+    else if (body.spill() === undefined) wait.readOn();
   }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 
 import type { ApplicationFunction } from '../src/types.ts';
+import type { Reply } from './request-client.ts';
 import { PROTOCOLS, digest, pattern, serve, until } from './request-kit.ts';
 import type { Running } from './request-kit.ts';
 import type { RequestServerOptions } from '../src/request-options.ts';
@@ -125,8 +126,13 @@ describe.each(PROTOCOLS)('$name', (protocol) => {
       });
       vi.advanceTimersByTime(6000);
       waiting.read();
-      const reply = await frontEnd.reply();
-      expect(reply.head).toContain('503 Service Unavailable');
+      let reply: Reply | undefined;
+      void frontEnd.reply().then((whole) => (reply = whole));
+      await until(() => {
+        vi.advanceTimersByTime(100); // the rest of the body is waited for, for a while
+        return reply !== undefined;
+      });
+      expect(reply!.head).toContain('503 Service Unavailable');
       expect(waiting.gateway.log.at(-1)).toMatch(
         /503: the application read nothing of the body for unreadTimeout$/,
       );

@@ -18,7 +18,7 @@ export function answerManagement(type: number, content: Buffer, gateway: Gateway
   return encodeRecord(fcgi.FCGI_GET_VALUES_RESULT, fcgi.FCGI_NULL_REQUEST_ID, encodePairs(known));
 }
 
-/** Whether a front end asks whether connections may be shared, which it is going to do then. */
+/** Whether a front end asks whether a connection may be shared, which it is going to do then. */
 export function isAboutMultiplexing(type: number, content: Buffer): boolean {
   return type === fcgi.FCGI_GET_VALUES && content.includes(fcgi.FCGI_MPXS_CONNS);
 }
@@ -48,6 +48,15 @@ function announcedValues({ limits, options }: Gateway): [name: string, value: st
 /** No limit is announced as the number of request ids that there are. */
 function announce(limit: number): string {
   return String(Math.min(limit, 0xffff));
+}
+
+/**
+ * Tells a front end that has asked for the limits of this connection that no further requests are taken on it: an
+ * answer that it has not asked for. HAProxy opens another connection then, and the requests of this one go on.
+ */
+export function encodeNoMoreRequests(): string {
+  const none = encodePairs([[fcgi.FCGI_MAX_REQS, '0']]);
+  return encodeRecord(fcgi.FCGI_GET_VALUES_RESULT, fcgi.FCGI_NULL_REQUEST_ID, none);
 }
 
 /**

@@ -13,7 +13,12 @@ import type { Gateway } from './gateway.ts';
 import { FastCgiHandler } from './handler.ts';
 import type { Carrier } from './handler.ts';
 import type { BodyOwner, InputFlow } from './input-flow.ts';
-import { answerManagement, encodeRefusal, isAboutMultiplexing } from './management.ts';
+import {
+  answerManagement,
+  encodeNoMoreRequests,
+  encodeRefusal,
+  isAboutMultiplexing,
+} from './management.ts';
 import { Opening } from './opening.ts';
 import type { Output } from './output.ts';
 import { encodeEndRequest } from './record.ts';
@@ -58,6 +63,7 @@ export class Requests implements RecordVisitor, Carrier {
   /** With multiplexing off: requests whose PARAMS are complete, in their order. Some may have been aborted. */
   readonly #turns: Opening[] = [];
   readonly #startNext: () => void;
+  #knowsLimits = false; // the front end has asked for them
   #faults = 0; // since the last request that was right
   #ignored = 0; // bytes of streams that belong to no request, since the last BEGIN_REQUEST
   /** Requests so far. */
@@ -90,7 +96,10 @@ export class Requests implements RecordVisitor, Carrier {
   discrete(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (id === fcgi.FCGI_NULL_REQUEST_ID) {
       const content = bytes.subarray(start, end);
-      if (isAboutMultiplexing(type, content)) this.#gateway.isMultiplexed = true;
+      if (isAboutMultiplexing(type, content)) {
+        this.#gateway.isMultiplexed = true;
+        this.#knowsLimits = true;
+      }
       this.#link.output.raw(answerManagement(type, content, this.#gateway));
     } else if (type === fcgi.FCGI_BEGIN_REQUEST) this.#begin(id, bytes, start, end);
     else if (type === fcgi.FCGI_ABORT_REQUEST) this.#abort(id);
@@ -160,7 +169,6 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   #overload(): string | undefined {
-    if (this.isBroken) return 'the connection is about to be reset';
     const max = this.#gateway.limits.maxRequestsPerConnection;
     if (this.inFlight >= max) return `more than maxRequestsPerConnection (${max})`;
     return this.resources.refusal?.message;
@@ -323,6 +331,8 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   abandon(request: FastCgiHandler): void {
+    // Until the others are through the connection stays, and takes requests that are sent nevertheless.
+    if (!this.isBroken && this.#knowsLimits) this.#link.output.raw(encodeNoMoreRequests());
     this.isBroken = true;
     this.#link.output.drop(request);
     this.ended(request);

@@ -9,7 +9,7 @@ import type { Application, ApplicationFunction, Environ } from '../../src/types.
 import { Peer } from './peer.ts';
 import type { Answer, RequestParts } from './peer.ts';
 
-export { controlTime, echo, hello, pattern, until } from '../request-kit.ts';
+export { controlTime, digest, echo, hello, pattern, until } from '../request-kit.ts';
 
 /** A gateway under test. */
 export class Running {
