@@ -1,8 +1,7 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test, vi } from 'vitest';
 
 import type { Application, ApplicationFunction, Header } from '../../src/types.ts';
-import { echo, hello, parse, request, serve, settled, signal, until, where } from './kit.ts';
+import { echo, hello, parse, request, serve, signal, until, where } from './kit.ts';
 
 /** An application that answers with a status, headers and chunks. */
 function answer(status: string, headers: Header[], chunks: string[]): Application {
