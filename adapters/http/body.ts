@@ -5,8 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LimitError } from '../../src/errors.ts';
 import { InputStream } from '../../src/input.ts';
 import type { InputSource } from '../../src/input.ts';
-import type { Exchange } from './connection.ts';
 import type { Expiring, Gateway } from './gateway.ts';
+import type { Exchange } from './pipeline.ts';
 
 /** Source of a request's `wsgi.input`. */
 export class RequestBody implements InputSource, Expiring {

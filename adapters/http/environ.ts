@@ -99,6 +99,7 @@ export class EnvironBuilder {
       const message = `longer than maxRequestLine (${maxRequestLine})`;
       throw new LimitError('maxRequestLine', message, '414 URI Too Long');
     }
+    if (method === 'CONNECT') throw new RequestError('501 Not Implemented', `CONNECT ${url}`);
     const target = parseTarget(method, url);
     environ['REQUEST_URI'] = target.uri;
     environ['PATH_INFO'] = target.path;

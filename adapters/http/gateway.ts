@@ -10,6 +10,7 @@ import { DEFAULT_LOG } from '../../src/log.ts';
 import type { ApplicationFunction, ErrorStream, Log } from '../../src/types.ts';
 import { escapeLines } from '../../src/bytes.ts';
 import { writeTo } from '../../src/stream-handler.ts';
+import type { HttpConnection } from './connection.ts';
 import { EnvironBuilder } from './environ.ts';
 import { createErrorPage } from './error-page/index.ts';
 import type { MakeErrorPage } from './error-page/index.ts';
@@ -22,11 +23,23 @@ export interface Expiring {
   expire(): void;
 }
 
+/** Connections whose requests wait until they are asked for: see makeServer. */
+export interface RequestQueue {
+  /** Nobody has to wait. */
+  readonly isOpen: boolean;
+  add(connection: HttpConnection): void;
+  delete(connection: HttpConnection): void;
+}
+
+/** Each request is served as it comes. */
+const NO_QUEUE: RequestQueue = { isOpen: true, add() {}, delete() {} };
+
 /** One server's application, options and state. */
 export class Gateway {
   application: ApplicationFunction;
   /** Each response is the last one of its connection. */
   closesConnections = false;
+  queue: RequestQueue = NO_QUEUE;
   readonly options: HttpOptions;
   readonly limits: HttpLimits;
   readonly log: Log;

@@ -11,8 +11,9 @@ import type { CheckedHeaders } from '../../src/headers.ts';
 import { InputStream } from '../../src/input.ts';
 import type { Awaitable, Environ, ErrorStream, StartResponse } from '../../src/types.ts';
 import { RequestBody } from './body.ts';
-import type { Exchange, HttpConnection } from './connection.ts';
+import type { HttpConnection } from './connection.ts';
 import type { Expiring, Gateway } from './gateway.ts';
+import type { Exchange } from './pipeline.ts';
 
 /** A body up to this size is sent as a string, in one piece with its head: one write, and a cheaper one. */
 const SMALL_BODY = 4 * 1024;
@@ -28,7 +29,6 @@ export class HttpHandler extends BaseHandler implements Expiring {
   readonly #gateway: Gateway;
 
   #body: RequestBody | undefined; // none: the request has no body
-  #refused = false;
   #isWatched = false; // has a time limit
   #status = '';
   #head: string[] = []; // names and values, as writeHead takes them
@@ -49,14 +49,22 @@ export class HttpHandler extends BaseHandler implements Expiring {
     return body === undefined || body.input.complete ? undefined : body;
   }
 
+  /** Whether some of the request is still to be parsed. */
+  get isReceiving(): boolean {
+    return !this.#exchange.request.complete;
+  }
+
   // ---- environ
 
   protected override setupEnviron(): Environ {
     try {
-      return super.setupEnviron();
+      const environ = super.setupEnviron();
+      // It is not taken (RFC 9110 § 7.8), and the client may think that it was: what follows need not be HTTP.
+      if (environ['HTTP_UPGRADE'] !== undefined) this.#connection.endWithCurrent();
+      return environ;
     } catch (error) {
       // What follows on the connection may be part of the request that was not understood.
-      this.#refused = true;
+      this.#connection.endWithCurrent();
       // Raw, for the access log.
       if (this.environ!['REQUEST_URI'] === '') {
         this.environ!['REQUEST_URI'] = this.#exchange.request.url;
@@ -119,7 +127,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   /** Whether the connection is of no use after this response, as far as is known. */
   get #isLast(): boolean {
-    return this.#refused || this.#gateway.closesConnections || this.#exchange.isLast === true;
+    return this.#connection.endsWithCurrent || this.#gateway.closesConnections;
   }
 
   protected override send(head: string, chunk: Uint8Array): boolean {
@@ -147,7 +155,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
       if (head !== '') this.#writeHead(this.#isLast);
       this.#end(last);
     }
-    this.#connection.finished();
+    this.#connection.finished(this);
   }
 
   #end(last: Uint8Array | undefined): void {
@@ -205,7 +213,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   /** The rest of the request cannot be read: answers with the error's status, if there is still time. */
   refuse(error: RequestError): void {
-    this.#refused = true;
+    this.#connection.endWithCurrent();
     this.#body?.stop();
     this.cancel(error);
   }

@@ -5,9 +5,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { failResponse, listenerOfApplication, runListener } from '../../src/apps/native.ts';
 import type { RequestError } from '../../src/errors.ts';
 import type { ApplicationFunction, Awaitable, Environ, HeaderList } from '../../src/types.ts';
-import type { Exchange, HttpConnection } from './connection.ts';
+import type { HttpConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import { HttpHandler } from './handler.ts';
+import type { Exchange } from './pipeline.ts';
 
 /**
  * The request is checked as any other, and then node:http's: response and request body are between it and
@@ -41,11 +42,11 @@ export class NativeHandler extends HttpHandler {
       return super.run(application); // comes to the same end, and answers
     }
     const response = this.#response;
-    if (this.#gateway.closesConnections || this.#exchange.isLast === true) {
+    if (this.#gateway.closesConnections || this.#connection.endsWithCurrent) {
       response.shouldKeepAlive = false;
       this.#connection.isClosing = true;
     }
-    response.once('finish', () => this.#connection.finished());
+    response.once('finish', () => this.#connection.finished(this));
     const closed = new Promise<void>((resolve) => {
       response.once('close', () => {
         this.#gateway.unwatch(this);
