@@ -114,7 +114,7 @@ export const HTTP_OPTIONS = {
     group: 'HTTP',
     gateway: true,
     describe:
-      'Believe the X-Forwarded headers of the proxy PEER: an IP address, a network, unix, or * for all',
+      'Believe the X-Forwarded headers of the proxy PEER: an IP address, a network, unix, or * for whoever connects',
     argument: 'PEER',
     read: readPeer('unix', '*'),
     repeated: true,
@@ -127,7 +127,7 @@ export const HTTP_OPTIONS = {
       'Which these are: forwarded (RFC 7239), or some of for,proto,host,port,prefix, as in for=X-Real-IP,proto',
     argument: 'LIST',
     read: readForwardedHeaders,
-    defaultText: 'for,proto,host,port,prefix',
+    defaultText: 'for,proto,host,port',
   }),
   underscoreHeaders: option<string>({
     group: 'HTTP',

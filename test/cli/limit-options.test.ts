@@ -93,7 +93,7 @@ const OTHERS: Record<Other, [given: Record<string, RawValue>, value: unknown]> =
   forwardedAllowIps: [{ forwardedAllowIps: ['*', 'unix'] }, ['*', 'unix']],
   forwardedHeaders: [
     { forwardedHeaders: 'for=X-Real-IP, proto' },
-    { for: 'X-Real-IP', host: null, port: null, prefix: null },
+    { for: 'X-Real-IP', proto: 'X-Forwarded-proto', host: null, port: null, prefix: null },
   ],
   errorPage: [{ errorPage: false }, false],
   underscoreHeaders: [{ underscoreHeaders: 'x_y' }, ['x_y']],
@@ -128,6 +128,7 @@ describe('values', () => {
     ['shutdownTimeout', '2147484', /seconds are more than/],
     ['allow', 'localhost', /"localhost" is neither an IP address nor a network/],
     ['allow', '*', /neither an IP address nor a network/],
+    ['allow', 'fe80::1%eth0', /neither an IP address nor a network/],
     ['forwardedAllowIps', '10.0.0.0/33', /neither an IP address nor a network/],
     ['forwardedHeaders', 'for,by', /"by" is neither forwarded nor one of for, proto/],
     ['forwardedHeaders', 'for=X Y', /is neither forwarded nor/],
