@@ -22,7 +22,7 @@ export interface InputSource {
 }
 
 /** Bytes that a body holds in memory when nobody reads it: up to the mark, and what one more read of a socket brings. */
-const BODY_SHARE = 2 * HIGH_WATER_MARK;
+export const BODY_SHARE = 2 * HIGH_WATER_MARK;
 
 const NO_SOURCE: InputSource = { resume() {}, pause() {} };
 

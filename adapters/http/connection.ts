@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { RequestError } from '../../src/errors.ts';
+import { Share } from '../../src/resources.ts';
 import type { Connection } from '../../src/server.ts';
 import { peerOf, resetSocket } from '../../src/sockets.ts';
 import type { RequestBody } from './body.ts';
@@ -17,6 +18,11 @@ import type { RequestTaker } from './incoming.ts';
 import { NativeHandler } from './native.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Exchange } from './pipeline.ts';
+
+/** Bytes that pipelined requests hold which wait: their texts are bounded, and node:http has two objects for each. */
+const WAITING_SIZE = 64 * 1024;
+
+const NOTHING = (): void => {};
 
 /** State of a connection, beside that of node:http. */
 export class HttpConnection implements Connection, Expiring, RequestTaker {
@@ -37,11 +43,15 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
   #discards = false; // what comes is not parsed any more
   #lingers = false; // all is sent, and what comes is thrown away
   #requests = 0;
+  readonly #share: Share;
+  #watchesOutput = false;
 
   constructor(socket: Socket, gateway: Gateway) {
     this.#socket = socket;
     this.#gateway = gateway;
     this.#bytesAtStart = socket.bytesRead;
+    this.#share = new Share(gateway.resources);
+    this.#hold();
     socket.on('close', () => this.#onClose());
   }
 
@@ -58,6 +68,17 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
     return this.#isFull && this.#waiting.isEmpty && this.#refusal === undefined;
   }
 
+  /** Counts what the connection may hold by itself: a head that is not complete, requests and output that wait. */
+  #hold(): void {
+    if (this.#socket.destroyed) {
+      this.#share.set(0);
+      return;
+    }
+    const waiting = this.#waiting.isEmpty ? 0 : WAITING_SIZE;
+    const output = this.#watchesOutput ? this.#socket.writableLength : 0;
+    this.#share.set(this.#gateway.limits.maxHeaderSize + waiting + output);
+  }
+
   /** A request has come in, up to the end of its headers. */
   begin(exchange: Exchange): void {
     if (!this.takesRequests) return;
@@ -68,6 +89,7 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
     } else {
       // Bytes behind it may be of another protocol: node:http has thrown some of them away.
       if (exchange.request.headers.upgrade !== undefined) this.#takeNoMore();
+      this.#hold();
       this.#awaitTurn();
     }
   }
@@ -127,7 +149,8 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
     this.#current = handler;
     const run = handler.run(gateway.application);
     if (run === undefined) return;
-    gateway.track(run);
+    const isCounted = handler.isCounted;
+    gateway.track(run, isCounted ? gateway.resources.goesOn(handler, handler.footprint) : NOTHING);
     if (!handler.headersSent) handler.watch();
   }
 
@@ -168,6 +191,7 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
       if (this.isClosing || this.#socket.destroyed) return;
       this.#serve(this.#waiting.shift()!);
     }
+    this.#hold();
     if (!this.#waiting.isEmpty) this.#awaitTurn();
     else if (this.#refusal !== undefined) this.#refuseInTurn();
   }
@@ -230,10 +254,14 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
   /** The client is slow to take what is sent. */
   watchOutput(): void {
     this.#socket.setTimeout(this.#gateway.limits.sendTimeout);
+    this.#watchesOutput = true;
+    this.#hold();
   }
 
   unwatchOutput(): void {
     this.#socket.setTimeout(0);
+    this.#watchesOutput = false;
+    this.#hold();
   }
 
   /** node:http gives the connection up: bytes that are no request, or too slow ones. */
@@ -314,6 +342,7 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
     this.#gateway.unwatch(this);
     this.#current?.disconnect();
     this.#current = undefined;
+    this.#hold();
   }
 
   #log(message: string): void {

@@ -7,9 +7,11 @@ import { listenerOfApplication } from '../../src/apps/native.ts';
 import { Deadlines, TICK } from '../../src/deadlines.ts';
 import { linger } from '../../src/linger.ts';
 import { DEFAULT_LOG } from '../../src/log.ts';
+import { Resources } from '../../src/resources.ts';
 import type { ApplicationFunction, ErrorStream, Log } from '../../src/types.ts';
 import { escapeLines } from '../../src/bytes.ts';
 import { writeTo } from '../../src/stream-handler.ts';
+import { UnreadBodies } from '../../src/unread-bodies.ts';
 import type { HttpConnection } from './connection.ts';
 import { EnvironBuilder } from './environ.ts';
 import { createErrorPage } from './error-page/index.ts';
@@ -48,7 +50,9 @@ export class Gateway {
   /** Shows errors to those who may see them; undefined where nobody may. */
   readonly errorPage: MakeErrorPage | undefined;
   /** Lets a stop wait for the end of a run. */
-  track: (run: PromiseLike<void>) => void = () => {};
+  track: (run: PromiseLike<void>, onEnd: () => void) => void = () => {};
+  readonly resources: Resources;
+  readonly unread: UnreadBodies;
   /** Value of the `Server` header, or false. */
   readonly serverHeader: string | false;
   /** Value of the `Keep-Alive` header, or undefined. */
@@ -71,6 +75,8 @@ export class Gateway {
     if (idleTimeout >= 1000) this.keepAlive = `timeout=${Math.floor(idleTimeout / 1000)}`;
     this.tick = Math.min(TICK, ...timeouts(this.limits));
     this.#deadlines = new Deadlines(this.tick);
+    this.resources = new Resources(this.limits, options, this.#deadlines, this.log);
+    this.unread = new UnreadBodies(this.limits.unreadTimeout);
   }
 
   /** Whether the application is a Node listener, and nothing around it. */

@@ -9,6 +9,8 @@ import { ApplicationError, LimitError } from '../../src/errors.ts';
 import type { RequestError } from '../../src/errors.ts';
 import type { CheckedHeaders } from '../../src/headers.ts';
 import { InputStream } from '../../src/input.ts';
+import { sizeOfVariables } from '../../src/resources.ts';
+import type { Claim } from '../../src/resources.ts';
 import type { Awaitable, Environ, ErrorStream, StartResponse } from '../../src/types.ts';
 import { RequestBody } from './body.ts';
 import type { HttpConnection } from './connection.ts';
@@ -19,7 +21,7 @@ import type { Exchange } from './pipeline.ts';
 const SMALL_BODY = 4 * 1024;
 
 /** Serves one request. */
-export class HttpHandler extends BaseHandler implements Expiring {
+export class HttpHandler extends BaseHandler implements Expiring, Claim {
   override readonly gateway = 'http';
   override readonly originServer = true;
 
@@ -28,6 +30,9 @@ export class HttpHandler extends BaseHandler implements Expiring {
   readonly #connection: HttpConnection;
   readonly #gateway: Gateway;
 
+  size = 0;
+  ends = 0;
+  #isCounted = false; // among the requests in flight
   #body: RequestBody | undefined; // none: the request has no body
   #isWatched = false; // has a time limit
   #status = '';
@@ -54,11 +59,25 @@ export class HttpHandler extends BaseHandler implements Expiring {
     return !this.#exchange.request.complete;
   }
 
+  /** Whether the request is among those in flight. */
+  get isCounted(): boolean {
+    return this.#isCounted;
+  }
+
+  /** Bytes that the request holds while it is run, beside a body that it reads. */
+  get footprint(): number {
+    const { rawHeaders, url } = this.#exchange.request;
+    let length = url!.length;
+    for (const text of rawHeaders) length += text.length;
+    return sizeOfVariables(rawHeaders.length / 2, length);
+  }
+
   // ---- environ
 
   protected override setupEnviron(): Environ {
     try {
       const environ = super.setupEnviron();
+      this.#count();
       // It is not taken (RFC 9110 § 7.8), and the client may think that it was: what follows need not be HTTP.
       if (environ['HTTP_UPGRADE'] !== undefined) this.#connection.endWithCurrent();
       return environ;
@@ -69,8 +88,25 @@ export class HttpHandler extends BaseHandler implements Expiring {
       if (this.environ!['REQUEST_URI'] === '') {
         this.environ!['REQUEST_URI'] = this.#exchange.request.url;
       }
+      this.#body?.input.discard();
       throw error;
     }
+  }
+
+  /** @throws {LimitError} when no further request can be taken */
+  #count(): void {
+    const { resources } = this.#gateway;
+    const { refusal } = resources;
+    if (refusal !== undefined) throw refusal;
+    this.#isCounted = true;
+    resources.begin(this);
+  }
+
+  /** The response is over, or nobody waits for it any more. */
+  protected responseOver(): void {
+    if (!this.#isCounted) return;
+    this.#isCounted = false;
+    this.#gateway.resources.responseOver(this);
   }
 
   protected override addCgiVars(environ: Variables): void {
@@ -78,14 +114,19 @@ export class HttpHandler extends BaseHandler implements Expiring {
   }
 
   protected override getStdin(): InputStream {
-    const { maxBodySize } = this.#gateway.limits;
     if (this.contentLength === 0) return new InputStream(0);
     this.#body = new RequestBody(this.#exchange, this.contentLength, this.#gateway);
-    if (this.contentLength > maxBodySize) {
-      const message = `Content-Length ${this.contentLength} is over maxBodySize (${maxBodySize})`;
-      throw new LimitError('maxBodySize', message, '413 Content Too Large');
-    }
+    this.checkLength();
+    this.#body.begin();
     return this.#body.input;
+  }
+
+  /** @throws {LimitError} for a body that is announced to be too long */
+  protected checkLength(): void {
+    const { maxBodySize } = this.#gateway.limits;
+    if (this.contentLength <= maxBodySize) return;
+    const message = `Content-Length ${this.contentLength} is over maxBodySize (${maxBodySize})`;
+    throw new LimitError('maxBodySize', message, '413 Content Too Large');
   }
 
   protected override getStderr(): ErrorStream {
@@ -155,6 +196,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
       if (head !== '') this.#writeHead(this.#isLast);
       this.#end(last);
     }
+    this.responseOver();
     this.#connection.finished(this);
   }
 
@@ -194,6 +236,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
     if (!this.#endsWithConnection) {
       while (this.#response.writableCorked > 0) this.#response.uncork();
     }
+    this.responseOver();
     this.#connection.abandon(this.#endsWithConnection);
   }
 
@@ -236,6 +279,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   override disconnect(): void {
     super.disconnect();
+    this.responseOver();
     this.#body?.stop();
     this.#unwatch();
     this.#onDrain?.();

@@ -39,12 +39,20 @@ export class HttpServer implements Server {
     const node = await createNodeServer(gateway);
     const sockets: SocketServer = await SocketServer.start(
       options,
-      (socket) => (admission.admits(socket, sockets.connections.size) ? track(socket) : undefined),
+      (socket) =>
+        admission.admits(socket, sockets.connections.size, gateway.resources.shortage)
+          ? track(socket)
+          : undefined,
       node,
     );
     node.on('error', (error) => log.error(`http: ${error.message}`));
-    gateway.track = (run) => sockets.track(run);
+    gateway.track = (run, onEnd) => sockets.track(run, onEnd);
     return new HttpServer(gateway, sockets);
+  }
+
+  /** Open connections. */
+  get connections(): ReadonlySet<Connection> {
+    return this.#sockets.connections;
   }
 
   get closed(): Promise<void> {
