@@ -89,7 +89,8 @@ export class EnvironBuilder {
       if (variable === 'HTTP_HOST' && ++hosts > 1) throw badRequest('more than one Host');
       const value = raw[i + 1]!;
       // Of a name that is wanted with any value, only an empty one is still to be looked at.
-      if (variable !== '') (value === '' ? addVariable : setVariable)(environ, variable, value);
+      if (value === '') addEmpty(environ, variable, raw);
+      else if (variable !== '') setVariable(environ, variable, value);
     }
   }
 
@@ -112,6 +113,17 @@ export class EnvironBuilder {
 }
 
 const TOO_LARGE = '431 Request Header Fields Too Large';
+
+/** Adds a header without a value: for a Content-Type that is none, and so not the only one there may be. */
+function addEmpty(environ: Variables, variable: string, raw: readonly string[]): void {
+  if (variable === 'CONTENT_TYPE') {
+    const names = raw.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+    if (names.indexOf('content-type') !== names.lastIndexOf('content-type')) {
+      throw badRequest('CONTENT_TYPE comes with two values');
+    }
+  }
+  if (variable !== '') addVariable(environ, variable, '');
+}
 
 /** An IPv4 address that came in on an IPv6 socket is an IPv4 address. */
 function plainAddress(address: string | undefined): string | undefined {
