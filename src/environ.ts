@@ -14,10 +14,13 @@ const WSGI_VERSION: readonly [1, 0] = Object.freeze([1, 0] as const);
 export type Variables = Record<string, unknown>;
 
 /**
- * Adds one CGI variable as a front end sent it; later ones win, except that headers are joined.
+ * Adds one CGI variable as a front end sent it. Of several with one name the last counts, unless it stands for a
+ * request header: the values of a list are joined, of a header that has one value it is the first, as under node:http.
  *
  * @param name as sent; the keys of the contract (`wsgi.…`, `postern.…`) cannot be forged through it
  * @param value a byte string
+ * @throws {RequestError} with 400 for another value of a header by which programs tell what the request is, or whose
+ *   (Content-Type, Content-Length, Host, Authorization)
  */
 export function addVariable(environ: Variables, name: string, value: string): void {
   if (isWanted(name, value)) setVariable(environ, name, value);
@@ -25,15 +28,52 @@ export function addVariable(environ: Variables, name: string, value: string): vo
 
 /** {@link addVariable} for a variable of which {@link isWanted} is known already. */
 export function setVariable(environ: Variables, name: string, value: string): void {
-  const present = environ[name] as string | undefined;
-  if (present === undefined || present === '') {
-    setNewVariable(environ, name, value);
-  } else if (name.startsWith('HTTP_')) {
+  const isLength = name === 'CONTENT_LENGTH';
+  const present = isLength ? Draft.contentLengthOf(environ) : (environ[name] as string | undefined);
+  if (present === undefined) setNewVariable(environ, name, value);
+  else if (DECISIVE_HEADERS.has(name)) refuseOther(name, present, value);
+  else if (SINGLE_HEADERS.has(name)) return;
+  else if (present === '' || !name.startsWith('HTTP_')) environ[name] = value;
+  else {
     // nginx and HAProxy send a repeated header as several pairs; the others join it (RFC 9110 § 5.3).
     environ[name] = `${present}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
-  } else {
-    environ[name] = value;
   }
+}
+
+/**
+ * Headers that no client sends twice, and of which each program on the way may take another one: what a firewall lets
+ * through as text would be JSON for the application. RFC 9112 § 3.2 has Host refused, and § 6.3 Content-Length. A
+ * variable that a front end's configuration names twice is the same both times.
+ */
+const DECISIVE_HEADERS: ReadonlySet<string> = new Set([
+  'CONTENT_LENGTH',
+  'CONTENT_TYPE',
+  'HTTP_AUTHORIZATION',
+  'HTTP_HOST',
+  'HTTP_PROXY_AUTHORIZATION',
+]);
+
+/** Headers with one value of which the first counts. It is node:http's list, so that a Node listener sees the same. */
+const SINGLE_HEADERS: ReadonlySet<string> = new Set([
+  'HTTP_AGE',
+  'HTTP_ETAG',
+  'HTTP_EXPIRES',
+  'HTTP_FROM',
+  'HTTP_IF_MODIFIED_SINCE',
+  'HTTP_IF_UNMODIFIED_SINCE',
+  'HTTP_LAST_MODIFIED',
+  'HTTP_LOCATION',
+  'HTTP_MAX_FORWARDS',
+  'HTTP_REFERER',
+  'HTTP_RETRY_AFTER',
+  'HTTP_SERVER',
+  'HTTP_USER_AGENT',
+]);
+
+function refuseOther(name: string, present: string, value: string): void {
+  if (value === present) return;
+  // The values are not for the log: one may be a password.
+  throw new RequestError('400 Bad Request', `${name} comes with two values`);
 }
 
 /** {@link setVariable} for a variable that is not there yet. */

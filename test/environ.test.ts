@@ -56,12 +56,57 @@ describe('variables', () => {
     ['HTTP_X_TWICE', 'one, two'],
     ['HTTP_COOKIE', 'one; two'],
     ['REMOTE_ADDR', 'two'],
+    ['HTTP_USER_AGENT', 'one'],
+    ['HTTP_REFERER', 'one'],
+    ['HTTP_FROM', 'one'],
+    ['HTTP_IF_MODIFIED_SINCE', 'one'],
+    ['HTTP_MAX_FORWARDS', 'one'],
   ])('%s twice is %j', (name, expected) => {
     const { environ } = complete([
       [name, 'one'],
       [name, 'two'],
     ]);
     expect(environ[name]).toBe(expected);
+  });
+
+  test.each([
+    ['CONTENT_TYPE', 'text/plain', 'text/html'],
+    ['CONTENT_LENGTH', '1', '2'],
+    ['CONTENT_LENGTH', '0', '5'],
+    ['CONTENT_LENGTH', '5', '-1'],
+    ['HTTP_HOST', 'a', 'b'],
+    ['HTTP_HOST', '', 'b'],
+    ['HTTP_HOST', 'a', ''],
+    ['HTTP_AUTHORIZATION', 'Basic eDp5', 'Basic eTp4'],
+    ['HTTP_AUTHORIZATION', '', 'Basic eTp4'],
+    ['HTTP_PROXY_AUTHORIZATION', 'Basic eDp5', 'Basic eTp4'],
+  ])('%s: %j and %j are refused', (name, one, other) => {
+    const sent: Pairs = [
+      [name, one],
+      ['HTTP_X', 'between'],
+      [name, other],
+    ];
+    let refused: unknown;
+    try {
+      complete(sent);
+    } catch (error) {
+      refused = error;
+    }
+    expect(refused).toMatchObject({ status: '400 Bad Request' });
+    expect((refused as Error).message).toBe(`${name} comes with two values`); // which the log does not show
+  });
+
+  test.each([
+    ['CONTENT_TYPE', 'text/plain'],
+    ['CONTENT_LENGTH', '5'],
+    ['HTTP_HOST', 'a'],
+    ['HTTP_AUTHORIZATION', 'Basic eDp5'],
+  ])('%s may be there twice with the same value', (name, value) => {
+    const { environ } = complete([
+      [name, value],
+      [name, value],
+    ]);
+    expect(environ[name]).toBe(value);
   });
 
   test.each(['REDIRECT_HTTP_AUTHORIZATION', 'Authorization'])(

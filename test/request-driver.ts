@@ -4,7 +4,7 @@ import type { Protocol } from './request-kit.ts';
 import { FrontEnd } from './request-client.ts';
 import { startGateway } from './suite/drivers/gateway.ts';
 import type { Driver } from './suite/types.ts';
-import { bodyOf, cgiVariables } from './suite/variables.ts';
+import { bodyOf, cgiPairs, cgiVariables } from './suite/variables.ts';
 
 export function requestDriver({ name, encode, style }: Protocol): Driver {
   return {
@@ -21,7 +21,7 @@ export function requestDriver({ name, encode, style }: Protocol): Driver {
           const frontEnd = await FrontEnd.connect(gateway.port);
           const variables = cgiVariables(request);
           const body = bodyOf(request);
-          frontEnd.send(encode(Object.entries(variables)));
+          frontEnd.send(encode(cgiPairs(request)));
           frontEnd.send(Buffer.concat([body, Buffer.from(request.excess ?? '')]));
           const isShort = body.length < Number(variables['CONTENT_LENGTH'] ?? 0);
           if (isShort && request.unfinished !== true) frontEnd.socket.end();

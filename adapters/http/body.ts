@@ -84,7 +84,7 @@ export class RequestBody implements InputSource, Expiring {
    *
    * @param onEnd called at the body's end, or when nothing of it has come for too long
    */
-  discard(onEnd: () => void): void {
+  discard(onEnd: (whole: boolean) => void): void {
     this.#continue = undefined; // what still waits to be asked is not asked
     this.#mayDrop = Infinity;
     this.drain(onEnd);

@@ -1,7 +1,7 @@
 /** One client connection: its requests, one after another, and what is refused on it. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 
 import { RequestError } from '../../src/errors.ts';
 import { Share } from '../../src/resources.ts';
@@ -33,6 +33,7 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
   #peer: Peer | undefined;
   #current: HttpHandler | undefined;
   #response: ServerResponse | undefined; // of the last request that was begun
+  #previous: ServerResponse | undefined; // the one before it, if that was not sent yet
   // node:http hands out pipelined requests at once; in parallel only safe ones might be served (RFC 9112 § 9.3.2).
   readonly #waiting = new Pipeline();
   #awaitsTurn = false;
@@ -53,6 +54,7 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
     this.#share = new Share(gateway.resources);
     this.#hold();
     socket.on('close', () => this.#onClose());
+    socket.destroySoon = () => this.#closeSoon();
   }
 
   get peer(): Peer {
@@ -112,8 +114,6 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
   #takeNoMore(): void {
     if (this.#isFull) return;
     this.#isFull = true;
-    // Called by node:http after a response that says `close`: with bytes unread, the connection would be reset.
-    this.#socket.destroySoon = () => this.#endAndLinger();
     const last = this.#response;
     if (this.endsWithCurrent && last?.headersSent === false) last.shouldKeepAlive = false;
   }
@@ -121,6 +121,7 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
   /** Nothing behind the current request is one. */
   endWithCurrent(): void {
     this.#waiting.clear();
+    this.#refusal = undefined;
     this.#takeNoMore();
   }
 
@@ -143,6 +144,7 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
   #serve(exchange: Exchange): void {
     const gateway = this.#gateway;
     if (this.#requests++ === 0) this.#watchIdle();
+    this.#previous = this.#response?.closed === false ? this.#response : undefined;
     this.#response = exchange.response;
     const Handler = gateway.isNative ? NativeHandler : HttpHandler;
     const handler = new Handler(exchange, this, gateway);
@@ -216,12 +218,27 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
 
   /** Ends the connection in a way that lets the client see the response before it has sent all of its body. */
   linger(body: RequestBody): void {
-    this.#endAndLinger();
+    this.#inTurn(() => this.#endAndLinger());
     const socket = this.#socket;
-    body.discard(() => {
+    body.discard((whole) => {
+      if (whole && this.#isFull) return; // more may come behind it
       if (socket.writableFinished) socket.destroy();
       else socket.once('finish', () => socket.destroy());
     });
+  }
+
+  /** Runs something that ends the connection, when the responses before the last have been sent. */
+  #inTurn(end: () => void): void {
+    if (this.#previous?.closed === false) this.#previous.once('close', end);
+    else end();
+  }
+
+  /** Closes the connection after the last response: called by node:http, too. */
+  #closeSoon(): void {
+    // With bytes unread, the connection would be reset, and the client could lose the response (RFC 9112 § 9.6).
+    const isBehind = this.#isFull || this.#response?.req.complete === false;
+    if (isBehind) this.#endAndLinger();
+    else Socket.prototype.destroySoon.call(this.#socket);
   }
 
   #endAndLinger(): void {
@@ -241,6 +258,10 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
   abandon(endsWithConnection: boolean): void {
     this.#current = undefined;
     this.isClosing = true;
+    this.#inTurn(() => this.#breakOff(endsWithConnection));
+  }
+
+  #breakOff(endsWithConnection: boolean): void {
     if (!endsWithConnection) {
       this.watchOutput();
       this.#socket.destroySoon();

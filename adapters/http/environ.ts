@@ -93,7 +93,8 @@ export class EnvironBuilder {
       if (variable === 'HTTP_HOST' && ++hosts > 1) throw badRequest('more than one Host');
       const value = raw[i + 1]!;
       // Of a name that is wanted with any value, only an empty one is still to be looked at.
-      if (variable !== '') (value === '' ? addVariable : setVariable)(environ, variable, value);
+      if (value === '') addEmpty(environ, variable, raw);
+      else if (variable !== '') setVariable(environ, variable, value);
     }
   }
 
@@ -116,6 +117,17 @@ export class EnvironBuilder {
 }
 
 const TOO_LARGE = '431 Request Header Fields Too Large';
+
+/** Adds a header without a value: for a Content-Type that is none, and so not the only one there may be. */
+function addEmpty(environ: Variables, variable: string, raw: readonly string[]): void {
+  if (variable === 'CONTENT_TYPE') {
+    const names = raw.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+    if (names.indexOf('content-type') !== names.lastIndexOf('content-type')) {
+      throw badRequest('CONTENT_TYPE comes with two values');
+    }
+  }
+  if (variable !== '') addVariable(environ, variable, '');
+}
 
 /** What node:http's parser leaves to us of Transfer-Encoding and Expect. */
 function checkTransfer(environ: Variables): void {

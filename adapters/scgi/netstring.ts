@@ -95,8 +95,8 @@ function checkVariables(variables: readonly string[]): void {
   for (let i = 0; i < variables.length; i += 2) {
     const name = variables[i]!;
     if (name === 'SCGI') version = variables[i + 1];
-    // nginx before 1.23 sends a repeated header as it came. The values are joined, like everywhere.
-    else if (name.startsWith('HTTP_')) continue;
+    // nginx before 1.23 sends a repeated header as it came. The environ has a rule for it, the same everywhere.
+    else if (name.startsWith('HTTP_') || name === 'CONTENT_TYPE') continue;
     if (name === '') throw new ProtocolError('a variable without a name');
     if (names.has(name)) throw new ProtocolError(`${JSON.stringify(name)} comes twice`);
     names.add(name);

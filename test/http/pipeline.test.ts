@@ -366,6 +366,31 @@ describe('behind the last request of a connection', () => {
   });
 });
 
+describe('a response behind others that are not sent yet', () => {
+  const requests = [1, 2, 3].map((i) => request(`GET /${i} HTTP/1.1`)).join('');
+
+  test('that breaks off takes none of them with it', async () => {
+    const gateway = await serve((environ, startResponse) => {
+      if (environ.PATH_INFO !== '/broken') return where(environ, startResponse);
+      void startResponse('200 OK', [])(Buffer.from('begun'));
+      throw new Error('broken');
+    });
+    const client = (await gateway.connect()).send(requests + request('GET /broken HTTP/1.1'));
+    const text = await client.rest();
+    expect(bodies(text.slice(0, text.indexOf('Transfer-Encoding')))).toEqual(['/1', '/2', '/3']);
+    expect(text).toMatch(/begun\r\n$/); // and no last chunk
+  });
+
+  test('that comes before the end of its request waits for them', async () => {
+    const gateway = await serve(where);
+    const upload = request('POST /upload HTTP/1.1', 'Content-Length: 10000000');
+    const client = (await gateway.connect()).send(`${requests}${upload}begun`);
+    const text = await client.rest();
+    expect(bodies(text)).toEqual(['/1', '/2', '/3', '/upload']);
+    expect(lastHead(text)).toContain('Connection: close');
+  });
+});
+
 test('the client of an ordinary connection is not taken for one that sends too much', async () => {
   const gateway = await serve(hello);
   const client = await gateway.connect();

@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 
 import { Arrivals } from './arrivals.ts';
 import type { SuiteRequest, Wire } from './types.ts';
-import { bodyOf, cgiVariables } from './variables.ts';
+import { bodyOf, cgiPairs } from './variables.ts';
 
 /** § 8, "Values for type component of FCGI_Header". */
 export const TYPE = {
@@ -184,7 +184,7 @@ export class FastCgiConnection {
     this.#socket.write(
       Buffer.concat([
         encodeBegin(id, this.#keep ? KEEP_CONN : 0),
-        encodeStream(TYPE.PARAMS, id, encodePairs(Object.entries(cgiVariables(request)))),
+        encodeStream(TYPE.PARAMS, id, encodePairs(cgiPairs(request))),
         request.unfinished === true ? stdin.subarray(0, -8) : stdin,
       ]),
     );

@@ -33,6 +33,10 @@ export type Capability =
   | 'informational'
   /** Nothing is made up about the body that a 304 does not have. */
   | 'bare304'
+  /** The gateway can tell that a header has come twice. */
+  | 'repeats'
+  /** Where it comes twice, both values arrive. */
+  | 'bothValues'
   /** Variables hold any bytes, UTF-8 or not. */
   | 'anyBytes'
   /** An error that nobody catches may be thrown: the gateway's process is not the test's own. */

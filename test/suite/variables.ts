@@ -2,8 +2,18 @@
 
 import type { SuiteRequest } from './types.ts';
 
-/** @returns byte strings */
+/** What a web server makes of them that joins the values of a header. @returns byte strings */
 export function cgiVariables(request: SuiteRequest): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const [name, value] of cgiPairs(request)) {
+    const present = name.startsWith('HTTP_') ? variables[name] : undefined;
+    variables[name] = present === undefined ? value : `${present}, ${value}`;
+  }
+  return variables;
+}
+
+/** The same as a web server sends it that leaves a header that is repeated as it is. @returns byte strings */
+export function cgiPairs(request: SuiteRequest): [name: string, value: string][] {
   const target = request.target ?? '/';
   const query = target.indexOf('?');
   const path = query < 0 ? target : target.slice(0, query);
@@ -21,13 +31,12 @@ export function cgiVariables(request: SuiteRequest): Record<string, string> {
     QUERY_STRING: query < 0 ? '' : target.slice(query + 1),
     HTTP_HOST: 'localhost',
   };
-  for (const [name, value] of requestHeaders(request)) {
+  const headers = requestHeaders(request).map(([name, value]): [string, string] => {
     const key = name.toUpperCase().replaceAll('-', '_');
-    if (key === 'CONTENT_TYPE' || key === 'CONTENT_LENGTH') variables[key] = value;
-    else if (`HTTP_${key}` in variables) variables[`HTTP_${key}`] += `, ${value}`;
-    else variables[`HTTP_${key}`] = value;
-  }
-  return variables;
+    const isContent = key === 'CONTENT_TYPE' || key === 'CONTENT_LENGTH';
+    return [isContent ? key : `HTTP_${key}`, value];
+  });
+  return [...Object.entries(variables), ...headers];
 }
 
 /** Percent-decoding into bytes, not into text. */

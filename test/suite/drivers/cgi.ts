@@ -11,6 +11,7 @@ export const cgiDriver: Driver = {
   name: 'CGI as a bare process',
   gateway: 'cgi',
   cannot: {
+    repeats: 'an environment has each name once: the web server has joined the values',
     idleDeparture: 'a pipe tells that its reader has gone when it is written to, and not before',
   },
   async start(application) {

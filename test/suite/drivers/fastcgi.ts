@@ -14,7 +14,11 @@ export const keptFastCgiDriver = driver('FastCGI, bare, on a kept connection', t
 export const nodeFastCgiDriver = driver(
   'FastCGI, bare, by node-fastcgi',
   false,
-  { anyBytes: 'the package takes all variables for UTF-8' },
+  {
+    anyBytes: 'the package takes all variables for UTF-8',
+    repeats: 'of a name that comes twice the package tells the last value',
+    bothValues: 'of a name that comes twice the package tells the last value',
+  },
   '--fastcgi-engine',
   'node-fastcgi',
 );

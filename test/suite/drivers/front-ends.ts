@@ -36,6 +36,7 @@ const NGINX: Driver['cannot'] = {
 
 const APACHE: Driver['cannot'] = {
   ...COMMON,
+  repeats: 'Apache joins the values of a header that is repeated',
   idleDeparture: 'Apache tells nobody before the application sends something',
 };
 

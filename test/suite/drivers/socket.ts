@@ -2,7 +2,7 @@
 
 import { openSocket } from '../socket-client.ts';
 import type { Driver, SuiteRequest, Wire } from '../types.ts';
-import { cgiVariables } from '../variables.ts';
+import { cgiPairs } from '../variables.ts';
 import { startGateway } from './gateway.ts';
 
 export const scgiDriver = driver('scgi', {}, 'cgi', encodeScgi);
@@ -17,15 +17,16 @@ export const uwsgiDriver = driver(
 
 /** `length ":" name NUL value NUL … ","`, CONTENT_LENGTH first and always there. */
 export function encodeScgi(request: SuiteRequest): Buffer {
-  const { CONTENT_LENGTH = '0', ...rest } = cgiVariables(request);
-  const pairs = Object.entries({ CONTENT_LENGTH, SCGI: '1', ...rest });
+  const all = cgiPairs(request);
+  const length = all.find(([name]) => name === 'CONTENT_LENGTH') ?? ['CONTENT_LENGTH', '0'];
+  const pairs = [length, ['SCGI', '1'], ...all.filter((pair) => pair !== length)];
   const headers = pairs.map(([name, value]) => `${name}\0${value}\0`).join('');
   return Buffer.from(`${headers.length}:${headers},`, 'latin1');
 }
 
 /** `modifier1 (1) | datasize (2, little endian) | modifier2 (1)`, then lengths and strings of the same kind. */
 export function encodeUwsgi(request: SuiteRequest): Buffer {
-  const strings = Object.entries(cgiVariables(request)).flat();
+  const strings = cgiPairs(request).flat();
   const parts = strings.flatMap((text) => [uint16(text.length), Buffer.from(text, 'latin1')]);
   const variables = Buffer.concat(parts);
   return Buffer.concat([Buffer.of(0), uint16(variables.length), Buffer.of(0), variables]);

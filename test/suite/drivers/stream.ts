@@ -18,6 +18,7 @@ export const streamDriver: Driver = {
   name: 'StreamHandler',
   gateway: 'cgi',
   cannot: {
+    repeats: 'its variables are an object, which has each name once',
     uncaught: "the process is the test runner's own, which takes the error itself",
   },
   async start(application) {

@@ -37,6 +37,41 @@ function environRow(name, request, check, needs = []) {
   };
 }
 
+/**
+ * A row about a header that may have one value, and has two.
+ *
+ * @param {string} header
+ * @param {string} one
+ * @param {string} other
+ * @returns {Row}
+ */
+function twoValuesRow(header, one, other) {
+  const key = header.toUpperCase().replaceAll('-', '_');
+  const variable = key === 'CONTENT_TYPE' ? key : `HTTP_${key}`;
+  return {
+    rule: 19,
+    name: `two values of ${header}: refused, or the first where the front end has dropped the other`,
+    request: {
+      headers: [
+        [header, one],
+        ['X-Between', '1'],
+        [header, other],
+      ],
+    },
+    needs: ['repeats'],
+    application(environ, startResponse) {
+      report(environ, 'called');
+      startResponse('200 OK', TEXT);
+      return [Buffer.from(String(environ[variable]))];
+    },
+    async check(visit) {
+      const response = await visit.response();
+      if (response.status === 400) assert.deepEqual(visit.events(), []);
+      else assert.equal(response.text, one);
+    },
+  };
+}
+
 /** @param {string} _key @param {unknown} value */
 function plain(_key, value) {
   const isPlain = typeof value !== 'object' || value === null || Array.isArray(value);
@@ -127,6 +162,26 @@ export const rows = [
     (environ) => {
       assert.match(String(environ['HTTP_X_TWICE']), /^one, ?two$/);
     },
+    ['bothValues'],
+  ),
+  twoValuesRow('Content-Type', 'text/plain', 'application/json'),
+  twoValuesRow('Authorization', 'Basic dTpw', 'Basic djpx'),
+  twoValuesRow('Host', 'a.test', 'b.test'),
+  environRow(
+    'of a header that has one value the first counts',
+    {
+      headers: [
+        ['User-Agent', 'one'],
+        ['User-Agent', 'two'],
+        ['Referer', 'http://one/'],
+        ['Referer', 'http://two/'],
+      ],
+    },
+    (environ) => {
+      assert.equal(environ['HTTP_USER_AGENT'], 'one');
+      assert.equal(environ['HTTP_REFERER'], 'http://one/');
+    },
+    ['repeats'],
   ),
   environRow(
     'a header keeps its bytes',
@@ -141,6 +196,13 @@ export const rows = [
     // Who the client says it is, nobody has checked.
     assert.ok(!('REMOTE_USER' in environ));
   }),
+  environRow(
+    'Authorization arrives whole where it has commas',
+    { headers: [['Authorization', 'Digest username="u", realm="a, b", uri="/"']] },
+    (environ) => {
+      assert.equal(environ['HTTP_AUTHORIZATION'], 'Digest username="u", realm="a, b", uri="/"');
+    },
+  ),
   environRow(
     'a Proxy header becomes no variable',
     { headers: [['Proxy', 'http://evil:1']] },
