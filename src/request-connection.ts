@@ -128,7 +128,6 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
     const gateway = this.#gateway;
     gateway.deadlines.delete(this);
     this.#reader = undefined;
-    this.#early = rest;
     this.#hold(0);
     const handler = (this.#handler = gateway.createHandler(this, variables));
     const { resources } = gateway;
@@ -137,6 +136,7 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
       handler.cancel(refusal);
       return;
     }
+    this.#early = rest;
     resources.begin(handler);
     this.#isCounted = true;
     const run = handler.run(gateway.application);

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { close, constants, existsSync, openSync, read, unlinkSync, write } from 'node:fs';
+import { close, constants, existsSync, openSync, read, unlinkSync, writev } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -120,7 +120,7 @@ export class SpoolFile {
     this.#spool.used += bytes.length;
     this.#spool.pending += bytes.length;
     this.#waiting.push(bytes);
-    if (!this.#isWriting) this.#writeNext();
+    if (!this.#isWriting) this.#write();
   }
 
   /**
@@ -165,30 +165,38 @@ export class SpoolFile {
     return this.#isClosed;
   }
 
-  #writeNext(): void {
+  /** Writes what waits, a bounded part of it at once. */
+  #write(): void {
+    const pieces: Buffer[] = [];
+    for (
+      let size = 0;
+      size < WRITE_SIZE && this.#waiting.length > 0;
+      size += pieces.at(-1)!.length
+    ) {
+      pieces.push(this.#waiting.shift(WRITE_SIZE));
+    }
     this.#isWriting = true;
-    this.#write(this.#waiting.take(Math.min(WRITE_SIZE, this.#waiting.length)));
+    this.#writeAll(pieces);
   }
 
-  #write(bytes: Buffer): void {
-    write(this.#fd, bytes, 0, bytes.length, this.#written, (error, length) => {
+  #writeAll(pieces: Buffer[]): void {
+    writev(this.#fd, pieces, this.#written, (error, length) => {
       this.#isWriting = false;
       if (this.#closeIfIdle()) return;
-      if (error === null) this.#noteWritten(length);
-      else this.#fail(error);
-      if (this.#error !== undefined) return;
+      if (error !== null) {
+        this.#fail(error);
+        return;
+      }
+      const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      this.#written += length;
+      this.#spool.pending -= length;
+      this.#isWriting = true;
       // A disk may take less than it is given.
-      if (length < bytes.length) {
-        this.#isWriting = true;
-        this.#write(bytes.subarray(length));
-      } else if (this.#waiting.length > 0) this.#writeNext();
+      if (length < size) this.#writeAll([Buffer.concat(pieces).subarray(length)]);
+      else if (this.#waiting.length > 0) this.#write();
+      else this.#isWriting = false;
+      this.#tellWritten();
     });
-  }
-
-  #noteWritten(length: number): void {
-    this.#written += length;
-    this.#spool.pending -= length;
-    this.#tellWritten();
   }
 
   #fail(error: Error): void {
