@@ -96,6 +96,26 @@ for (const [frontEnd, gateways] of Object.entries(GATEWAYS)) {
   }
 }
 
+describeWithServer('haproxy', 'conf haproxy --multiplex', () => {
+  const multiplexing = /^ *option mpxs-conns$/m;
+  const text = (port: number): string =>
+    print('haproxy', app, '--multiplex', '--listen', `127.0.0.1:${port}`);
+
+  test('its server is content with it', async () => {
+    expect(text(80)).toMatch(multiplexing);
+    const { ok, output } = check(
+      await prepareHaproxy({ conf: 'haproxy/fastcgi.cfg', values: {}, text }),
+    );
+    expect(ok, output).toBe(true);
+    expect(output).not.toMatch(/warn/i);
+  });
+
+  test('without it requests are not multiplexed', () => {
+    expect(print('haproxy', app)).not.toMatch(multiplexing);
+    expect(print('haproxy', app, '--no-multiplex')).not.toMatch(multiplexing);
+  });
+});
+
 describeWithServer('systemd', 'conf systemd', () => {
   test.each(['fastcgi', 'scgi', 'uwsgi', 'http'])('--gateway %s --output', (gateway) => {
     const folder = temporaryFolder('units');
@@ -221,6 +241,11 @@ describe('the command', () => {
     [['nginx', '--gateway', 'cgi'], 'nginx has no gateway "cgi", only fastcgi, scgi, uwsgi, http'],
     [['lighttpd', '--listen', '80'], '--listen has no place in the configuration of lighttpd'],
     [['nginx', '--image', 'x'], '--image has no place in the configuration of nginx'],
+    [['nginx', '--multiplex'], '--multiplex has no place in the configuration of nginx'],
+    [
+      ['haproxy', '--gateway', 'http', '--multiplex'],
+      '--multiplex has no place in the configuration of haproxy',
+    ],
     [['apache', '--gateway', 'cgi'], 'the application is missing: postern conf apache APP'],
     [['systemd'], 'the application is missing: postern conf systemd APP'],
     [['nginx', '--name', 'a', '--name', 'b'], '--name: it can be given once only'],
