@@ -96,23 +96,26 @@ for (const [frontEnd, gateways] of Object.entries(GATEWAYS)) {
   }
 }
 
-describeWithServer('haproxy', 'conf haproxy --multiplex', () => {
-  const multiplexing = /^ *option mpxs-conns$/m;
-  const text = (port: number): string =>
-    print('haproxy', app, '--multiplex', '--listen', `127.0.0.1:${port}`);
+/** A line of HAProxy's configuration that is no comment. */
+const MULTIPLEXING = /^ *option mpxs-conns$/m;
 
+function printMultiplexed(port: number): string {
+  return print('haproxy', app, '--multiplex', '--listen', `127.0.0.1:${port}`);
+}
+
+describeWithServer('haproxy', 'conf haproxy --multiplex', () => {
   test('its server is content with it', async () => {
-    expect(text(80)).toMatch(multiplexing);
+    expect(printMultiplexed(80)).toMatch(MULTIPLEXING);
     const { ok, output } = check(
-      await prepareHaproxy({ conf: 'haproxy/fastcgi.cfg', values: {}, text }),
+      await prepareHaproxy({ conf: 'haproxy/fastcgi.cfg', values: {}, text: printMultiplexed }),
     );
     expect(ok, output).toBe(true);
     expect(output).not.toMatch(/warn/i);
   });
 
   test('without it requests are not multiplexed', () => {
-    expect(print('haproxy', app)).not.toMatch(multiplexing);
-    expect(print('haproxy', app, '--no-multiplex')).not.toMatch(multiplexing);
+    expect(print('haproxy', app)).not.toMatch(MULTIPLEXING);
+    expect(print('haproxy', app, '--no-multiplex')).not.toMatch(MULTIPLEXING);
   });
 });
 
