@@ -64,7 +64,7 @@ compare(
       conf: 'haproxy/fastcgi.cfg',
       values: { multiplex: 'yes' },
       start: startHaproxy,
-      // 6-front-ends: large multiplexed uploads fail in HAProxy 2.6, whatever the backend.
+      // Large multiplexed uploads fail in HAProxy 2.6, whatever the backend.
       cannot: (load) => load.upload > 0,
     },
   ],

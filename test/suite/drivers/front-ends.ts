@@ -66,6 +66,8 @@ const HAPROXY: Omit<FrontEnd, 'name'> = {
     ...COMMON,
     idleDeparture: 'HAProxy tells nobody before the application sends something',
     bare304: 'HAProxy adds a Content-Length of 0',
+    unreadUpload:
+      'HAProxy 2.6 passes the response on, and then now and then does not close the connection',
   },
   start: startHaproxy,
   // All lines but those of its own access log.
@@ -81,11 +83,6 @@ export const haproxyMultiplexed = behind({
   ...HAPROXY,
   name: 'FastCGI behind HAProxy, on multiplexed connections',
   values: { multiplex: 'yes' },
-  cannot: {
-    ...HAPROXY.cannot,
-    // One in three got no answer. Large multiplexed uploads are known to fail in 2.6, but this is not understood.
-    unreadUpload: 'a large multiplexed upload now and then stalls in HAProxy 2.6',
-  },
 });
 
 export const nginxScgi = behind({
