@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 
 import { createAllowList } from './allow-list.ts';
+import type { LimitError } from './errors.ts';
 import { isTcp, peerOf } from './sockets.ts';
 import type { GatewayName, Log } from './types.ts';
 
@@ -29,14 +30,20 @@ export class Admission {
     if (allow !== undefined) this.#isAllowed = createAllowList(allow);
   }
 
-  /** Whether a connection is taken; if not, the log has it. @param open how many there are already */
-  admits(socket: Socket, open: number): boolean {
+  /**
+   * Whether a connection is taken; if not, the log has it.
+   *
+   * @param open how many there are already
+   * @param shortage of what a connection takes by itself
+   */
+  admits(socket: Socket, open: number, shortage?: LimitError): boolean {
     // Unix sockets have permissions instead of addresses.
     if (this.#isAllowed?.(socket.remoteAddress) === false && isTcp(socket)) {
       return this.#refuse(socket, 'not among the addresses that may connect');
     }
     const limit = this.#maxConnections;
-    return open < limit || this.#refuse(socket, `more than maxConnections (${limit})`);
+    if (open >= limit) return this.#refuse(socket, `more than maxConnections (${limit})`);
+    return shortage === undefined || this.#refuse(socket, shortage.message);
   }
 
   #refuse(socket: Socket, reason: string): false {

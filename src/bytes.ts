@@ -68,12 +68,18 @@ export function escapeLines(text: string): string {
   return text.replace(CONTROL_BUT_LINES, escapeControl);
 }
 
+/** Chunks of less than this are copied together: each by itself would take several times its bytes in memory. */
+const SMALL_CHUNK = 1024;
+/** What they are copied into. */
+const GATHERED = 4 * SMALL_CHUNK;
+
 /**
- * Chunks in order, taken out again in pieces of any size. Nothing is copied on the way in; a piece
- * is a view where it lies within one chunk.
+ * Chunks in order, taken out again in pieces of any size. Chunks are not copied on the way in, unless several
+ * small ones wait; a piece is a view where it lies within one chunk.
  */
 export class ByteQueue {
   #chunks: Buffer[] = [];
+  #gathered: Buffer = EMPTY; // memory of our own, of which the last chunk may be the beginning
   #head = 0; // index of the first chunk that is not used up
   #offset = 0; // bytes of that chunk which are used up
   #length = 0;
@@ -85,8 +91,22 @@ export class ByteQueue {
 
   push(chunk: Buffer): void {
     if (chunk.length === 0) return;
-    this.#chunks.push(chunk);
+    if (chunk.length < SMALL_CHUNK && this.#length > 0) this.#gather(chunk);
+    else this.#chunks.push(chunk);
     this.#length += chunk.length;
+  }
+
+  #gather(chunk: Buffer): void {
+    const last = this.#chunks.length - 1;
+    const { buffer, length: used } = this.#chunks[last]!;
+    if (buffer === this.#gathered.buffer && used + chunk.length <= GATHERED) {
+      this.#chunks[last] = this.#gathered.subarray(0, used + chunk.length);
+      chunk.copy(this.#gathered, used);
+    } else {
+      this.#gathered = Buffer.allocUnsafeSlow(GATHERED);
+      this.#chunks.push(this.#gathered.subarray(0, chunk.length));
+      chunk.copy(this.#gathered);
+    }
   }
 
   /** The bytes that lie together at the front, at most `size`: never copies. Empty when there are none. */
@@ -127,6 +147,7 @@ export class ByteQueue {
   clear(): void {
     if (this.#chunks.length === 0) return;
     this.#chunks = [];
+    this.#gathered = EMPTY;
     this.#head = 0;
     this.#offset = 0;
     this.#length = 0;

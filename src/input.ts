@@ -1,8 +1,10 @@
 /** `wsgi.input`: the request body as the application reads it. */
 
 import { ByteQueue, EMPTY, asBuffer } from './bytes.ts';
-import { InputError } from './errors.ts';
+import { InputError, LimitError } from './errors.ts';
 import { HIGH_WATER_MARK } from './limits.ts';
+import type { Resources } from './resources.ts';
+import type { SpoolFile } from './spool.ts';
 import type { Input } from './types.ts';
 
 /** Where the body comes from: the gateway's side of an {@link InputStream}. */
@@ -12,9 +14,15 @@ export interface InputSource {
    * is answered then); later ones follow a {@link pause}.
    */
   resume(): void;
-  /** Enough is waiting: stop delivering as soon as possible. What still comes is kept, not lost. */
+  /**
+   * Enough is waiting: stop delivering as soon as possible, or {@link InputStream.spill} it. What still comes is kept, not
+   * lost. Called again when the spool has enough as well.
+   */
   pause(): void;
 }
+
+/** Bytes that a body holds in memory when nobody reads it: up to the mark, and what one more read of a socket brings. */
+export const BODY_SHARE = 2 * HIGH_WATER_MARK;
 
 const NO_SOURCE: InputSource = { resume() {}, pause() {} };
 
@@ -28,6 +36,8 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 /**
  * A body of known length, filled by a gateway through `push`, `end` and `destroy`.
  *
+ *     push → spool file, once it is spilled → queue → read
+ *
  * It ends at its length whatever the transport holds; the rest of the transport is not its own.
  */
 export class InputStream implements Input {
@@ -40,15 +50,23 @@ export class InputStream implements Input {
   #error: Error | undefined;
   #waiter: Waiter | undefined;
   #discarded = -1; // bytes thrown away, once the request is over
+  readonly #resources: Resources | undefined;
+  #held = 0; // what of their memory is counted as this body's
+  #spool: SpoolFile | undefined;
+  #isLoading = false; // bytes are on their way from it
+  #taken = 0;
 
   /**
    * @param length of the body in bytes (CONTENT_LENGTH); -1 when it ends with the stream
    * @param source is told when to deliver; default: nobody is
+   * @param resources of the server, of which the body takes its part; default: without limits, and without a spool
    */
-  constructor(length: number, source: InputSource = NO_SOURCE) {
+  constructor(length: number, source: InputSource = NO_SOURCE, resources?: Resources) {
     this.#source = source;
     this.#remaining = length < 0 ? Infinity : length;
     this.#ended = length === 0;
+    this.#resources = resources;
+    if (!this.#ended) this.#account();
   }
 
   // ---- the application's side
@@ -65,7 +83,7 @@ export class InputStream implements Input {
       const newline = this.#queue.indexOf(0x0a, searched);
       searched = this.#queue.length;
       if (newline >= 0) return this.#take(Math.min(newline + 1, max));
-      if (searched >= max || this.#ended) return this.#take(max);
+      if (searched >= max || this.#isHere) return this.#take(max);
       return undefined;
     });
   }
@@ -117,9 +135,19 @@ export class InputStream implements Input {
     return this.#ended;
   }
 
-  /** Bytes that are waiting to be read. */
+  /** Bytes that are waiting to be read, in memory. */
   get buffered(): number {
     return this.#queue.length;
+  }
+
+  /** Bytes that the application has taken. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Whether reads fail, and what still comes is thrown away. */
+  get failed(): boolean {
+    return this.#error !== undefined || this.#discarded >= 0;
   }
 
   /**
@@ -133,10 +161,27 @@ export class InputStream implements Input {
     this.#remaining -= own.length;
     if (this.#remaining === 0) this.#ended = true;
     if (this.#discarded >= 0) this.#discarded += own.length;
+    else if (this.#spool !== undefined) this.#store(asBuffer(own), this.#spool);
     else this.#queue.push(asBuffer(own));
     this.#wake();
+    this.#account();
+    this.#checkMemory();
     this.#throttle();
     return own.length;
+  }
+
+  /**
+   * Lets what comes from now on wait in a file, so that the connection can be read although the application does not
+   * read: until it has taken all that is stored.
+   *
+   * @returns undefined when more may be delivered; `'later'` while the disk is behind; or why nothing more can be stored
+   */
+  spill(): LimitError | 'later' | undefined {
+    if (this.failed || this.#ended) return undefined;
+    this.#spool ??= this.#resources?.spool.open();
+    if (this.#spool === undefined)
+      return new LimitError('spoolDir', 'a body was not read, and there is no spool');
+    return this.#spool.refusal ?? (this.#spool.isBusy ? 'later' : undefined);
   }
 
   /**
@@ -163,10 +208,11 @@ export class InputStream implements Input {
 
   /** Nothing more will come: pending and later reads reject with `error`. */
   destroy(error: Error): void {
-    if (this.#error !== undefined) return;
+    if (this.failed) return;
     this.#error = error;
-    this.#queue.clear();
+    this.#empty();
     this.#wake();
+    this.#release();
   }
 
   /**
@@ -175,15 +221,26 @@ export class InputStream implements Input {
    */
   discard(): void {
     if (this.#discarded >= 0) return;
-    this.#discarded = this.#queue.length;
-    this.#queue.clear();
+    this.#discarded = this.#queue.length + (this.#spool?.length ?? 0);
+    this.#empty();
     const waiter = this.#waiter;
     this.#waiter = undefined;
-    if (this.#paused) {
-      this.#paused = false;
-      this.#source.resume();
-    }
+    this.#release();
     waiter?.attempt();
+  }
+
+  /** Nothing that waits will be read. */
+  #empty(): void {
+    this.#queue.clear();
+    this.#closeSpool();
+    this.#account();
+  }
+
+  /** What still comes is only to be out of the way. */
+  #release(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#source.resume();
   }
 
   /** Bytes thrown away since {@link discard}. */
@@ -229,6 +286,10 @@ export class InputStream implements Input {
   }
 
   #demand(): void {
+    if (this.#spool !== undefined) {
+      this.#load(this.#spool);
+      return;
+    }
     if (this.#started && !this.#paused) return;
     this.#started = true;
     this.#paused = false;
@@ -238,32 +299,99 @@ export class InputStream implements Input {
   #throttle(): void {
     // A reader that waits for more than the mark (readline, read to the end) gets it: memory is then
     // what the application asked for.
-    if (this.#paused || this.#waiter !== undefined || this.#ended) return;
+    if (this.#paused || this.#waiter !== undefined || this.#ended || this.failed) return;
     if (this.#queue.length < HIGH_WATER_MARK) return;
     this.#paused = true;
     this.#source.pause();
   }
 
+  /** Whether all of the body is in memory. */
+  get #isHere(): boolean {
+    return this.#ended && this.#spool === undefined;
+  }
+
   #takeAll(): Buffer | undefined {
-    return this.#ended ? this.#take(Infinity) : undefined;
+    return this.#isHere ? this.#take(Infinity) : undefined;
   }
 
   #takeSome(size: number): Buffer | undefined {
     if (size === 0) return EMPTY;
-    if (this.#queue.length === 0) return this.#ended ? EMPTY : undefined;
+    if (this.#queue.length === 0) return this.#isHere ? EMPTY : undefined;
     const piece = this.#queue.shift(size);
-    this.#taken();
+    this.#noteTaken(piece.length);
     return piece;
   }
 
   #take(size: number): Buffer {
     const bytes = this.#queue.take(size);
-    this.#taken();
+    this.#noteTaken(bytes.length);
     return bytes;
   }
 
-  #taken(): void {
+  #noteTaken(length: number): void {
+    this.#taken += length;
+    this.#account();
     // Half a mark of hysteresis: the source is not stopped and started for every chunk.
-    if (this.#paused && this.#queue.length <= HIGH_WATER_MARK / 2) this.#demand();
+    if (!this.#paused || this.#queue.length > HIGH_WATER_MARK / 2) return;
+    this.#demand();
+  }
+
+  // ---- the spool
+
+  #store(bytes: Buffer, spool: SpoolFile): void {
+    spool.append(bytes);
+    if (this.#waiter !== undefined) this.#load(spool);
+    if (!this.#ended && (spool.isBusy || spool.refusal !== undefined)) this.#source.pause();
+  }
+
+  /** Moves bytes from the file to memory, while somebody waits for them or there is room. */
+  #load(spool: SpoolFile): void {
+    if (this.#isLoading) return;
+    if (spool.length === 0) {
+      this.#closeSpool();
+      this.#wake(); // it may have been waited for the end
+      if (this.#paused && !this.#ended) this.#demand();
+      return;
+    }
+    this.#isLoading = true;
+    spool.read(HIGH_WATER_MARK, (error, bytes) => {
+      this.#isLoading = false;
+      if (error !== undefined) {
+        this.destroy(new InputError('ERR_POSTERN_INPUT_SPOOL', error.message));
+        return;
+      }
+      this.#queue.push(bytes);
+      this.#account();
+      this.#checkMemory();
+      if (spool.length === 0) this.#closeSpool();
+      this.#wake();
+      if (this.#waiter !== undefined || this.#queue.length <= HIGH_WATER_MARK / 2) this.#demand();
+    });
+  }
+
+  #closeSpool(): void {
+    this.#spool?.close();
+    this.#spool = undefined;
+    this.#isLoading = false;
+  }
+
+  // ---- memory
+
+  /** Counts what the body holds, or may hold before anybody is asked again. */
+  #account(): void {
+    const resources = this.#resources;
+    if (resources === undefined) return;
+    const waiting = this.#queue.length;
+    const expected = waiting + this.#remaining + (this.#spool?.length ?? 0);
+    const held = this.failed ? 0 : Math.max(waiting, Math.min(expected, BODY_SHARE));
+    resources.held += held - this.#held;
+    this.#held = held;
+  }
+
+  /** A reader that wants all of a long body at once may not get it. */
+  #checkMemory(): void {
+    if (this.#held <= BODY_SHARE) return;
+    const shortage = this.#resources!.shortage;
+    if (shortage !== undefined) this.destroy(shortage);
   }
 }

@@ -24,10 +24,7 @@ export const MAX_VARIABLE_BYTES = 128 * 1024;
 /** Variables of one request. Apache lets 100 headers through and adds some 80 of its own. */
 export const MAX_VARIABLES = 1000;
 
-/**
- * Connections at once; more are closed as soon as they come. Above what the workers of a busy front
- * end open together; each may hold some 200 KiB at most in waiting bytes.
- */
+/** Connections at once; more are closed as soon as they come. Above what the workers of a busy front end open together. */
 export const MAX_CONNECTIONS = 4096;
 
 /**
@@ -48,8 +45,29 @@ export const CLOSE_TIMEOUT = 5000;
 /** Milliseconds for which what a client still sends is thrown away, so that it can see the response; as nginx's lingering_time. */
 export const LINGER_TIMEOUT = 30_000;
 
-/** Requests in flight of one gateway; more are answered 503. As many as connections of one request each. */
+/**
+ * Requests in flight of one gateway, until the application is through with them; more are answered 503. As many as
+ * connections of one request each.
+ */
 export const MAX_REQUESTS = MAX_CONNECTIONS;
+
+/**
+ * Bytes in memory of variables, heads and bodies of all connections of a gateway together; with more, new requests are
+ * answered 503. Room for 2,000 uploads at once that are not being read, or for all connections with some 60 KiB each.
+ */
+export const MAX_BUFFERED_SIZE = 256 * 1024 * 1024;
+
+/** Bytes of one request body that wait in a spool file. What Linux holds in two sockets' buffers, many times. */
+export const MAX_SPOOL_SIZE = 256 * 1024 * 1024;
+
+/** Bytes in all spool files together. */
+export const MAX_SPOOL_TOTAL = 1024 * 1024 * 1024;
+
+/** Milliseconds in which an application reads nothing of a body that waits for it. As {@link BODY_TIMEOUT} for peers. */
+export const UNREAD_TIMEOUT = 60_000;
+
+/** Milliseconds for which a connection is held back at least, and no more than twice that, because an application does not read. */
+export const HOLD_TIME = 250;
 
 /** Requests in flight on one FastCGI connection; four times what HAProxy's documentation suggests (64). */
 export const MAX_REQUESTS_PER_CONNECTION = 256;

@@ -1,6 +1,6 @@
 /** Listening sockets: TCP, unix, inherited. What is common to every gateway that listens. */
 
-import { chmodSync, closeSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Server as NetServer } from 'node:net';
 import { dirname } from 'node:path';
@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { formatAddress } from './address.ts';
 import type { Address } from './address.ts';
 import { UsageError } from './errors.ts';
+import { doubtFolder, doubtOwner, pinFolder } from './ownership.ts';
 
 /** How to listen. */
 export interface ListenOptions {
@@ -36,13 +37,14 @@ export async function listen(
 ): Promise<void> {
   if ('path' in address) checkPath(address.path);
   try {
-    await bind(server, address, options);
-  } catch (error) {
-    if (!('path' in address) || codeOf(error) !== 'EADDRINUSE') throw explain(error, address);
-    await removeStaleSocket(address.path);
-    await bind(server, address, options).catch((again: unknown) => {
-      throw explain(again, address);
+    if ('path' in address) pinFolder(address.path);
+    await bind(server, address, options).catch(async (error: unknown) => {
+      if (!('path' in address) || codeOf(error) !== 'EADDRINUSE') throw error;
+      await removeStaleSocket(address.path);
+      await bind(server, address, options);
     });
+  } catch (error) {
+    throw explain(error, address);
   }
 }
 
@@ -78,16 +80,14 @@ function bind(server: NetServer, address: Address, options: ListenOptions): Prom
       if (error === undefined) resolve();
       else reject(error);
     };
-    const onListening = (): void => {
-      if ('path' in address) chmodSync(address.path, mode);
-      settle();
-    };
+    const onListening = (): void => settle();
     server.on('error', settle).on('listening', onListening);
     if (!('path' in address)) {
       server.listen({ ...address, backlog });
       return;
     }
-    // The socket is made within this call: it is never open to more than `mode` allows.
+    // The socket is made within this call, with this mode (unix(7)): no chmod, which would follow a link that
+    // somebody puts in its place.
     const umask = process.umask(0o777 & ~mode);
     try {
       server.listen({ path: address.path, backlog });
@@ -97,10 +97,24 @@ function bind(server: NetServer, address: Address, options: ListenOptions): Prom
   });
 }
 
+/** Only what a process of ours can have left is removed, and only from where nobody else can put something else. */
 async function removeStaleSocket(path: string): Promise<void> {
-  if (!lstatSync(path).isSocket()) throw new UsageError(`${path} exists and is not a socket`);
-  if (await isServed(path)) throw new UsageError(`unix:${path} is in use by another process`);
-  unlinkSync(path);
+  const entry = pinFolder(path);
+  const found = lstatSync(entry, { bigint: true, throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new UsageError(`${path} exists and is not a socket`);
+  if (await isServed(path)) throw inUse(path);
+  const doubt = doubtOwner(lstatSync(entry)) ?? doubtFolder(dirname(entry));
+  if (doubt !== undefined)
+    throw new UsageError(`${path} is a socket that was left over, and is not removed: ${doubt}`);
+  const { ino, ctimeNs } = lstatSync(entry, { bigint: true });
+  // Another process that starts may have been faster.
+  if (ino !== found.ino || ctimeNs !== found.ctimeNs) throw inUse(path);
+  unlinkSync(entry);
+}
+
+function inUse(path: string): UsageError {
+  return new UsageError(`unix:${path} is in use by another process`);
 }
 
 function isServed(path: string): Promise<boolean> {

@@ -15,10 +15,13 @@ import type { InputSource } from './input.ts';
 import { linger } from './linger.ts';
 import type { RequestCarrier, RequestHandler } from './request-handler.ts';
 import type { RequestLimits } from './request-options.ts';
+import { Share, sizeOfVariables } from './resources.ts';
+import type { Resources } from './resources.ts';
 import type { Connection } from './server.ts';
 import { writeAll } from './socket-writer.ts';
 import { peerOf, resetSocket } from './sockets.ts';
 import type { ApplicationFunction, GatewayName, Log } from './types.ts';
+import type { UnreadBodies } from './unread-bodies.ts';
 
 /** A protocol's codec for what comes before the body. */
 export interface VariablesReader {
@@ -41,10 +44,12 @@ export interface Gateway {
   readonly limits: RequestLimits;
   readonly log: Log;
   readonly deadlines: Deadlines<object>;
+  readonly resources: Resources;
+  readonly unread: UnreadBodies;
   createReader(): VariablesReader;
   createHandler(carrier: RequestCarrier, variables: readonly string[]): RequestHandler;
-  /** The server waits for it when it stops. */
-  track(run: PromiseLike<void>): void;
+  /** The server waits for it when it stops. @param onEnd called at its end */
+  track(run: PromiseLike<void>, onEnd: () => void): void;
 }
 
 export class RequestConnection implements Connection, RequestCarrier, InputSource {
@@ -55,8 +60,11 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
   #input: InputStream | undefined;
   #early: Buffer = EMPTY; // beginning of the body, which came with the variables
   #wanted = false; // the application waits for the body
+  #isCounted = false; // the request is among those in flight
   #closing = false; // the response is complete
   #waiters: (() => void)[] | undefined; // for the socket to take more
+  #gathered = 0; // bytes of variables that are not complete
+  #share: Share | undefined; // of the server's memory, for these, then for output that waits
 
   constructor(socket: Socket, gateway: Gateway) {
     this.#socket = socket;
@@ -98,7 +106,22 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
       this.#refuse(error);
       return;
     }
-    if (rest !== undefined) this.#start(reader.variables, rest);
+    if (rest === undefined) this.#holdVariables(chunk.length);
+    else this.#start(reader.variables, rest);
+  }
+
+  #holdVariables(length: number): void {
+    this.#gathered += length;
+    this.#hold(2 * this.#gathered); // they are gathered in a buffer that doubles
+    const { shortage } = this.#gateway.resources;
+    if (shortage !== undefined) this.#refuse(shortage);
+  }
+
+  /** Counts what waits in this connection's memory, beside the body. */
+  #hold(bytes: number): void {
+    if (bytes > 0 || this.#share !== undefined) {
+      (this.#share ??= new Share(this.#gateway.resources)).set(bytes);
+    }
   }
 
   #start(variables: readonly string[], rest: Buffer): void {
@@ -106,16 +129,25 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
     gateway.deadlines.delete(this);
     this.#reader = undefined;
     this.#early = rest;
+    this.#hold(0);
     const handler = (this.#handler = gateway.createHandler(this, variables));
+    const { resources } = gateway;
+    const { refusal } = resources;
+    if (refusal !== undefined) {
+      handler.cancel(refusal);
+      return;
+    }
+    resources.begin(handler);
+    this.#isCounted = true;
     const run = handler.run(gateway.application);
     if (run === undefined) return;
-    gateway.track(run);
+    gateway.track(run, resources.goesOn(handler, sizeOf(variables)));
     if (handler.isOver || handler.headersSent) return;
     gateway.deadlines.add(handler, gateway.limits.responseTimeout, expire);
   }
 
   openInput(length: number): InputStream {
-    this.#input = new InputStream(length, this);
+    this.#input = new InputStream(length, this, this.#gateway.resources);
     this.#input.push(this.#early);
     this.#early = EMPTY;
     return this.#input;
@@ -135,13 +167,15 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
 
   resume(): void {
     this.#socket.resume();
+    this.#gateway.unread.delete(this.#input!);
     if (this.#closing) return;
-    this.#wanted = true;
+    this.#wanted = !this.#input!.failed;
     this.#watchInput();
   }
 
   pause(): void {
     this.#socket.pause();
+    this.#gateway.unread.add(this.#input!, () => this.#socket.resume());
     this.#wanted = false;
     this.#watchInput();
   }
@@ -173,6 +207,7 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
   end(head: string, last: Uint8Array | string = EMPTY): void {
     this.#closing = true;
     this.#forgetRequest();
+    this.#responseOver();
     const socket = this.#socket;
     if (head !== '' || last.length > 0) this.#send(head, last);
     // With all read there is nothing to wait for: closed as soon as the kernel has the response.
@@ -201,10 +236,12 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
       });
     }
     this.#socket.setTimeout(sendTimeout === Infinity ? 0 : sendTimeout);
+    this.#hold(this.#socket.writableLength);
   }
 
   #taken(): void {
     this.#socket.setTimeout(0);
+    this.#hold(0);
     const waiters = this.#waiters!;
     this.#waiters = [];
     for (const resolve of waiters) resolve();
@@ -242,14 +279,24 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
     this.#gateway.deadlines.delete(this);
     this.#forgetRequest();
     this.#handler?.disconnect();
+    this.#responseOver();
+    this.#hold(0);
     if (this.#waiters !== undefined) this.#taken();
+  }
+
+  #responseOver(): void {
+    if (!this.#isCounted) return;
+    this.#isCounted = false;
+    this.#gateway.resources.responseOver(this.#handler!);
   }
 
   #forgetRequest(): void {
     const { deadlines } = this.#gateway;
     this.#wanted = false;
     if (this.#handler !== undefined) deadlines.delete(this.#handler);
-    if (this.#input !== undefined) deadlines.delete(this.#input);
+    if (this.#input === undefined) return;
+    deadlines.delete(this.#input);
+    this.#gateway.unread.delete(this.#input);
   }
 
   /** Gives the connection up: one line in the log, no answer. */
@@ -275,6 +322,13 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
   static readonly #cut = (connection: object): void => {
     (connection as RequestConnection).#socket.destroy();
   };
+}
+
+/** Bytes of memory. @param variables name, value, name, value … */
+function sizeOf(variables: readonly string[]): number {
+  let length = 0;
+  for (const text of variables) length += text.length;
+  return sizeOfVariables(variables.length / 2, length);
 }
 
 function expire(handler: object): void {

@@ -5,6 +5,7 @@ import { escapeLines } from './bytes.ts';
 import { addVariable } from './environ.ts';
 import type { Variables } from './environ.ts';
 import type { InputStream } from './input.ts';
+import type { Claim } from './resources.ts';
 import { writeTo } from './stream-handler.ts';
 import type { ErrorStream, GatewayOptions } from './types.ts';
 
@@ -22,8 +23,10 @@ export interface RequestCarrier {
 }
 
 /** Serves the request of a connection. A gateway adds its name, and what is its own in the response. */
-export abstract class RequestHandler extends BaseHandler {
+export abstract class RequestHandler extends BaseHandler implements Claim {
   override readonly takesText = true;
+  size = 0;
+  ends = 0;
   readonly #carrier: RequestCarrier;
   readonly #variables: readonly string[];
 

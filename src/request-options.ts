@@ -7,16 +7,17 @@ import {
   MAX_CONNECTIONS,
   MAX_VARIABLES,
   MAX_VARIABLE_BYTES,
-  RESPONSE_TIMEOUT,
   SEND_TIMEOUT,
   VARIABLES_TIMEOUT,
 } from './limits.ts';
+import { RESOURCE_DEFAULTS } from './resources.ts';
+import type { ResourceLimits, SpoolOptions } from './resources.ts';
 import { settleLimits } from './settle-limits.ts';
 import type { ServerOptions } from './server.ts';
 import type { GatewayOptions } from './types.ts';
 
 /** Limits of these gateways. Sizes are in bytes, times in milliseconds; a time of 0 is none. */
-export interface RequestLimits {
+export interface RequestLimits extends ResourceLimits {
   /** Open connections; more are closed at once. Default 4,096. */
   maxConnections: number;
   /** Total of a request's variables, names and values; with more, the connection is closed. Default 128 KiB. */
@@ -27,8 +28,6 @@ export interface RequestLimits {
   variablesTimeout: number;
   /** For which the front end may send nothing of a body that the application waits for; then 408. Default 60 seconds. */
   bodyTimeout: number;
-  /** From the last of the variables to the response's headers; then 503. Default 5 minutes. */
-  responseTimeout: number;
   /** For which the front end may take nothing of output that waits; then the connection is reset. Default 60 seconds. */
   sendTimeout: number;
   /** For which the front end may send nothing after the response; then the connection is closed. Default 5 seconds. */
@@ -39,18 +38,18 @@ export interface RequestLimits {
 
 /** Options of `runWithScgi` and `runWithUwsgi`. */
 export interface RequestServerOptions
-  extends ServerOptions, GatewayOptions, Partial<RequestLimits> {
+  extends ServerOptions, GatewayOptions, SpoolOptions, Partial<RequestLimits> {
   /** Addresses and networks (CIDR) that may connect over TCP. Default: all. */
   allow?: readonly string[] | undefined;
 }
 
 const DEFAULTS: RequestLimits = {
+  ...RESOURCE_DEFAULTS,
   maxConnections: MAX_CONNECTIONS,
   maxVariablesSize: MAX_VARIABLE_BYTES,
   maxVariables: MAX_VARIABLES,
   variablesTimeout: VARIABLES_TIMEOUT,
   bodyTimeout: BODY_TIMEOUT,
-  responseTimeout: RESPONSE_TIMEOUT,
   sendTimeout: SEND_TIMEOUT,
   closeTimeout: CLOSE_TIMEOUT,
   lingerTimeout: LINGER_TIMEOUT,

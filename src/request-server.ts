@@ -8,10 +8,12 @@ import { RequestConnection } from './request-connection.ts';
 import type { Gateway, VariablesReader } from './request-connection.ts';
 import type { RequestCarrier, RequestHandler } from './request-handler.ts';
 import { resolveLimits } from './request-options.ts';
+import { Resources } from './resources.ts';
 import type { RequestLimits, RequestServerOptions } from './request-options.ts';
 import { SocketServer } from './server.ts';
 import type { Server } from './server.ts';
 import type { Application, GatewayName, GatewayOptions } from './types.ts';
+import { UnreadBodies } from './unread-bodies.ts';
 
 /** What a gateway of this kind consists of. */
 export interface RequestProtocol {
@@ -39,15 +41,18 @@ export async function serveRequests(
   const limits = resolveLimits(options);
   const log = options.log ?? DEFAULT_LOG;
   const admission = new Admission(name, limits.maxConnections, options.allow, log);
+  const deadlines = new Deadlines<object>();
   const gateway: Gateway = {
     name,
     application: toFunction(application),
     limits,
     log,
-    deadlines: new Deadlines<object>(),
+    deadlines,
+    resources: new Resources(limits, options, deadlines, log),
+    unread: new UnreadBodies(limits.unreadTimeout),
     createReader: () => new Reader(limits),
     createHandler: (carrier, variables) => new Handler(carrier, variables, options),
-    track: (run) => server.track(run),
+    track: (run, onEnd) => server.track(run, onEnd),
   };
   const server: SocketServer = await SocketServer.start(options, (socket) =>
     admission.admits(socket, server.connections.size)

@@ -83,13 +83,18 @@ export class SocketServer implements Server {
     return this.#connections;
   }
 
-  /** Lets a stop wait for the end of a request: bodies are closed after their response was sent. */
-  track(run: PromiseLike<void>): void {
+  /**
+   * Lets a stop wait for the end of a request: bodies are closed after their response was sent.
+   *
+   * @param onEnd called then
+   */
+  track(run: PromiseLike<void>, onEnd: () => void = () => {}): void {
     this.#runs++;
-    void run.then(() => this.#runEnded());
+    void run.then(() => this.#runEnded(onEnd));
   }
 
-  #runEnded(): void {
+  #runEnded(onEnd: () => void): void {
+    onEnd();
     this.#runs--;
     if (this.#runs === 0) this.#onIdle();
   }

@@ -15,6 +15,7 @@ const ROWS: [list: string[], address: string | undefined, allowed: boolean][] = 
   [['::1'], '0:0:0:0:0:0:0:1', true],
   [['fd00::/8'], 'fd12::1', true],
   [['fd00::/8'], 'fe80::1', false],
+  [['fe80::/10'], 'fe80::1%eth0', true],
   [['::/0'], '::1', true],
   // A dual-stack listener sees IPv4 peers so.
   [['127.0.0.0/8'], '::ffff:127.0.0.1', true],
@@ -30,9 +31,17 @@ test.each(ROWS)('%j: %s is %s', (list, address, allowed) => {
   expect(createAllowList(list)(address)).toBe(allowed);
 });
 
-test.each(['', 'localhost', '10.0.0.0/33', '::/129', '10.0.0.1/', '10.0.0.1/8/8', '1.2.3', '/8'])(
-  '%j is refused when the list is made',
-  (entry) => {
-    expect(() => createAllowList(['127.0.0.1', entry])).toThrow(UsageError);
-  },
-);
+test.each([
+  '',
+  'localhost',
+  '10.0.0.0/33',
+  '::/129',
+  '10.0.0.1/',
+  '10.0.0.1/8/8',
+  '1.2.3',
+  '/8',
+  'fe80::1%eth0', // it would stand for all zones
+  'fe80::%eth0/10',
+])('%j is refused when the list is made', (entry) => {
+  expect(() => createAllowList(['127.0.0.1', entry])).toThrow(UsageError);
+});

@@ -3,7 +3,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -108,12 +111,31 @@ describe('a unix socket', () => {
     [0o666, 0o666],
     [0, 0],
   ])('asked for mode %o has %o, whatever the umask', async (socketMode, mode) => {
-    // Worker threads have no umask of their own.
-    const umask = vi.spyOn(process, 'umask').mockReturnValue(0o022);
-    await start({ path }, { socketMode });
-    expect(modeOf(path)).toBe(mode);
-    // Made with what the mode lets through, so that it is open to others at no time; then as it was.
-    expect(umask.mock.calls).toEqual([[0o777 & ~mode], [0o022]]);
+    for (const umask of [0o077, 0o022]) {
+      const before = process.umask(umask);
+      try {
+        const server = await start({ path }, { socketMode });
+        expect(modeOf(path)).toBe(mode);
+        expect(process.umask(before)).toBe(umask);
+        await stopListening(server, { path });
+      } finally {
+        process.umask(before);
+      }
+    }
+  });
+
+  test('has its mode without a chmod, which would follow what somebody puts in its place', async () => {
+    const victim = join(folder, 'victim');
+    writeFileSync(victim, 'private', { mode: 0o600 });
+    const server = createServer();
+    servers.push(server);
+    server.on('listening', () => {
+      renameSync(path, `${path}.bound`);
+      symlinkSync(victim, path);
+    });
+    await listen(server, { path }, { socketMode: 0o666 });
+    expect(modeOf(victim)).toBe(0o600);
+    expect(modeOf(`${path}.bound`)).toBe(0o666);
   });
 
   test('is removed when the server stops', async () => {
@@ -145,6 +167,69 @@ describe('a unix socket', () => {
     expect(await refusal({ path })).toBe(`${path} exists and is not a socket`);
     expect(readdirSync(folder)).toEqual(['socket']);
   });
+
+  test('left over is replaced by one of those that start at the same time, not by each', async () => {
+    crash();
+    const starts = await Promise.allSettled([1, 2, 3].map(() => start({ path })));
+    expect(starts.map(({ status }) => status).toSorted()).toEqual([
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ]);
+    for (const start of starts) {
+      if (start.status === 'rejected')
+        expect(start.reason).toEqual(new UsageError(`unix:${path} is in use by another process`));
+    }
+    expect(await ask({ path })).toBe('served');
+  });
+
+  describe.skipIf(process.getuid?.() !== 0)(
+    'among what belongs to other accounts (as root)',
+    () => {
+      const OTHER = 65_534;
+
+      test('that another account has left is not removed', async () => {
+        crash();
+        chownSync(path, OTHER, OTHER);
+        expect(await refusal({ path })).toBe(
+          `${path} is a socket that was left over, and is not removed: it belongs to another account (${OTHER})`,
+        );
+        expect(statSync(path).isSocket()).toBe(true);
+      });
+
+      test.each([
+        ['that belongs to another account', OTHER, 0o755, /its folder belongs to another account/],
+        ['to which everybody may write', 0, 0o777, /everybody may write to its folder/],
+      ])('left over in a folder %s is not removed', async (_, uid, mode, message) => {
+        crash();
+        chownSync(folder, uid, uid);
+        chmodSync(folder, mode);
+        expect(await refusal({ path })).toMatch(message);
+        expect(statSync(path).isSocket()).toBe(true);
+      });
+
+      test('left over in a folder as /tmp is replaced', async () => {
+        crash();
+        chmodSync(folder, 0o1777);
+        await start({ path });
+        expect(await ask({ path })).toBe('served');
+      });
+
+      test('is not made where a link of another account leads', async () => {
+        mkdirSync(join(folder, 'private'));
+        const link = join(folder, 'link');
+        symlinkSync(join(folder, 'private'), link);
+        path = join(link, 'socket');
+        await start({ path });
+        lchownSync(link, OTHER, OTHER);
+        path = join(link, 'other');
+        expect(await refusal({ path })).toBe(
+          `${link} is a link, and it belongs to another account (${OTHER})`,
+        );
+        expect(readdirSync(join(folder, 'private'))).toEqual(['socket']);
+      });
+    },
+  );
 
   test('in a folder that does not exist is refused', async () => {
     path = join(folder, 'none', 'socket');

@@ -30,6 +30,9 @@ const RESET_DELAY = 100;
  */
 const ANSWERS_LIMIT = 256 * 1024;
 
+/** Milliseconds between two warnings about a connection: a peer decides how often there is a reason. */
+const WARNING_INTERVAL = 1000;
+
 export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
   readonly gateway: Gateway;
   readonly output: Output;
@@ -42,13 +45,15 @@ export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
   #stopping = false; // no longer than the requests in flight
   #receiving = false; // input is being processed: what is to follow comes after it
   #closing = false; // nothing more is sent
+  #warnedAt = -Infinity;
+  #unsaid = 0; // warnings since then
 
   constructor(socket: Socket, gateway: Gateway) {
     this.#socket = socket;
     this.gateway = gateway;
     this.timeouts = new Timeouts(this, socket, gateway);
     this.output = new Output(socket, this);
-    this.input = new InputFlow(socket, gateway);
+    this.input = new InputFlow(socket, gateway, this);
     this.#requests = new Requests(this);
     this.#parser = new RecordParser(this.#requests);
     this.#reader = new SocketReader(socket, (bytes, length) => this.#receive(bytes, length));
@@ -148,7 +153,7 @@ export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
   /** What cannot be understood, or is too much: one line in the log, and the connection is closed. */
   refuse(error: unknown): void {
     if (!(error instanceof GatewayError)) throw error;
-    this.warn(error.message);
+    this.#warn(error.message);
     this.destroy();
   }
 
@@ -167,7 +172,19 @@ export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
   // ---- log
 
   warn(text: string): void {
-    this.gateway.log.warn(this.#message(text));
+    const now = performance.now();
+    if (now - this.#warnedAt < WARNING_INTERVAL) {
+      this.#unsaid++;
+      return;
+    }
+    this.#warnedAt = now;
+    this.#warn(text);
+  }
+
+  #warn(text: string): void {
+    const more = this.#unsaid === 0 ? '' : ` (and ${this.#unsaid} more warnings before)`;
+    this.#unsaid = 0;
+    this.gateway.log.warn(this.#message(text + more));
   }
 
   debug(text: string): void {

@@ -1,7 +1,9 @@
 /** What all connections of a FastCGI server share. */
 
 import type { Deadlines } from '../../src/deadlines.ts';
+import type { Resources } from '../../src/resources.ts';
 import type { ApplicationFunction, Log } from '../../src/types.ts';
+import type { UnreadBodies } from '../../src/unread-bodies.ts';
 import type { FastCgiLimits, FastCgiOptions } from './options.ts';
 import type { ParamsDecoder } from './params.ts';
 
@@ -12,8 +14,11 @@ export interface Gateway {
   readonly log: Log;
   readonly decoder: ParamsDecoder;
   readonly deadlines: Deadlines<object>;
-  /** Requests in flight on all connections: from BEGIN_REQUEST to END_REQUEST. */
-  requests: number;
-  /** The server waits for it when it stops. */
-  track(run: PromiseLike<void>): void;
+  /** A request takes its part of them from BEGIN_REQUEST on, until END_REQUEST and the end of its run. */
+  readonly resources: Resources;
+  readonly unread: UnreadBodies;
+  /** Whether a front end has been seen to send several requests at once on a connection. */
+  isMultiplexed: boolean;
+  /** The server waits for it when it stops. @param onEnd called at its end */
+  track(run: PromiseLike<void>, onEnd: () => void): void;
 }

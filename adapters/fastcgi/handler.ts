@@ -5,10 +5,13 @@ import { EMPTY, escapeLines } from '../../src/bytes.ts';
 import type { ByteQueue } from '../../src/bytes.ts';
 import type { Variables } from '../../src/environ.ts';
 import type { CheckedHeaders } from '../../src/headers.ts';
+import type { LimitError } from '../../src/errors.ts';
 import { InputStream } from '../../src/input.ts';
 import type { InputSource } from '../../src/input.ts';
+import type { Claim, Resources } from '../../src/resources.ts';
 import type { ErrorStream, GatewayOptions, Role } from '../../src/types.ts';
 import { formatHead } from './head.ts';
+import type { BodyOwner } from './input-flow.ts';
 import type { OutputStream } from './output.ts';
 import type { ParamsDecoder } from './params.ts';
 import { abortWith, dataLength, forgetResource } from './roles.ts';
@@ -16,6 +19,7 @@ import { addVariables } from './variables.ts';
 
 /** What a request needs of the connection that carries it. */
 export interface Carrier {
+  readonly resources: Resources;
   stdout(request: FastCgiHandler, head: string, chunk: Uint8Array): boolean;
   stderr(request: FastCgiHandler, text: string): void;
   drained(request: FastCgiHandler): Promise<void>;
@@ -26,7 +30,7 @@ export interface Carrier {
   /** END_REQUEST was sent: the id is free. */
   ended(request: FastCgiHandler): void;
   /** A body has enough waiting. */
-  pause(input: InputStream): void;
+  pause(input: InputStream, request: BodyOwner): void;
   /** The application reads it. */
   resume(input: InputStream): void;
   /** Nobody will read it any more. */
@@ -34,7 +38,10 @@ export interface Carrier {
 }
 
 /** Serves one request of a connection. */
-export class FastCgiHandler extends BaseHandler implements OutputStream, InputSource {
+export class FastCgiHandler
+  extends BaseHandler
+  implements OutputStream, InputSource, BodyOwner, Claim
+{
   override readonly gateway = 'fastcgi';
   override readonly takesText = true;
 
@@ -54,6 +61,8 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
   /** Whether there is a time limit for its response: not for one that is answered in the turn in which it came. */
   isWatched = false;
   onDrain: (() => void) | undefined;
+  size = 0;
+  ends = 0;
 
   /** @param decoder holds the request's variables when {@link run} is called */
   constructor(
@@ -81,15 +90,17 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
 
   protected override getStdin(): InputStream {
     if (this.role === 'filter') this.environ!['postern.data'] = this.data = this.#openData();
-    return (this.stdin = new InputStream(this.contentLength, this));
+    return (this.stdin = new InputStream(this.contentLength, this, this.#carrier.resources));
   }
 
   /** The file that a filter works on (§ 6.4). */
   #openData(): InputStream {
-    const data: InputStream = new InputStream(dataLength(this.environ!), {
-      pause: () => this.#carrier.pause(data),
-      resume: () => this.#carrier.resume(data),
-    });
+    const source: InputSource = {
+      pause: () => this.#carrier.pause(data, this),
+      resume: () => this.#resume(data),
+    };
+    const length = dataLength(this.environ!);
+    const data: InputStream = new InputStream(length, source, this.#carrier.resources);
     return abortWith(data, this.signal);
   }
 
@@ -124,13 +135,27 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
   // ---- wsgi.input asks for more, or has enough
 
   pause(): void {
-    this.#carrier.pause(this.stdin!);
+    this.#carrier.pause(this.stdin!, this);
   }
 
   resume(): void {
+    this.#resume(this.stdin!);
+  }
+
+  #resume(input: InputStream): void {
     // What is left of the body after the response is only to be out of the way.
-    if (this.isOver) this.#carrier.forget(this.stdin!);
-    else this.#carrier.resume(this.stdin!);
+    if (this.isOver || input.failed) this.#carrier.forget(input);
+    else this.#carrier.resume(input);
+  }
+
+  giveUp(input: InputStream, error: LimitError): void {
+    if (!this.headersSent) {
+      this.cancel(error);
+      return;
+    }
+    // A response that has begun goes on: to break it off would end the connection, and that is not this request's alone.
+    this.log.warn(`fastcgi: ${error.message}`);
+    input.destroy(error);
   }
 
   /** The request is over: nobody waits for its input, and the connection not for its reader. */

@@ -1,8 +1,9 @@
 /**
  * Input of a connection between requests that want it and requests that have enough of it.
  *
- * FastCGI has no flow control for a single request: the socket is paused while any of them has as much
- * waiting as it may, and all others wait with it.
+ * FastCGI has no flow control for a single request: a socket that is not read is not read for all of them. So it is
+ * held back for a short time only, and not at all on a connection that several requests share. What a request has not
+ * read goes to a spool file then; where that is full as well, this request alone is given up.
  */
 
 import type { Socket } from 'node:net';
@@ -11,17 +12,31 @@ import { LimitError } from '../../src/errors.ts';
 import type { InputStream } from '../../src/input.ts';
 import type { Gateway } from './gateway.ts';
 
+/** What of the connection concerns its input. */
+export interface InputOwner {
+  /** Requests that are not over. */
+  readonly inFlight: number;
+}
+
+/** The request of a body. */
+export interface BodyOwner {
+  /** Nothing more of the body can be stored. */
+  giveUp(input: InputStream, error: LimitError): void;
+}
+
 export class InputFlow {
   readonly #socket: Socket;
   readonly #gateway: Gateway;
+  readonly #owner: InputOwner;
   /** What has to be worked off before more is read. */
   readonly #full = new Set<object>();
   /** Bodies that are being read: they have a time limit while the socket is read. */
   readonly #wanted = new Set<InputStream>();
 
-  constructor(socket: Socket, gateway: Gateway) {
+  constructor(socket: Socket, gateway: Gateway, owner: InputOwner) {
     this.#socket = socket;
     this.#gateway = gateway;
+    this.#owner = owner;
   }
 
   /** No more is read until {@link release}. */
@@ -40,13 +55,22 @@ export class InputFlow {
   }
 
   /** A body has enough waiting. */
-  pause(input: InputStream): void {
+  pause(input: InputStream, request: BodyOwner): void {
     this.#unwatch(input);
-    this.hold(input);
+    this.#gateway.unread.add(input, () => this.release(input));
+    const refusal = this.#isShared ? input.spill() : 'later';
+    if (refusal === 'later') this.hold(input);
+    else if (refusal !== undefined) request.giveUp(input, refusal);
+  }
+
+  /** Whether there are other requests on the connection, or may be before it is read again. */
+  get #isShared(): boolean {
+    return this.#gateway.isMultiplexed || this.#owner.inFlight > 1;
   }
 
   /** The application reads a body. */
   resume(input: InputStream): void {
+    this.#gateway.unread.delete(input);
     this.#wanted.add(input);
     if (this.#full.has(input)) this.release(input);
     else if (this.#full.size === 0) this.#watch(input);
@@ -59,8 +83,9 @@ export class InputFlow {
     else if (this.#full.size === 0) this.#watch(input);
   }
 
-  /** The request of this body is over. */
+  /** Nobody reads this body any more: its request is over, or it was given up. */
   forget(input: InputStream): void {
+    this.#gateway.unread.delete(input);
     if (this.#wanted.size > 0) this.#unwatch(input);
     if (this.#full.size > 0) this.release(input);
   }

@@ -1,6 +1,8 @@
-/** A request whose PARAMS are not complete. */
+/** A request that has not been started: its PARAMS are not complete, or it waits for its turn. */
 
 import { EMPTY } from '../../src/bytes.ts';
+import type { InputStream } from '../../src/input.ts';
+import { HIGH_WATER_MARK } from '../../src/limits.ts';
 import type { Role } from '../../src/types.ts';
 
 export class Opening {
@@ -12,7 +14,14 @@ export class Opening {
   end = 0;
   /** Whether there is a time limit for it: only if PARAMS did not come in one piece with BEGIN_REQUEST. */
   isWatched = false;
+  /** Bytes that are counted as its part of the server's memory. */
+  held = 0;
+  /** Whether PARAMS are complete. */
+  isComplete = false;
   #isOwn = false; // whether `bytes` is a buffer of ours that may be written to
+  readonly #body: Buffer[] = []; // STDIN that has come before the request's turn
+  #bodySize = 0;
+  #bodyEnded = false;
 
   constructor(id: number, role: Role) {
     this.id = id;
@@ -22,6 +31,30 @@ export class Opening {
   /** Bytes of PARAMS so far. */
   get size(): number {
     return this.end - this.start;
+  }
+
+  /** Bytes of memory that are its own. */
+  get ownSize(): number {
+    return this.#bodySize + (this.#isOwn ? this.bytes.length : 0);
+  }
+
+  /** Keeps STDIN until the request's turn. @returns false when that is too much */
+  addBody(bytes: Buffer): boolean {
+    this.#bodySize += bytes.length;
+    if (this.#bodySize > HIGH_WATER_MARK) return false;
+    this.#body.push(Buffer.from(bytes));
+    return true;
+  }
+
+  /** STDIN has ended before the request's turn. */
+  endBody(): void {
+    this.#bodyEnded = true;
+  }
+
+  /** Hands over what has come of STDIN. */
+  moveBody(input: InputStream): void {
+    for (const bytes of this.#body) input.push(bytes);
+    if (this.#bodyEnded) input.end();
   }
 
   /**

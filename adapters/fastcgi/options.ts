@@ -7,24 +7,22 @@ import {
   IDLE_TIMEOUT,
   LINGER_TIMEOUT,
   MAX_CONNECTIONS,
-  MAX_REQUESTS,
   MAX_REQUESTS_PER_CONNECTION,
   MAX_VARIABLES,
   MAX_VARIABLE_BYTES,
-  RESPONSE_TIMEOUT,
   SEND_TIMEOUT,
   VARIABLES_TIMEOUT,
 } from '../../src/limits.ts';
+import { RESOURCE_DEFAULTS } from '../../src/resources.ts';
+import type { ResourceLimits, SpoolOptions } from '../../src/resources.ts';
 import { settleLimits } from '../../src/settle-limits.ts';
 import type { ServerOptions } from '../../src/server.ts';
 import type { GatewayOptions } from '../../src/types.ts';
 
 /** Limits of the FastCGI gateway. Sizes are in bytes, times in milliseconds; a time of 0 is none. */
-export interface FastCgiLimits {
+export interface FastCgiLimits extends ResourceLimits {
   /** Open connections; more are closed at once. Announced as FCGI_MAX_CONNS. Default 4,096. */
   maxConnections: number;
-  /** Requests in flight, in all; more are answered 503. Default 4,096. */
-  maxRequests: number;
   /** Requests in flight on one connection; more are answered 503. The smaller of the two is announced as FCGI_MAX_REQS. Default 256. */
   maxRequestsPerConnection: number;
   /** Total of a request's PARAMS; more is answered 431. Default 128 KiB. */
@@ -41,8 +39,6 @@ export interface FastCgiLimits {
   bodyTimeout: number;
   /** For which the front end may take nothing of output that waits; then the connection is closed. Default 60 seconds. */
   sendTimeout: number;
-  /** From the end of PARAMS to the response's headers; then 503. Default 5 minutes. */
-  responseTimeout: number;
   /** For the front end to close its side of a connection that is closed. Default 5 seconds. */
   closeTimeout: number;
   /** For which what still comes is thrown away after that, so that the peer can see the response. Default 30 seconds. */
@@ -53,7 +49,8 @@ export interface FastCgiLimits {
 export type Engine = 'postern' | 'node-fastcgi';
 
 /** Options of `runWithFastCgi`. */
-export interface FastCgiOptions extends ServerOptions, GatewayOptions, Partial<FastCgiLimits> {
+export interface FastCgiOptions
+  extends ServerOptions, GatewayOptions, SpoolOptions, Partial<FastCgiLimits> {
   /** Whether one connection carries several requests at once. Announced as FCGI_MPXS_CONNS. Default true. */
   multiplex?: boolean | undefined;
   /**
@@ -69,8 +66,8 @@ export interface FastCgiOptions extends ServerOptions, GatewayOptions, Partial<F
 }
 
 const DEFAULTS: FastCgiLimits = {
+  ...RESOURCE_DEFAULTS,
   maxConnections: MAX_CONNECTIONS,
-  maxRequests: MAX_REQUESTS,
   maxRequestsPerConnection: MAX_REQUESTS_PER_CONNECTION,
   maxParamsSize: MAX_VARIABLE_BYTES,
   maxParams: MAX_VARIABLES,
@@ -79,7 +76,6 @@ const DEFAULTS: FastCgiLimits = {
   paramsTimeout: VARIABLES_TIMEOUT,
   bodyTimeout: BODY_TIMEOUT,
   sendTimeout: SEND_TIMEOUT,
-  responseTimeout: RESPONSE_TIMEOUT,
   closeTimeout: CLOSE_TIMEOUT,
   lingerTimeout: LINGER_TIMEOUT,
 };

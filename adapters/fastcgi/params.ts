@@ -132,11 +132,35 @@ export class ParamsDecoder {
   }
 }
 
-/** Decodes pairs once: the content of a GET_VALUES record (§ 4.1). @throws {ProtocolError} as above */
-export function decodePairs(block: Buffer): [name: string, value: string][] {
-  const decoder = new ParamsDecoder();
-  decoder.decode(block, 0, block.length, block.length);
-  return decoder.names.map((name, i) => [name, decoder.values[i]!]);
+/**
+ * Which names a record of pairs holds: the content of GET_VALUES (§ 4.1). Texts are made of none but these.
+ *
+ * @param maxPairs more are refused
+ * @throws {ProtocolError} when there are more, or a length points behind the end
+ */
+export function findNames(
+  block: Buffer,
+  names: ReadonlySet<string>,
+  maxPairs: number,
+): Set<string> {
+  const found = new Set<string>();
+  const longest = Math.max(...[...names].map((name) => name.length));
+  let pairs = 0;
+  for (let at = 0; at < block.length;) {
+    if (++pairs > maxPairs) throw new ProtocolError(`more than ${maxPairs} names in GET_VALUES`);
+    const nameLength = readLength(block, at, block.length);
+    at += sizeOfLength(block, at);
+    const valueLength = readLength(block, at, block.length);
+    at += sizeOfLength(block, at);
+    const end = at + nameLength + valueLength;
+    if (end > block.length) throw new ProtocolError('GET_VALUES end inside a pair');
+    if (nameLength <= longest) {
+      const name = block.toString('latin1', at, at + nameLength);
+      if (names.has(name)) found.add(name);
+    }
+    at = end;
+  }
+  return found;
 }
 
 /** Encodes pairs of byte strings: the content of a GET_VALUES_RESULT record, as a byte string. */
@@ -173,7 +197,7 @@ function sizeOfLength(block: Buffer, at: number): 1 | 4 {
 /** @throws {ProtocolError} when the pairs end inside the length */
 function readLength(block: Buffer, at: number, limit: number): number {
   if (at < limit && block[at]! < 0x80) return block[at]!;
-  if (at + 4 > limit) throw new ProtocolError('PARAMS end inside a length');
+  if (at + 4 > limit) throw new ProtocolError('name-value pairs end inside a length');
   return block.readUInt32BE(at) & 0x7fffffff;
 }
 

@@ -1,15 +1,24 @@
 /** The requests of a connection: what records mean to them, and what they send. */
 
+import { AsyncResource } from 'node:async_hooks';
+
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 import type { InputStream } from '../../src/input.ts';
+import { sizeOfVariables } from '../../src/resources.ts';
+import type { Resources } from '../../src/resources.ts';
 import type { Role } from '../../src/types.ts';
 import { ById } from './by-id.ts';
 import * as fcgi from './constants.ts';
 import type { Gateway } from './gateway.ts';
 import { FastCgiHandler } from './handler.ts';
 import type { Carrier } from './handler.ts';
-import type { InputFlow } from './input-flow.ts';
-import { answerManagement, encodeRefusal } from './management.ts';
+import type { BodyOwner, InputFlow } from './input-flow.ts';
+import {
+  answerManagement,
+  encodeNoMoreRequests,
+  encodeRefusal,
+  isAboutMultiplexing,
+} from './management.ts';
 import { Opening } from './opening.ts';
 import type { Output } from './output.ts';
 import { encodeEndRequest } from './record.ts';
@@ -24,6 +33,9 @@ const ROLES: Readonly<Record<number, Role>> = {
 
 /** appStatus of a request that was aborted (§ 5.4); no front end looks at it. */
 const ABORTED = 1;
+
+/** Requests that a front end may get wrong, one after another, before its connection is closed. */
+const MAX_FAULTS = 100;
 
 const OUT_OF_ORDER = 'STDIN or DATA came before the end of PARAMS (FastCGI 1.0 § 6.1)';
 
@@ -46,8 +58,13 @@ export interface Link {
 export class Requests implements RecordVisitor, Carrier {
   readonly #link: Link;
   readonly #gateway: Gateway;
-  readonly #opening = new ById<Opening>(); // PARAMS are on their way
+  readonly #opening = new ById<Opening>(); // not started
   readonly #active = new ById<FastCgiHandler>(); // from then on
+  /** With multiplexing off: requests whose PARAMS are complete, in their order. Some may have been aborted. */
+  readonly #turns: Opening[] = [];
+  readonly #startNext: () => void;
+  #knowsLimits = false; // the front end has asked for them
+  #faults = 0; // since the last request that was right
   #ignored = 0; // bytes of streams that belong to no request, since the last BEGIN_REQUEST
   /** Requests so far. */
   begun = 0;
@@ -59,6 +76,10 @@ export class Requests implements RecordVisitor, Carrier {
   constructor(link: Link) {
     this.#link = link;
     this.#gateway = link.gateway;
+    // Not in the async context of the request that has just ended.
+    const startNext = (): void => this.#takeTurn();
+    this.#startNext =
+      link.gateway.options.multiplex === false ? AsyncResource.bind(startNext) : startNext;
   }
 
   /** Requests that are not over. */
@@ -66,12 +87,20 @@ export class Requests implements RecordVisitor, Carrier {
     return this.#active.size + this.#opening.size;
   }
 
+  get resources(): Resources {
+    return this.#gateway.resources;
+  }
+
   // ---- records
 
   discrete(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (id === fcgi.FCGI_NULL_REQUEST_ID) {
-      const answer = answerManagement(type, bytes.subarray(start, end), this.#gateway);
-      this.#link.output.raw(answer);
+      const content = bytes.subarray(start, end);
+      if (isAboutMultiplexing(type, content)) {
+        this.#gateway.isMultiplexed = true;
+        this.#knowsLimits = true;
+      }
+      this.#link.output.raw(answerManagement(type, content, this.#gateway));
     } else if (type === fcgi.FCGI_BEGIN_REQUEST) this.#begin(id, bytes, start, end);
     else if (type === fcgi.FCGI_ABORT_REQUEST) this.#abort(id);
     // § 3.3: other types are the application's own, or unknown: nothing to be answered for a request.
@@ -81,7 +110,8 @@ export class Requests implements RecordVisitor, Carrier {
   stream(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     const opening = this.#opening.get(id);
     if (opening !== undefined) {
-      this.#gather(opening, type, bytes, start, end);
+      if (opening.isComplete) this.#keepBody(opening, type, bytes.subarray(start, end));
+      else this.#gather(opening, type, bytes, start, end);
       return;
     }
     const input = this.#bodyOf(type, id);
@@ -93,7 +123,8 @@ export class Requests implements RecordVisitor, Carrier {
   streamEnd(type: number, id: number): void {
     const opening = this.#opening.get(id);
     if (opening === undefined) this.#bodyOf(type, id)?.end();
-    else if (type === fcgi.FCGI_PARAMS) this.#start(opening);
+    else if (opening.isComplete) opening.endBody();
+    else if (type === fcgi.FCGI_PARAMS) this.#complete(opening);
     else throw new ProtocolError(OUT_OF_ORDER);
   }
 
@@ -126,23 +157,21 @@ export class Requests implements RecordVisitor, Carrier {
     const role = ROLES[bytes.readUInt16BE(start)];
     const overload = this.#overload();
     if (role === undefined) {
-      this.#link.output.raw(encodeEndRequest(id, fcgi.FCGI_UNKNOWN_ROLE));
-    } else if (this.#gateway.options.multiplex === false && this.inFlight > 0) {
-      this.#link.output.raw(encodeEndRequest(id, fcgi.FCGI_CANT_MPX_CONN));
+      this.#refuse(id, 501, 'a role that is none (FastCGI 1.0 § 5.1)');
+      this.#noteFault();
     } else if (overload !== undefined) {
       this.#refuse(id, 503, overload);
     } else {
-      this.#gateway.requests++;
+      this.resources.requests++;
       this.#opening.add(new Opening(id, role));
+      if (this.inFlight > 1) this.#gateway.isMultiplexed = true;
     }
   }
 
   #overload(): string | undefined {
-    const { limits, requests } = this.#gateway;
-    if (this.isBroken) return 'the connection is about to be reset';
-    if (requests >= limits.maxRequests) return `more than maxRequests (${limits.maxRequests})`;
-    const max = limits.maxRequestsPerConnection;
-    return this.inFlight >= max ? `more than maxRequestsPerConnection (${max})` : undefined;
+    const max = this.#gateway.limits.maxRequestsPerConnection;
+    if (this.inFlight >= max) return `more than maxRequestsPerConnection (${max})`;
+    return this.resources.refusal?.message;
   }
 
   #gather(opening: Opening, type: number, bytes: Buffer, start: number, end: number): void {
@@ -156,7 +185,41 @@ export class Requests implements RecordVisitor, Carrier {
     }
   }
 
-  /** PARAMS have ended: the application starts. It need not wait for STDIN. */
+  /** STDIN of a request that waits for its turn. */
+  #keepBody(opening: Opening, type: number, bytes: Buffer): void {
+    if (type === fcgi.FCGI_STDIN && opening.addBody(bytes)) return;
+    this.#forget(opening);
+    const reason = 'the body is too long to wait for its turn, with multiplexing off';
+    this.#refuse(opening.id, 503, reason);
+  }
+
+  /** PARAMS have ended. */
+  #complete(opening: Opening): void {
+    if (this.#gateway.options.multiplex !== false || this.#active.size === 0) {
+      this.#start(opening);
+      return;
+    }
+    // CANT_MPX_CONN (§ 5.5) would be an answer, but HAProxy does not pass it on.
+    opening.isComplete = true;
+    this.#link.timeouts.unwatch(opening);
+    this.#turns.push(opening);
+  }
+
+  /** With multiplexing off: starts the next request that has waited. */
+  #takeTurn(): void {
+    if (this.#active.size > 0) return;
+    for (let opening = this.#turns.shift(); opening !== undefined; opening = this.#turns.shift()) {
+      const { id } = opening;
+      if (this.#opening.get(id) !== opening) continue; // aborted
+      this.#start(opening);
+      const input = this.#active.get(id)?.stdin;
+      if (input !== undefined) opening.moveBody(input);
+      if (this.#active.size > 0) break;
+    }
+    this.#link.settled();
+  }
+
+  /** The application starts. It need not wait for STDIN. */
   #start(opening: Opening): void {
     const { id, role, bytes, start, end } = opening;
     const gateway = this.#gateway;
@@ -165,20 +228,25 @@ export class Requests implements RecordVisitor, Carrier {
       gateway.decoder.decode(bytes, start, end, gateway.limits.maxParams);
     } catch (error) {
       this.#refuse(id, error instanceof LimitError ? 431 : 400, (error as Error).message);
+      if (error instanceof ProtocolError) this.#noteFault();
       return;
     }
+    this.#faults = 0;
     const request = new FastCgiHandler(id, role, this, gateway.decoder, gateway.options);
     this.#active.add(request);
-    gateway.requests++;
+    const { resources } = gateway;
+    resources.begin(request);
+    const { count } = gateway.decoder;
     const run = request.run(gateway.application);
     if (run === undefined) return;
-    gateway.track(run);
+    gateway.track(run, resources.goesOn(request, sizeOfVariables(count, end - start)));
     if (!request.isOver && !request.headersSent) this.#link.timeouts.watchResponse(request);
   }
 
   #forget(opening: Opening): void {
     this.#opening.delete(opening);
-    this.#gateway.requests--;
+    this.resources.requests--;
+    this.resources.held -= opening.held;
     this.#link.timeouts.unwatch(opening);
   }
 
@@ -186,6 +254,12 @@ export class Requests implements RecordVisitor, Carrier {
   #refuse(id: number, code: number, reason: string): void {
     this.#link.warn(`${code}: ${reason}`);
     this.#link.output.raw(encodeRefusal(id, code));
+  }
+
+  /** No front end does that, whatever its visitors send. */
+  #noteFault(): void {
+    if (++this.#faults < MAX_FAULTS) return;
+    throw new ProtocolError(`${MAX_FAULTS} requests after one another were none`);
   }
 
   #abort(id: number): void {
@@ -207,8 +281,20 @@ export class Requests implements RecordVisitor, Carrier {
     if (this.#opening.size === 0) return;
     for (const opening of this.#opening) {
       opening.keep();
-      this.#link.timeouts.watchParams(opening);
+      if (!opening.isComplete) this.#link.timeouts.watchParams(opening);
+      this.#hold(opening);
     }
+  }
+
+  /** Counts the memory of a request that has not been started. */
+  #hold(opening: Opening): void {
+    const { resources } = this;
+    resources.held += opening.ownSize - opening.held;
+    opening.held = opening.ownSize;
+    const { shortage } = resources;
+    if (shortage === undefined) return;
+    this.#forget(opening);
+    this.#refuse(opening.id, 503, shortage.message);
   }
 
   /** The connection is gone. */
@@ -245,6 +331,8 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   abandon(request: FastCgiHandler): void {
+    // Until the others are through the connection stays, and takes requests that are sent nevertheless.
+    if (!this.isBroken && this.#knowsLimits) this.#link.output.raw(encodeNoMoreRequests());
     this.isBroken = true;
     this.#link.output.drop(request);
     this.ended(request);
@@ -253,11 +341,12 @@ export class Requests implements RecordVisitor, Carrier {
   ended(request: FastCgiHandler): void {
     if (!this.#active.delete(request)) return;
     this.#release(request);
-    this.#link.settled();
+    if (this.#turns.length > 0) setImmediate(this.#startNext);
+    else this.#link.settled();
   }
 
-  pause(input: InputStream): void {
-    this.#link.input.pause(input);
+  pause(input: InputStream, request: BodyOwner): void {
+    this.#link.input.pause(input, request);
   }
 
   resume(input: InputStream): void {
@@ -269,8 +358,8 @@ export class Requests implements RecordVisitor, Carrier {
   }
 
   #release(request: FastCgiHandler): void {
-    this.#gateway.requests--;
     this.#link.timeouts.unwatch(request);
     request.closeInput();
+    this.resources.responseOver(request);
   }
 }

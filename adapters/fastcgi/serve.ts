@@ -6,9 +6,11 @@ import { Deadlines } from '../../src/deadlines.ts';
 import { isWanted } from '../../src/environ.ts';
 import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_LOG } from '../../src/log.ts';
+import { Resources } from '../../src/resources.ts';
 import { SocketServer } from '../../src/server.ts';
 import type { Server } from '../../src/server.ts';
 import type { Application, ApplicationFunction } from '../../src/types.ts';
+import { UnreadBodies } from '../../src/unread-bodies.ts';
 import { FastCgiConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import { resolveLimits } from './options.ts';
@@ -50,15 +52,19 @@ async function serve(
   limits: FastCgiLimits,
   admission: Admission,
 ): Promise<Server> {
+  const { log = DEFAULT_LOG } = options;
+  const deadlines = new Deadlines<object>();
   const gateway: Gateway = {
     application,
     options,
     limits,
-    log: options.log ?? DEFAULT_LOG,
+    log,
     decoder: new ParamsDecoder(isWanted),
-    deadlines: new Deadlines<object>(),
-    requests: 0,
-    track: (run) => server.track(run),
+    deadlines,
+    resources: new Resources(limits, options, deadlines, log),
+    unread: new UnreadBodies(limits.unreadTimeout),
+    isMultiplexed: false,
+    track: (run, onEnd) => server.track(run, onEnd),
   };
   const server: SocketServer = await SocketServer.start(options, (socket) =>
     admission.admits(socket, server.connections.size)

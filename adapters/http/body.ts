@@ -5,8 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LimitError } from '../../src/errors.ts';
 import { InputStream } from '../../src/input.ts';
 import type { InputSource } from '../../src/input.ts';
-import type { Exchange } from './connection.ts';
 import type { Expiring, Gateway } from './gateway.ts';
+import type { Exchange } from './pipeline.ts';
 
 /** Source of a request's `wsgi.input`. */
 export class RequestBody implements InputSource, Expiring {
@@ -16,6 +16,7 @@ export class RequestBody implements InputSource, Expiring {
   readonly #length: number;
   #continue: ServerResponse | undefined;
   #started = false;
+  #wanted = false; // somebody waits for it
   #stopped = false; // nothing more is wanted, or will come
   #broken = false; // what comes is of no use
   #received = 0;
@@ -30,7 +31,12 @@ export class RequestBody implements InputSource, Expiring {
     this.#length = length;
     this.#mayDrop = gateway.limits.drainLimit;
     this.#continue = exchange.expects ? exchange.response : undefined;
-    this.input = new InputStream(length, this);
+    this.input = new InputStream(length, this, gateway.resources);
+  }
+
+  /** The application has been called. Unless the client waits to be asked, it is sending: its end is to be seen. */
+  begin(): void {
+    if (this.#continue === undefined && !this.#started) this.#start();
   }
 
   /**
@@ -49,14 +55,18 @@ export class RequestBody implements InputSource, Expiring {
       this.#continue.writeContinue();
       this.#continue = undefined;
     }
+    this.#gateway.unread.delete(this.input);
     if (this.#started) this.#request.resume();
     else this.#start();
+    this.#wanted = this.#onDrained !== undefined || !this.input.failed;
     this.#watch();
   }
 
   pause(): void {
     this.#request.pause();
+    this.#wanted = false;
     this.#gateway.unwatch(this);
+    this.#gateway.unread.add(this.input, () => this.#request.resume());
   }
 
   /**
@@ -84,6 +94,7 @@ export class RequestBody implements InputSource, Expiring {
   stop(): void {
     this.#stopped = true;
     this.#gateway.unwatch(this);
+    this.#gateway.unread.delete(this.input);
   }
 
   /** The client has sent nothing for too long. */
@@ -132,7 +143,7 @@ export class RequestBody implements InputSource, Expiring {
   }
 
   #watch(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || !this.#wanted) return;
     this.#gateway.watch(this, this.#gateway.limits.bodyTimeout);
   }
 }

@@ -4,38 +4,28 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { RequestError } from '../../src/errors.ts';
+import { Share } from '../../src/resources.ts';
 import type { Connection } from '../../src/server.ts';
 import { peerOf, resetSocket } from '../../src/sockets.ts';
 import type { RequestBody } from './body.ts';
+import { explain, formatRefusal, isDeparture } from './client-error.ts';
+import type { ClientError } from './client-error.ts';
 import type { Peer } from './environ.ts';
 import type { Expiring, Gateway } from './gateway.ts';
 import { HttpHandler } from './handler.ts';
+import { discardInput } from './incoming.ts';
+import type { RequestTaker } from './incoming.ts';
 import { NativeHandler } from './native.ts';
+import { Pipeline } from './pipeline.ts';
+import type { Exchange } from './pipeline.ts';
 
-/** A request and its response, as node:http hands them out. */
-export interface Exchange {
-  request: IncomingMessage;
-  response: ServerResponse;
-  /** Whether the client waits for `100 Continue` before it sends the body. */
-  expects: boolean;
-  /** The connection is closed after it. */
-  isLast?: boolean;
-}
+/** Bytes that pipelined requests hold which wait: their texts are bounded, and node:http has two objects for each. */
+const WAITING_SIZE = 64 * 1024;
 
-/** What node:http's parser, or its clock, complains of. */
-interface ClientError extends NodeJS.ErrnoException {
-  reason?: string;
-  rawPacket?: Buffer;
-}
-
-/**
- * Pipelined requests that may wait before no more is read. Not none: while nothing is read, nobody sees that the
- * client has left.
- */
-const MAX_WAITING = 3;
+const NOTHING = (): void => {};
 
 /** State of a connection, beside that of node:http. */
-export class HttpConnection implements Connection, Expiring {
+export class HttpConnection implements Connection, Expiring, RequestTaker {
   readonly #socket: Socket;
   readonly #gateway: Gateway;
   readonly #bytesAtStart: number;
@@ -43,18 +33,25 @@ export class HttpConnection implements Connection, Expiring {
   #peer: Peer | undefined;
   #current: HttpHandler | undefined;
   #response: ServerResponse | undefined; // of the last request that was begun
-  // Pipelined requests. node:http hands them out at once; in parallel only safe ones might be served
-  // (RFC 9112 § 9.3.2), and only few.
-  readonly #waiting: Exchange[] = [];
+  // node:http hands out pipelined requests at once; in parallel only safe ones might be served (RFC 9112 § 9.3.2).
+  readonly #waiting = new Pipeline();
+  #awaitsTurn = false;
+  #refusal: [status: string, message: string] | undefined; // sent after all others
   /** The last response has begun: what else comes is ignored. */
   isClosing = false;
+  #isFull = false; // no request is taken after those that wait
+  #discards = false; // what comes is not parsed any more
   #lingers = false; // all is sent, and what comes is thrown away
   #requests = 0;
+  readonly #share: Share;
+  #watchesOutput = false;
 
   constructor(socket: Socket, gateway: Gateway) {
     this.#socket = socket;
     this.#gateway = gateway;
     this.#bytesAtStart = socket.bytesRead;
+    this.#share = new Share(gateway.resources);
+    this.#hold();
     socket.on('close', () => this.#onClose());
   }
 
@@ -62,20 +59,85 @@ export class HttpConnection implements Connection, Expiring {
     return (this.#peer ??= this.#gateway.environ.describePeer(this.#socket));
   }
 
-  /** A request has come in, up to the end of its headers. */
-  begin(exchange: Exchange): void {
-    if (this.isClosing) return;
-    if (this.#current === undefined && this.#waiting.length === 0) {
-      this.#serve(exchange);
-      return;
-    }
-    this.#waiting.push(exchange);
-    // Not at once: node:http goes on reading after each request that it hands out.
-    if (this.#waiting.length === MAX_WAITING) process.nextTick(() => this.#holdInput());
+  get takesRequests(): boolean {
+    return !this.isClosing && !this.#isFull;
   }
 
-  #holdInput(): void {
-    if (this.#waiting.length >= MAX_WAITING) this.#socket.pause();
+  /** Whether the connection ends with the response of the current request. */
+  get endsWithCurrent(): boolean {
+    return this.#isFull && this.#waiting.isEmpty && this.#refusal === undefined;
+  }
+
+  /** Counts what the connection may hold by itself: a head that is not complete, requests and output that wait. */
+  #hold(): void {
+    if (this.#socket.destroyed) {
+      this.#share.set(0);
+      return;
+    }
+    const waiting = this.#waiting.isEmpty ? 0 : WAITING_SIZE;
+    const output = this.#watchesOutput ? this.#socket.writableLength : 0;
+    this.#share.set(this.#gateway.limits.maxHeaderSize + waiting + output);
+  }
+
+  /** A request has come in, up to the end of its headers. */
+  begin(exchange: Exchange): void {
+    if (!this.takesRequests) return;
+    if (this.#waiting.isEmpty && this.#mayServe) {
+      this.#serve(exchange);
+    } else if (!this.#waiting.add(exchange)) {
+      this.#overflow(exchange.request);
+    } else {
+      // Bytes behind it may be of another protocol: node:http has thrown some of them away.
+      if (exchange.request.headers.upgrade !== undefined) this.#takeNoMore();
+      this.#hold();
+      this.#awaitTurn();
+    }
+  }
+
+  /** Whether it is the turn of the next request. */
+  get #mayServe(): boolean {
+    return this.#gateway.queue.isOpen && this.#waiting.mayFollow(this.#response);
+  }
+
+  /** More requests come than may wait: the client sends those again that get no response (RFC 9112 § 9.3.1). */
+  #overflow(request: IncomingMessage): void {
+    request.resume(); // a body that is on its way already
+    this.#log('too many pipelined requests: the connection ends after those that were taken');
+    this.#takeNoMore();
+    this.ignoreRequest();
+    if (this.endsWithCurrent && this.#response?.writableEnded === true) this.#closeAfterResponse();
+  }
+
+  /** What comes from now on is thrown away, and the client can still see the responses to what came before. */
+  #takeNoMore(): void {
+    if (this.#isFull) return;
+    this.#isFull = true;
+    // Called by node:http after a response that says `close`: with bytes unread, the connection would be reset.
+    this.#socket.destroySoon = () => this.#endAndLinger();
+    const last = this.#response;
+    if (this.endsWithCurrent && last?.headersSent === false) last.shouldKeepAlive = false;
+  }
+
+  /** Nothing behind the current request is one. */
+  endWithCurrent(): void {
+    this.#waiting.clear();
+    this.#takeNoMore();
+  }
+
+  ignoreRequest(): void {
+    if (this.#discards) return;
+    this.#discards = true;
+    process.nextTick(() => this.#discardInput()); // the parser is still at work
+  }
+
+  /** Takes the socket from node:http's parser: reading goes on, so that the end of the connection is seen. */
+  #discardInput(): void {
+    if (this.#socket.destroyed) return;
+    discardInput(this.#socket, (bytes) => {
+      if (this.#lingers || bytes <= this.#gateway.limits.drainLimit) return;
+      this.#log('requests without end behind the last that was taken');
+      this.destroy();
+    });
   }
 
   #serve(exchange: Exchange): void {
@@ -87,16 +149,17 @@ export class HttpConnection implements Connection, Expiring {
     this.#current = handler;
     const run = handler.run(gateway.application);
     if (run === undefined) return;
-    gateway.track(run);
+    const isCounted = handler.isCounted;
+    gateway.track(run, isCounted ? gateway.resources.goesOn(handler, handler.footprint) : NOTHING);
     if (!handler.headersSent) handler.watch();
   }
 
-  /** The response of the current request is complete, as far as the application is concerned. */
-  finished(): void {
-    this.#current = undefined;
+  /** The response of a request is complete, as far as the application is concerned. */
+  finished(handler: HttpHandler): void {
+    if (this.#current === handler) this.#current = undefined;
     if (this.#socket.writableLength > 0) this.#watchLastOutput();
-    if (this.#gateway.closesConnections) this.#closeAfterResponse();
-    else if (this.#waiting.length > 0) this.#response!.once('close', () => this.#next());
+    if (this.#gateway.closesConnections || this.endsWithCurrent) this.#closeAfterResponse();
+    else this.#awaitTurn();
   }
 
   #watchLastOutput(): void {
@@ -109,11 +172,37 @@ export class HttpConnection implements Connection, Expiring {
     if (!this.isClosing) this.#response!.once('close', () => this.#socket.destroySoon());
   }
 
-  #next(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined || this.isClosing || this.#socket.destroyed) return;
-    if (this.#waiting.length < MAX_WAITING) this.#socket.resume();
-    this.#serve(next);
+  /** Goes on with what waits, once the last response has been sent. */
+  #awaitTurn(): void {
+    if (this.#waiting.isEmpty && this.#refusal === undefined) return;
+    if (this.#response === undefined) this.#gateway.queue.add(this);
+    else if (this.#response.writableEnded && !this.#awaitsTurn) {
+      this.#awaitsTurn = true;
+      this.#response.once('close', () => {
+        this.#awaitsTurn = false;
+        this.serveWaiting();
+      });
+    }
+  }
+
+  /** Serves the requests that wait, as far as it is their turn. */
+  serveWaiting(): void {
+    while (!this.#waiting.isEmpty && this.#mayServe) {
+      if (this.isClosing || this.#socket.destroyed) return;
+      this.#serve(this.#waiting.shift()!);
+    }
+    this.#hold();
+    if (!this.#waiting.isEmpty) this.#awaitTurn();
+    else if (this.#refusal !== undefined) this.#refuseInTurn();
+  }
+
+  /** Serves the first request that waits, as the last one. @returns its response; undefined if there is none */
+  serveLast(): ServerResponse | undefined {
+    const exchange = this.#waiting.shift();
+    if (exchange === undefined) return undefined;
+    this.endWithCurrent();
+    this.#serve(exchange);
+    return exchange.response;
   }
 
   /** Throws away what is left of a body after the response, to keep the connection if that is not too much. */
@@ -127,12 +216,20 @@ export class HttpConnection implements Connection, Expiring {
 
   /** Ends the connection in a way that lets the client see the response before it has sent all of its body. */
   linger(body: RequestBody): void {
+    this.#endAndLinger();
+    const socket = this.#socket;
+    body.discard(() => {
+      if (socket.writableFinished) socket.destroy();
+      else socket.once('finish', () => socket.destroy());
+    });
+  }
+
+  #endAndLinger(): void {
     this.watchOutput();
     this.#socket.end(() => {
       this.unwatchOutput();
       this.#waitForPeer();
     });
-    body.discard(() => this.#socket.destroySoon());
   }
 
   #waitForPeer(): void {
@@ -157,46 +254,48 @@ export class HttpConnection implements Connection, Expiring {
   /** The client is slow to take what is sent. */
   watchOutput(): void {
     this.#socket.setTimeout(this.#gateway.limits.sendTimeout);
+    this.#watchesOutput = true;
+    this.#hold();
   }
 
   unwatchOutput(): void {
     this.#socket.setTimeout(0);
+    this.#watchesOutput = false;
+    this.#hold();
   }
 
   /** node:http gives the connection up: bytes that are no request, or too slow ones. */
   fail(error: ClientError): void {
-    if (isDeparture(error)) {
+    if (isDeparture(error) || this.#socket.readableEnded) {
       this.destroy();
       return;
     }
     if (this.#lingers) return; // what comes after the last response need not be HTTP
-    if (this.isClosing || !this.#socket.writable) {
-      this.destroy();
-      return;
-    }
     const [status, message] = explain(error);
     const current = this.#current;
-    if (current?.incompleteBody === undefined) this.refuse(status, message);
-    else current.refuse(new RequestError(status, message));
+    if (current?.isReceiving === true) {
+      if (this.isClosing || !this.#socket.writable) this.destroy();
+      else current.refuse(new RequestError(status, message));
+    } else if (this.takesRequests) {
+      this.#refusal = [status, message];
+      this.#takeNoMore();
+      this.#refuseInTurn();
+    }
+    this.ignoreRequest();
   }
 
   /** Answers what never became a request, after the responses to what came before it. */
-  refuse(status: string, message: string): void {
-    const last = this.#response;
-    if (last === undefined || last.closed) this.#refuse(status, message);
-    else last.once('close', () => this.#refuse(status, message));
+  #refuseInTurn(): void {
+    const isBusy = this.#response?.closed === false;
+    if (isBusy || !this.#waiting.isEmpty) this.#awaitTurn();
+    else this.#refuse(...this.#refusal!);
   }
 
   #refuse(status: string, message: string): void {
-    if (this.isClosing || this.#socket.destroyed) return;
+    if (this.isClosing || !this.#socket.writable) return;
     this.isClosing = true;
     this.#log(`${status.slice(0, 3)}: ${message}`);
-    const text = `${status.slice(4)}\n`;
-    this.#socket.end(
-      `HTTP/1.1 ${status}\r\nDate: ${new Date().toUTCString()}\r\n` +
-        'Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
-        `Content-Length: ${text.length}\r\n\r\n${text}`,
-    );
+    this.#socket.end(formatRefusal(status));
     this.#waitForPeer();
   }
 
@@ -209,7 +308,7 @@ export class HttpConnection implements Connection, Expiring {
   }
 
   #shutdown(): void {
-    if (this.#current !== undefined || this.#waiting.length > 0) return;
+    if (this.#current !== undefined || !this.#waiting.isEmpty) return;
     if (this.#response === undefined) return; // its first request is on the way
     if (this.#response.closed) this.destroy();
     else this.#closeAfterResponse();
@@ -249,49 +348,15 @@ export class HttpConnection implements Connection, Expiring {
 
   #onClose(): void {
     this.isClosing = true;
-    this.#waiting.length = 0;
+    this.#waiting.clear();
+    this.#gateway.queue.delete(this);
     this.#gateway.unwatch(this);
     this.#current?.disconnect();
     this.#current = undefined;
+    this.#hold();
   }
 
   #log(message: string): void {
     this.#gateway.log.warn(`http: ${peerOf(this.#socket)}: ${message}`);
   }
-}
-
-/** Whether the client is gone, rather than wrong. */
-function isDeparture(error: ClientError): boolean {
-  return error.code === 'HPE_INVALID_EOF_STATE' || !/^(?:HPE_|ERR_HTTP_)/.test(error.code ?? '');
-}
-
-/** Status and log line for an error of the parser. */
-function explain(error: ClientError): [status: string, message: string] {
-  const message = error.reason ?? error.message;
-  switch (error.code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return [
-        '408 Request Timeout',
-        'the request took longer than headersTimeout or requestTimeout',
-      ];
-    case 'HPE_HEADER_OVERFLOW':
-      return ['431 Request Header Fields Too Large', 'more than maxHeaderSize'];
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return ['413 Content Too Large', message];
-    case 'HPE_PAUSED_H2_UPGRADE':
-      return ['505 HTTP Version Not Supported', 'HTTP/2 without TLS'];
-    default:
-      return [
-        '400 Bad Request',
-        isTlsHello(error.rawPacket) ? TLS_HINT : `${error.code}: ${message}`,
-      ];
-  }
-}
-
-const TLS_HINT =
-  'a TLS hello on a plain HTTP port: is the URL to begin with http:// instead of https://?';
-
-/** RFC 8446 § 5.1: a handshake record, of any TLS version. */
-function isTlsHello(bytes: Buffer | undefined): boolean {
-  return bytes !== undefined && bytes[0] === 22 && bytes[1] === 3;
 }

@@ -8,10 +8,12 @@ import { SERVER_SOFTWARE } from '../../src/base-handler.ts';
 import { addVariable, setVariable, splitPort } from '../../src/environ.ts';
 import type { Variables } from '../../src/environ.ts';
 import { LimitError, RequestError } from '../../src/errors.ts';
+import { plainAddress } from '../../src/forwarded/node.ts';
+import { isHost } from '../../src/host.ts';
 import { Forwarding } from './forwarded.ts';
 import { nameVariables } from './header-names.ts';
 import type { HttpLimits, HttpOptions } from './options.ts';
-import { isHost, parseTarget } from './target.ts';
+import { parseTarget } from './target.ts';
 
 /** What is the same for all requests of a connection. */
 export interface Peer {
@@ -41,10 +43,12 @@ export class EnvironBuilder {
   /** Looks at a connection, once. */
   describePeer(socket: Socket): Peer {
     const variables = ['SERVER_SOFTWARE', SERVER_SOFTWARE, 'GATEWAY_INTERFACE', 'CGI/1.1'];
-    const address = plainAddress(socket.remoteAddress);
+    // An IPv4 address that came in on an IPv6 socket is an IPv4 address.
+    const { remoteAddress } = socket;
+    const address = remoteAddress === undefined ? undefined : plainAddress(remoteAddress);
     if (address !== undefined) {
       variables.push('REMOTE_ADDR', address, 'REMOTE_PORT', String(socket.remotePort));
-      variables.push('SERVER_ADDR', plainAddress(socket.localAddress)!);
+      variables.push('SERVER_ADDR', plainAddress(socket.localAddress!));
       variables.push('SERVER_PORT', String(socket.localPort));
     }
     if ((socket as Partial<TLSSocket>).encrypted === true) variables.push('HTTPS', 'on');
@@ -74,7 +78,7 @@ export class EnvironBuilder {
     checkHost(environ, peer);
     checkTransfer(environ);
     this.#addTarget(environ, method, request.url!);
-    if (peer.trusted) this.#forwarding.apply(environ);
+    if (peer.trusted) this.#forwarding.apply(environ, request.rawHeaders);
     if (environ['HTTP_HOST'] === peer.host) environ['SERVER_NAME'] = peer.serverName;
   }
 
@@ -99,6 +103,7 @@ export class EnvironBuilder {
       const message = `longer than maxRequestLine (${maxRequestLine})`;
       throw new LimitError('maxRequestLine', message, '414 URI Too Long');
     }
+    if (method === 'CONNECT') throw new RequestError('501 Not Implemented', `CONNECT ${url}`);
     const target = parseTarget(method, url);
     environ['REQUEST_URI'] = target.uri;
     environ['PATH_INFO'] = target.path;
@@ -111,13 +116,6 @@ export class EnvironBuilder {
 }
 
 const TOO_LARGE = '431 Request Header Fields Too Large';
-
-/** An IPv4 address that came in on an IPv6 socket is an IPv4 address. */
-function plainAddress(address: string | undefined): string | undefined {
-  return address?.startsWith('::ffff:') === true && address.includes('.')
-    ? address.slice(7)
-    : address;
-}
 
 /** What node:http's parser leaves to us of Transfer-Encoding and Expect. */
 function checkTransfer(environ: Variables): void {

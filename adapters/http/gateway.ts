@@ -7,9 +7,12 @@ import { listenerOfApplication } from '../../src/apps/native.ts';
 import { Deadlines, TICK } from '../../src/deadlines.ts';
 import { linger } from '../../src/linger.ts';
 import { DEFAULT_LOG } from '../../src/log.ts';
+import { Resources } from '../../src/resources.ts';
 import type { ApplicationFunction, ErrorStream, Log } from '../../src/types.ts';
 import { escapeLines } from '../../src/bytes.ts';
 import { writeTo } from '../../src/stream-handler.ts';
+import { UnreadBodies } from '../../src/unread-bodies.ts';
+import type { HttpConnection } from './connection.ts';
 import { EnvironBuilder } from './environ.ts';
 import { createErrorPage } from './error-page/index.ts';
 import type { MakeErrorPage } from './error-page/index.ts';
@@ -22,11 +25,23 @@ export interface Expiring {
   expire(): void;
 }
 
+/** Connections whose requests wait until they are asked for: see makeServer. */
+export interface RequestQueue {
+  /** Nobody has to wait. */
+  readonly isOpen: boolean;
+  add(connection: HttpConnection): void;
+  delete(connection: HttpConnection): void;
+}
+
+/** Each request is served as it comes. */
+const NO_QUEUE: RequestQueue = { isOpen: true, add() {}, delete() {} };
+
 /** One server's application, options and state. */
 export class Gateway {
   application: ApplicationFunction;
   /** Each response is the last one of its connection. */
   closesConnections = false;
+  queue: RequestQueue = NO_QUEUE;
   readonly options: HttpOptions;
   readonly limits: HttpLimits;
   readonly log: Log;
@@ -35,7 +50,9 @@ export class Gateway {
   /** Shows errors to those who may see them; undefined where nobody may. */
   readonly errorPage: MakeErrorPage | undefined;
   /** Lets a stop wait for the end of a run. */
-  track: (run: PromiseLike<void>) => void = () => {};
+  track: (run: PromiseLike<void>, onEnd: () => void) => void = () => {};
+  readonly resources: Resources;
+  readonly unread: UnreadBodies;
   /** Value of the `Server` header, or false. */
   readonly serverHeader: string | false;
   /** Value of the `Keep-Alive` header, or undefined. */
@@ -58,6 +75,8 @@ export class Gateway {
     if (idleTimeout >= 1000) this.keepAlive = `timeout=${Math.floor(idleTimeout / 1000)}`;
     this.tick = Math.min(TICK, ...timeouts(this.limits));
     this.#deadlines = new Deadlines(this.tick);
+    this.resources = new Resources(this.limits, options, this.#deadlines, this.log);
+    this.unread = new UnreadBodies(this.limits.unreadTimeout);
   }
 
   /** Whether the application is a Node listener, and nothing around it. */

@@ -9,16 +9,19 @@ import { ApplicationError, LimitError } from '../../src/errors.ts';
 import type { RequestError } from '../../src/errors.ts';
 import type { CheckedHeaders } from '../../src/headers.ts';
 import { InputStream } from '../../src/input.ts';
+import { sizeOfVariables } from '../../src/resources.ts';
+import type { Claim } from '../../src/resources.ts';
 import type { Awaitable, Environ, ErrorStream, StartResponse } from '../../src/types.ts';
 import { RequestBody } from './body.ts';
-import type { Exchange, HttpConnection } from './connection.ts';
+import type { HttpConnection } from './connection.ts';
 import type { Expiring, Gateway } from './gateway.ts';
+import type { Exchange } from './pipeline.ts';
 
 /** A body up to this size is sent as a string, in one piece with its head: one write, and a cheaper one. */
 const SMALL_BODY = 4 * 1024;
 
 /** Serves one request. */
-export class HttpHandler extends BaseHandler implements Expiring {
+export class HttpHandler extends BaseHandler implements Expiring, Claim {
   override readonly gateway = 'http';
   override readonly originServer = true;
 
@@ -27,8 +30,10 @@ export class HttpHandler extends BaseHandler implements Expiring {
   readonly #connection: HttpConnection;
   readonly #gateway: Gateway;
 
+  size = 0;
+  ends = 0;
+  #isCounted = false; // among the requests in flight
   #body: RequestBody | undefined; // none: the request has no body
-  #refused = false;
   #isWatched = false; // has a time limit
   #status = '';
   #head: string[] = []; // names and values, as writeHead takes them
@@ -49,20 +54,59 @@ export class HttpHandler extends BaseHandler implements Expiring {
     return body === undefined || body.input.complete ? undefined : body;
   }
 
+  /** Whether some of the request is still to be parsed. */
+  get isReceiving(): boolean {
+    return !this.#exchange.request.complete;
+  }
+
+  /** Whether the request is among those in flight. */
+  get isCounted(): boolean {
+    return this.#isCounted;
+  }
+
+  /** Bytes that the request holds while it is run, beside a body that it reads. */
+  get footprint(): number {
+    const { rawHeaders, url } = this.#exchange.request;
+    let length = url!.length;
+    for (const text of rawHeaders) length += text.length;
+    return sizeOfVariables(rawHeaders.length / 2, length);
+  }
+
   // ---- environ
 
   protected override setupEnviron(): Environ {
     try {
-      return super.setupEnviron();
+      const environ = super.setupEnviron();
+      this.#count();
+      // It is not taken (RFC 9110 § 7.8), and the client may think that it was: what follows need not be HTTP.
+      if (environ['HTTP_UPGRADE'] !== undefined) this.#connection.endWithCurrent();
+      return environ;
     } catch (error) {
       // What follows on the connection may be part of the request that was not understood.
-      this.#refused = true;
+      this.#connection.endWithCurrent();
       // Raw, for the access log.
       if (this.environ!['REQUEST_URI'] === '') {
         this.environ!['REQUEST_URI'] = this.#exchange.request.url;
       }
+      this.#body?.input.discard();
       throw error;
     }
+  }
+
+  /** @throws {LimitError} when no further request can be taken */
+  #count(): void {
+    const { resources } = this.#gateway;
+    const { refusal } = resources;
+    if (refusal !== undefined) throw refusal;
+    this.#isCounted = true;
+    resources.begin(this);
+  }
+
+  /** The response is over, or nobody waits for it any more. */
+  protected responseOver(): void {
+    if (!this.#isCounted) return;
+    this.#isCounted = false;
+    this.#gateway.resources.responseOver(this);
   }
 
   protected override addCgiVars(environ: Variables): void {
@@ -70,14 +114,19 @@ export class HttpHandler extends BaseHandler implements Expiring {
   }
 
   protected override getStdin(): InputStream {
-    const { maxBodySize } = this.#gateway.limits;
     if (this.contentLength === 0) return new InputStream(0);
     this.#body = new RequestBody(this.#exchange, this.contentLength, this.#gateway);
-    if (this.contentLength > maxBodySize) {
-      const message = `Content-Length ${this.contentLength} is over maxBodySize (${maxBodySize})`;
-      throw new LimitError('maxBodySize', message, '413 Content Too Large');
-    }
+    this.checkLength();
+    this.#body.begin();
     return this.#body.input;
+  }
+
+  /** @throws {LimitError} for a body that is announced to be too long */
+  protected checkLength(): void {
+    const { maxBodySize } = this.#gateway.limits;
+    if (this.contentLength <= maxBodySize) return;
+    const message = `Content-Length ${this.contentLength} is over maxBodySize (${maxBodySize})`;
+    throw new LimitError('maxBodySize', message, '413 Content Too Large');
   }
 
   protected override getStderr(): ErrorStream {
@@ -119,7 +168,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   /** Whether the connection is of no use after this response, as far as is known. */
   get #isLast(): boolean {
-    return this.#refused || this.#gateway.closesConnections || this.#exchange.isLast === true;
+    return this.#connection.endsWithCurrent || this.#gateway.closesConnections;
   }
 
   protected override send(head: string, chunk: Uint8Array): boolean {
@@ -147,7 +196,8 @@ export class HttpHandler extends BaseHandler implements Expiring {
       if (head !== '') this.#writeHead(this.#isLast);
       this.#end(last);
     }
-    this.#connection.finished();
+    this.responseOver();
+    this.#connection.finished(this);
   }
 
   #end(last: Uint8Array | undefined): void {
@@ -186,6 +236,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
     if (!this.#endsWithConnection) {
       while (this.#response.writableCorked > 0) this.#response.uncork();
     }
+    this.responseOver();
     this.#connection.abandon(this.#endsWithConnection);
   }
 
@@ -205,7 +256,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   /** The rest of the request cannot be read: answers with the error's status, if there is still time. */
   refuse(error: RequestError): void {
-    this.#refused = true;
+    this.#connection.endWithCurrent();
     this.#body?.stop();
     this.cancel(error);
   }
@@ -228,6 +279,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   override disconnect(): void {
     super.disconnect();
+    this.responseOver();
     this.#body?.stop();
     this.#unwatch();
     this.#onDrain?.();

@@ -2,12 +2,15 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { BODY_SHARE, InputStream } from '../../src/input.ts';
 import { failResponse, listenerOfApplication, runListener } from '../../src/apps/native.ts';
 import type { RequestError } from '../../src/errors.ts';
 import type { ApplicationFunction, Awaitable, Environ, HeaderList } from '../../src/types.ts';
-import type { Exchange, HttpConnection } from './connection.ts';
+import type { HttpConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import { HttpHandler } from './handler.ts';
+import { NativeBody } from './native-body.ts';
+import type { Exchange } from './pipeline.ts';
 
 /**
  * The request is checked as any other, and then node:http's: response and request body are between it and
@@ -21,6 +24,7 @@ export class NativeHandler extends HttpHandler {
   readonly #connection: HttpConnection;
   readonly #gateway: Gateway;
   readonly #bytesBefore: number;
+  #isNative = true; // not once it is answered as any other
 
   constructor(exchange: Exchange, connection: HttpConnection, gateway: Gateway) {
     super(exchange, connection, gateway);
@@ -38,18 +42,23 @@ export class NativeHandler extends HttpHandler {
     try {
       environ = this.setupEnviron();
     } catch {
+      this.#isNative = false;
       return super.run(application); // comes to the same end, and answers
     }
     const response = this.#response;
-    if (this.#gateway.closesConnections || this.#exchange.isLast === true) {
+    if (this.#gateway.closesConnections || this.#connection.endsWithCurrent) {
       response.shouldKeepAlive = false;
       this.#connection.isClosing = true;
     }
-    response.once('finish', () => this.#connection.finished());
+    response.once('finish', () => this.#connection.finished(this));
+    const body =
+      this.contentLength === 0 ? undefined : new NativeBody(this.#request, this.#gateway);
     const closed = new Promise<void>((resolve) => {
       response.once('close', () => {
         this.#gateway.unwatch(this);
         this.#logAccess(environ, startedAt);
+        body?.end();
+        this.responseOver();
         resolve();
       });
     });
@@ -60,6 +69,18 @@ export class NativeHandler extends HttpHandler {
       errorPage: (error) => this.#gateway.errorPage?.(this.#request, environ, error),
     });
     return response.writableFinished ? undefined : closed;
+  }
+
+  /** The body is node:http's own affair. */
+  protected override getStdin(): InputStream {
+    if (!this.#isNative) return super.getStdin();
+    this.checkLength();
+    return new InputStream(0);
+  }
+
+  override get footprint(): number {
+    const body = this.contentLength < 0 ? BODY_SHARE : Math.min(this.contentLength, BODY_SHARE);
+    return super.footprint + body;
   }
 
   override get headersSent(): boolean {

@@ -1,12 +1,7 @@
 /** The server of node:http or node:https: its settings, and whom its events are led to. */
 
 import { createServer } from 'node:http';
-import type {
-  IncomingMessage,
-  Server as NodeServer,
-  ServerOptions as NodeOptions,
-  ServerResponse,
-} from 'node:http';
+import type { Server as NodeServer, ServerOptions as NodeOptions, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -15,21 +10,21 @@ import { UsageError } from '../../src/errors.ts';
 import { peerOf } from '../../src/sockets.ts';
 import { readTlsOptions } from './certificate.ts';
 import { HttpConnection } from './connection.ts';
-import type { Exchange } from './connection.ts';
 import type { Gateway } from './gateway.ts';
+import { CONNECTION, IncomingMessage } from './incoming.ts';
+import type { HttpSocket as SocketOf } from './incoming.ts';
 import type { HttpLimits, TlsOptions } from './options.ts';
-
-/** What is done with a request: {@link HttpConnection.begin}, or something that leads there. */
-export type Begin = (connection: HttpConnection, exchange: Exchange) => void;
+import type { Exchange } from './pipeline.ts';
 
 /**
  * Makes the server of a gateway; it does not listen yet.
  *
  * @throws {UsageError} for a certificate that cannot be used
  */
-export async function createNodeServer(gateway: Gateway, begin: Begin): Promise<NodeServer> {
+export async function createNodeServer(gateway: Gateway): Promise<NodeServer> {
   const { limits, options } = gateway;
-  const settings: NodeOptions = {
+  const settings: NodeOptions<typeof IncomingMessage> = {
+    IncomingMessage,
     maxHeaderSize: limits.maxHeaderSize,
     headersTimeout: headersTimeout(limits),
     requestTimeout: limits.requestTimeout,
@@ -43,7 +38,7 @@ export async function createNodeServer(gateway: Gateway, begin: Begin): Promise<
       : await createHttpsServer(settings, options.tls, limits);
   // One more than allowed is seen, and refused; node:http itself would drop it without a word.
   server.maxHeadersCount = limits.maxHeaders + 1;
-  attach(server, gateway, begin);
+  attach(server, gateway);
   return server;
 }
 
@@ -56,7 +51,7 @@ function headersTimeout({ headersTimeout, requestTimeout }: HttpLimits): number 
 // ---- HTTPS
 
 async function createHttpsServer(
-  settings: NodeOptions,
+  settings: NodeOptions<typeof IncomingMessage>,
   options: TlsOptions,
   limits: HttpLimits,
 ): Promise<HttpsServer> {
@@ -81,20 +76,19 @@ function logTlsError({ log }: Gateway, error: NodeJS.ErrnoException, socket: Soc
 
 // ---- events
 
-const CONNECTION = Symbol('connection');
-
-/** A socket of ours knows its connection: looking it up in a WeakMap would cost each request more. */
-interface HttpSocket extends Socket {
-  [CONNECTION]?: HttpConnection;
-}
+type HttpSocket = Socket & SocketOf<HttpConnection>;
 
 /** The connection of a socket. With TLS there is none before the end of the handshake. */
 export function connectionOf(socket: Duplex): HttpConnection | undefined {
-  return (socket as HttpSocket)[CONNECTION];
+  return (socket as SocketOf<HttpConnection>)[CONNECTION];
+}
+
+function begin(request: Exchange['request'], response: ServerResponse, expects: boolean): void {
+  connectionOf(request.socket)?.begin({ request, response, expects });
 }
 
 /** Leads what node:http has to tell to the connection that it is about. */
-function attach(server: NodeServer, gateway: Gateway, begin: Begin): void {
+function attach(server: NodeServer, gateway: Gateway): void {
   const all = new Set<HttpConnection>();
   const event = gateway.options.tls === undefined ? 'connection' : 'secureConnection';
   server.on(event, (socket: HttpSocket) => {
@@ -104,17 +98,9 @@ function attach(server: NodeServer, gateway: Gateway, begin: Begin): void {
     socket.on('close', () => all.delete(connection));
     if (gateway.closesConnections) connection.shutdown();
   });
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
-    begin(connectionOf(request.socket)!, { request, response, expects: false });
-  server.on('request', onRequest);
-  server.on('checkExpectation', onRequest);
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
-    begin(connectionOf(request.socket)!, { request, response, expects: true }),
-  );
-  server.on('connect', (request, socket) => {
-    connectionOf(socket)!.refuse('501 Not Implemented', `CONNECT ${request.url}`);
-    socket.resume(); // node:http reads it no longer, and its end has to be seen
-  });
+  server.on('request', (request, response) => begin(request, response, false));
+  server.on('checkExpectation', (request, response) => begin(request, response, false));
+  server.on('checkContinue', (request, response) => begin(request, response, true));
   server.on('clientError', (error, socket) => {
     const connection = connectionOf(socket);
     if (connection !== undefined) connection.fail(error);

@@ -15,16 +15,17 @@ import {
   MAX_HEADER_SIZE,
   MAX_REQUEST_LINE,
   REQUEST_TIMEOUT,
-  RESPONSE_TIMEOUT,
   SEND_TIMEOUT,
 } from '../../src/limits.ts';
+import { RESOURCE_DEFAULTS } from '../../src/resources.ts';
+import type { ResourceLimits, SpoolOptions } from '../../src/resources.ts';
 import { settleLimits } from '../../src/settle-limits.ts';
 import type { ServerOptions } from '../../src/server.ts';
 import type { ErrorStream, GatewayOptions } from '../../src/types.ts';
 import type { ForwardingOptions } from './forwarded.ts';
 
 /** Limits of the HTTP gateway. Sizes are in bytes, times in milliseconds; a time of 0 is none. */
-export interface HttpLimits {
+export interface HttpLimits extends ResourceLimits {
   /** Open connections; more are closed at once. Default 4,096. */
   maxConnections: number;
   /** Method, target and version; longer is answered 414. Default 8,190. */
@@ -43,8 +44,6 @@ export interface HttpLimits {
   bodyTimeout: number;
   /** From a request's first byte to the last of its body; then 408. Default 5 minutes. */
   requestTimeout: number;
-  /** From the end of the request's headers to those of the response; then 503. Default 5 minutes. */
-  responseTimeout: number;
   /** For which the client may take nothing of a response that waits for it. Default 60 seconds. */
   sendTimeout: number;
   /** For which a connection may stay open without a request. Default 75 seconds. */
@@ -65,7 +64,7 @@ export interface TlsOptions extends NodeTlsOptions {
 
 /** Options of `runWithHttp`. */
 export interface HttpOptions
-  extends ServerOptions, GatewayOptions, ForwardingOptions, Partial<HttpLimits> {
+  extends ServerOptions, GatewayOptions, SpoolOptions, ForwardingOptions, Partial<HttpLimits> {
   /** Addresses and networks (CIDR) that may connect over TCP. Default: all. */
   allow?: readonly string[] | undefined;
   /** Serves HTTPS. Default: plain HTTP. */
@@ -90,6 +89,7 @@ export interface HttpOptions
 }
 
 const DEFAULTS: HttpLimits = {
+  ...RESOURCE_DEFAULTS,
   maxConnections: MAX_CONNECTIONS,
   maxRequestLine: MAX_REQUEST_LINE,
   maxHeaderSize: MAX_HEADER_SIZE,
@@ -99,7 +99,6 @@ const DEFAULTS: HttpLimits = {
   headersTimeout: HEADERS_TIMEOUT,
   bodyTimeout: BODY_TIMEOUT,
   requestTimeout: REQUEST_TIMEOUT,
-  responseTimeout: RESPONSE_TIMEOUT,
   sendTimeout: SEND_TIMEOUT,
   idleTimeout: KEEP_ALIVE_TIMEOUT,
   closeTimeout: CLOSE_TIMEOUT,

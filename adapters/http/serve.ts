@@ -8,10 +8,8 @@ import { toFunction } from '../../src/application.ts';
 import { SocketServer } from '../../src/server.ts';
 import type { Connection, Server } from '../../src/server.ts';
 import type { Application } from '../../src/types.ts';
-import type { Exchange, HttpConnection } from './connection.ts';
 import { Gateway } from './gateway.ts';
 import { connectionOf, createNodeServer } from './node-server.ts';
-import type { Begin } from './node-server.ts';
 import type { HttpOptions } from './options.ts';
 
 /**
@@ -35,19 +33,26 @@ export class HttpServer implements Server {
     this.#sockets = sockets;
   }
 
-  /** @param begin default: at once */
-  static async start(gateway: Gateway, begin: Begin = beginAtOnce): Promise<HttpServer> {
+  static async start(gateway: Gateway): Promise<HttpServer> {
     const { log, limits, options } = gateway;
     const admission = new Admission('http', limits.maxConnections, options.allow, log);
-    const node = await createNodeServer(gateway, begin);
+    const node = await createNodeServer(gateway);
     const sockets: SocketServer = await SocketServer.start(
       options,
-      (socket) => (admission.admits(socket, sockets.connections.size) ? track(socket) : undefined),
+      (socket) =>
+        admission.admits(socket, sockets.connections.size, gateway.resources.shortage)
+          ? track(socket)
+          : undefined,
       node,
     );
     node.on('error', (error) => log.error(`http: ${error.message}`));
-    gateway.track = (run) => sockets.track(run);
+    gateway.track = (run, onEnd) => sockets.track(run, onEnd);
     return new HttpServer(gateway, sockets);
+  }
+
+  /** Open connections. */
+  get connections(): ReadonlySet<Connection> {
+    return this.#sockets.connections;
   }
 
   get closed(): Promise<void> {
@@ -68,10 +73,6 @@ export class HttpServer implements Server {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function beginAtOnce(connection: HttpConnection, exchange: Exchange): void {
-  connection.begin(exchange);
 }
 
 /** What the end of the server has to know of a socket: its connection, which begins later than the socket with TLS. */

@@ -6,8 +6,9 @@ import { DEFAULT_HOST } from '../../src/address.ts';
 import { toFunction } from '../../src/application.ts';
 import type { Server } from '../../src/server.ts';
 import type { Application } from '../../src/types.ts';
-import type { Exchange, HttpConnection } from './connection.ts';
+import type { HttpConnection } from './connection.ts';
 import { Gateway } from './gateway.ts';
+import type { RequestQueue } from './gateway.ts';
 import type { HttpOptions } from './options.ts';
 import { HttpServer } from './serve.ts';
 
@@ -42,9 +43,8 @@ export async function makeServer(
   const listen = { host: host === '' ? DEFAULT_HOST : host, port };
   const gateway = new Gateway(toFunction(application), { ...options, listen });
   const queue = new Queue();
-  const server = await HttpServer.start(gateway, (connection, exchange) =>
-    queue.add(connection, exchange),
-  );
+  gateway.queue = queue;
+  const server = await HttpServer.start(gateway);
   return new QueueingServer(application, gateway, queue, server);
 }
 
@@ -97,25 +97,21 @@ class QueueingServer implements SimpleServer {
   }
 }
 
-interface Queued {
-  connection: HttpConnection;
-  exchange: Exchange;
-}
-
-/** Requests that wait to be asked for, and those who wait for requests. */
-class Queue {
-  #requests: Queued[] = [];
+/** Connections whose requests wait to be asked for, and those who wait for requests. */
+class Queue implements RequestQueue {
+  isOpen = false;
+  readonly #connections = new Set<HttpConnection>(); // in the order of their first requests
   #takers: (() => void)[] = [];
-  #open = false;
   #closed = false;
 
-  add(connection: HttpConnection, exchange: Exchange): void {
-    if (this.#open) {
-      connection.begin(exchange);
-      return;
-    }
-    this.#requests.push({ connection, exchange });
+  add(connection: HttpConnection): void {
+    this.#connections.add(connection);
     this.#match();
+  }
+
+  /** One whose client did not wait that long. */
+  delete(connection: HttpConnection): void {
+    this.#connections.delete(connection);
   }
 
   serveOne(): Promise<void> {
@@ -127,26 +123,24 @@ class Queue {
   }
 
   serveAll(): void {
-    this.#open = true;
-    for (const { connection, exchange } of this.#requests.splice(0)) connection.begin(exchange);
+    this.isOpen = true;
+    for (const connection of this.#connections) connection.serveWaiting();
+    this.#connections.clear();
   }
 
   /** The server stops: nobody is served any more. */
   clear(): void {
     this.#closed = true;
-    for (const { connection } of this.#requests.splice(0)) connection.destroy();
+    for (const connection of this.#connections) connection.destroy();
     for (const resolve of this.#takers.splice(0)) resolve();
   }
 
   #match(): void {
-    while (this.#takers.length > 0) {
-      const request = this.#requests.shift();
-      if (request === undefined) return;
-      const { connection, exchange } = request;
-      // One whose client did not wait that long is none.
-      if (exchange.request.destroyed) continue;
-      exchange.response.once('close', this.#takers.shift()!);
-      connection.begin({ ...exchange, isLast: true });
+    for (const connection of this.#connections) {
+      const taker = this.#takers.shift();
+      if (taker === undefined) return;
+      this.#connections.delete(connection);
+      connection.serveLast()!.once('close', taker);
     }
   }
 }

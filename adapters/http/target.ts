@@ -58,11 +58,3 @@ function badTarget(target: string, why: string): RequestError {
   const shown = JSON.stringify(target.length > 100 ? `${target.slice(0, 100)}…` : target);
   return new RequestError('400 Bad Request', `request target ${shown} ${why}`);
 }
-
-/** uri-host [":" port] (RFC 9110 § 7.2), without the userinfo that a URL could have. */
-const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::\d{0,5})?$/;
-
-/** Whether this can be the value of a Host header. */
-export function isHost(value: string): boolean {
-  return HOST.test(value);
-}

@@ -3,7 +3,8 @@
  *
  * A web server may turn the query string into arguments (RFC 3875 § 4.4), so that whoever sends a
  * request writes them: only the first is read, as the application, where a shebang or a wrapper has
- * put it (CVE-2012-1823, CVE-2024-4577). Options come from the environment and the configuration.
+ * put it and nobody else can have (CVE-2012-1823, CVE-2024-4577). Options come from the environment and
+ * the configuration.
  */
 
 import { dirname } from 'node:path';
@@ -11,6 +12,7 @@ import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Application, GatewayOptions } from '../types.ts';
+import { whyVisitors } from './cgi-arguments.ts';
 import { readConfigFile, readPackageConfig } from './config.ts';
 import { loadApplication, resolveApplication } from './load-app.ts';
 import { gatewayOptions } from './gateway-options.ts';
@@ -70,10 +72,9 @@ export function readCgiSettings(args: readonly string[]): Settings {
   const environment = environmentSource(process.env);
   const app = applicationOf(environment, args);
   const file = environment.values.config;
+  const { path } = resolveApplication(app);
   const config =
-    file === undefined
-      ? readPackageConfig(dirname(resolveApplication(app).path))
-      : readConfigFile(String(file));
+    file === undefined ? readPackageConfig(dirname(path), path) : readConfigFile(String(file));
   const sources = config === undefined ? [environment] : [environment, config];
   return { ...settle(sources, CGI_OPTIONS), app };
 }
@@ -84,31 +85,11 @@ function applicationOf(environment: Source, args: readonly string[]): string {
   if (application === undefined) {
     throw new UsageError('no application: name it in the first argument or in POSTERN_APP');
   }
-  // With postern itself as the CGI program, the first argument would be the client's as well.
-  if (areSearchWords(args, process.env['QUERY_STRING'] ?? '')) {
-    throw new UsageError(
-      'the arguments come from the query string: name the application in POSTERN_APP',
-    );
+  const reason = whyVisitors(application, process.env);
+  if (reason !== undefined) {
+    throw new UsageError(`${reason}: name the application in POSTERN_APP`);
   }
   return application;
-}
-
-/** Whether arguments are the words of an "indexed" query, which has no `=` (RFC 3875 § 4.4). */
-function areSearchWords(args: readonly string[], query: string): boolean {
-  if (query === '' || query.includes('=')) return false;
-  const words = query.split('+').map(unquote);
-  // Servers put a backslash before what means something to a shell.
-  return (
-    words.length === args.length && words.every((word, i) => word === args[i]!.replaceAll('\\', ''))
-  );
-}
-
-function unquote(word: string): string {
-  try {
-    return decodeURIComponent(word).replaceAll('\\', '');
-  } catch {
-    return word;
-  }
 }
 
 const unavailable: Application = (_environ, startResponse) => {

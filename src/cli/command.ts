@@ -10,7 +10,7 @@ import type { Listener } from './gateways.ts';
 import { loadApplication, resolveApplication } from './load-app.ts';
 import { WrongUsage } from './option.ts';
 import { environmentSource, settle } from './options.ts';
-import type { Settings, Source } from './options.ts';
+import type { RawValue, Settings, Source } from './options.ts';
 import { parseArguments } from './parse.ts';
 import { SERVER_NAMES } from './registry.ts';
 import { reportError } from './report.ts';
@@ -49,11 +49,14 @@ function readSettings(flags: Source): Settings {
   const environment = environmentSource(process.env);
   const file = flags.values.config ?? environment.values.config;
   const app = flags.values.app ?? environment.values.app;
-  const config =
-    file === undefined
-      ? readPackageConfig(app === undefined ? '.' : dirname(resolveApplication(String(app)).path))
-      : readConfigFile(String(file));
+  const config = file === undefined ? findConfig(app) : readConfigFile(String(file));
   return settle(config === undefined ? [flags, environment] : [flags, environment, config]);
+}
+
+function findConfig(app: RawValue | undefined): Source | undefined {
+  if (app === undefined) return readPackageConfig('.');
+  const { path } = resolveApplication(String(app));
+  return readPackageConfig(dirname(path), path);
 }
 
 async function start(settings: Settings): Promise<void> {

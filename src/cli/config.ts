@@ -1,43 +1,94 @@
 /** Options from a JSON file, or from the `"postern"` key of the nearest package.json. */
 
-import { readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 
 import { UsageError } from '../errors.ts';
+import { doubtContent, doubtFolder, doubtOwner, ownAccounts } from '../ownership.ts';
+import type { Accounts } from '../ownership.ts';
 import { OPTION_NAMES } from './options.ts';
 import type { OptionName, RawValue, Source } from './options.ts';
+import { reportLine } from './report.ts';
+
+const PACKAGE = 'package.json';
 
 /**
- * Reads a configuration file.
+ * Reads a configuration file. It was named, and so it counts whoever wrote it. Of a package.json that is its
+ * key `"postern"`.
  *
  * @throws {UsageError} when it cannot be read, is no JSON object, or has a key that is no option
  */
 export function readConfigFile(file: string): Source {
-  const text = readText(file);
+  const text = orExplain(file, () => readFileSync(file, 'utf8'));
   if (text === undefined) throw new UsageError(`no such configuration file: ${file}`);
-  return toSource(file, parse(file, text));
+  const config = parse(file, text);
+  return toSource(file, basename(file) === PACKAGE ? (packageKey(config) ?? {}) : config);
 }
 
 /**
- * Finds the package.json that a folder belongs to and reads its key `"postern"`.
+ * Finds the package.json that a folder belongs to and reads its key `"postern"`. Nobody has named this file: it
+ * counts when nobody can have written it who could not do anything here anyway. Else it is told of in one line.
  *
- * @returns undefined when there is no such file, or it has no such key
+ * @param application the path of the application, if it is known: whose file that is decides here anyway
+ * @returns undefined when there is no such file, it does not count, or it has no such key
  */
-export function readPackageConfig(folder: string): Source | undefined {
+export function readPackageConfig(folder: string, application?: string): Source | undefined {
   for (let current = resolve(folder); ; current = dirname(current)) {
-    const file = join(current, 'package.json');
-    const text = readText(file);
-    if (text !== undefined) {
-      const config = (parse(file, text) as { postern?: unknown } | null)?.postern;
+    const file = join(current, PACKAGE);
+    const found = orExplain(file, () => readOwn(file, accountsFor(application)));
+    if (found !== undefined) {
+      if ('doubt' in found) {
+        reportLine(`${file} is not read: ${found.doubt} (--config FILE reads it all the same)`);
+        return undefined;
+      }
+      const config = packageKey(parse(file, found.text));
       return config === undefined ? undefined : toSource(file, config);
     }
     if (current === dirname(current)) return undefined;
   }
 }
 
-function readText(file: string): string | undefined {
+function packageKey(content: unknown): unknown {
+  return (content as { postern?: unknown } | null)?.postern;
+}
+
+function accountsFor(application: string | undefined): Accounts {
+  const own = ownAccounts();
+  return own === undefined || application === undefined
+    ? own
+    : new Set([...own, statSync(application).uid]);
+}
+
+/** The text of a file that is ours, whatever somebody else does in the meantime; or why it is not. */
+function readOwn(file: string, own: Accounts): { text: string } | { doubt: string } {
+  const named = lstatSync(file);
+  let doubt = doubtOwner(named, own) ?? doubtFolder(dirname(file), own);
+  if (doubt === undefined && named.isSymbolicLink())
+    doubt = doubtFolder(dirname(realpathSync(file)), own);
+  if (doubt !== undefined) return { doubt };
+  // A pipe would be waited for.
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    return readFileSync(file, 'utf8');
+    doubt = doubtContent(fstatSync(fd), own);
+    return doubt === undefined ? { text: readFileSync(fd, 'utf8') } : { doubt };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** @returns undefined when there is no such file */
+function orExplain<T>(file: string, read: () => T): T | undefined {
+  try {
+    return read();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;

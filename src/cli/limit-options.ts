@@ -49,7 +49,11 @@ function limit(
 
 export const LIMIT_OPTIONS = {
   maxConnections: limit('COUNT connections at once', COUNT, limits.MAX_CONNECTIONS),
-  maxRequests: limit('FastCGI: COUNT requests at once', COUNT, limits.MAX_REQUESTS),
+  maxRequests: limit(
+    'COUNT requests at once, until the application is through with them',
+    COUNT,
+    limits.MAX_REQUESTS,
+  ),
   maxRequestsPerConnection: limit(
     'FastCGI: COUNT requests at once on a connection',
     COUNT,
@@ -71,6 +75,17 @@ export const LIMIT_OPTIONS = {
   maxHeaders: limit('HTTP: COUNT header lines of a request', COUNT, limits.MAX_HEADERS),
   maxHeaderSize: limit('HTTP: BYTES of all headers of a request', BYTES, limits.MAX_HEADER_SIZE),
   maxBodySize: limit('HTTP: BYTES of a request body', BYTES, limits.MAX_BODY_SIZE),
+  maxBufferedSize: limit(
+    'BYTES in memory of variables, heads and bodies of all connections of a gateway',
+    BYTES,
+    limits.MAX_BUFFERED_SIZE,
+  ),
+  maxSpoolSize: limit(
+    'BYTES of a body that is not being read in a temporary file',
+    BYTES,
+    limits.MAX_SPOOL_SIZE,
+  ),
+  maxSpoolTotal: limit('BYTES of all these files of a gateway', BYTES, limits.MAX_SPOOL_TOTAL),
   drainLimit: limit(
     'FastCGI, HTTP: BYTES of an unread body that are read to keep the connection',
     BYTES,
@@ -92,6 +107,11 @@ export const LIMIT_OPTIONS = {
     'SECONDS without a byte of a request body that is waited for',
     TIME,
     limits.BODY_TIMEOUT,
+  ),
+  unreadTimeout: limit(
+    'SECONDS in which the application reads nothing of a body that waits for it',
+    TIME,
+    limits.UNREAD_TIMEOUT,
   ),
   responseTimeout: limit(
     'SECONDS for the application to begin its response',

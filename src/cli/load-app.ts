@@ -1,6 +1,6 @@
 /** From `path[:export]` to an application, whatever the file is called and however it is written. */
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
@@ -34,20 +34,32 @@ export function traceOf(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null ? traces.get(error) : undefined;
 }
 
+/** What the kernel makes up when it is read, by processes and their input: no file of a program's author. */
+const NO_FILES = /^\/(?:dev|proc|sys)\//;
+
 /**
  * Reads `path[:export]`. A file may have a colon in its name: what exists is a path.
  *
- * @throws {UsageError} when there is no such file
+ * @throws {UsageError} when there is no such file, or it is not a regular one
  */
 export function resolveApplication(spec: string, folder = process.cwd()): ApplicationName {
   const match = /^(.+):([\p{ID_Start}$_][\p{ID_Continue}$]*)$/u.exec(spec);
   for (const [path, exportName] of match ? [[spec], [match[1]!, match[2]!]] : [[spec]]) {
     const found = resolve(folder, path!);
     if (!existsSync(found)) continue;
-    if (statSync(found).isDirectory()) throw new UsageError(`${path} is a folder, not a module`);
+    checkRegular(path!, found);
     return { path: found, exportName };
   }
   throw new UsageError(`no such application: ${match ? match[1] : spec}`);
+}
+
+/** @param found its absolute path: links may lead it anywhere */
+function checkRegular(path: string, found: string): void {
+  const stats = statSync(found);
+  if (stats.isDirectory()) throw new UsageError(`${path} is a folder, not a module`);
+  if (!stats.isFile()) throw new UsageError(`${path} is not a regular file`);
+  if (NO_FILES.test(found) || NO_FILES.test(realpathSync(found)))
+    throw new UsageError(`${path} is below /dev, /proc or /sys: no module is loaded from there`);
 }
 
 /**

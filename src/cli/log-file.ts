@@ -1,8 +1,10 @@
 /** A log that is a file, and that log rotation can move away. */
 
-import { appendFile, appendFileSync, closeSync, openSync } from 'node:fs';
+import { appendFile, appendFileSync, closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 import { UsageError } from '../errors.ts';
+import { doubtContent, isShared, pinFolder } from '../ownership.ts';
 
 /** What may wait in memory for a slow disk; with more, writing blocks. */
 const MAX_PENDING = 1024 * 1024;
@@ -105,7 +107,7 @@ export class LogFile {
 
   #open(): number {
     try {
-      return openSync(this.#path, 'a', 0o640);
+      return openToAppend(this.#path);
     } catch (error) {
       throw new UsageError(`cannot open the log ${this.#path}: ${(error as Error).message}`, {
         cause: error,
@@ -121,4 +123,23 @@ export class LogFile {
       `postern: cannot write the log ${this.#path}: ${(error as Error).message}\n`,
     );
   }
+}
+
+const APPEND = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY;
+const MODE = 0o640;
+
+/** Opens what was named. Where others could have put something under this name, it is a file of ours, or none. */
+function openToAppend(path: string): number {
+  const pinned = pinFolder(path);
+  if (!isShared(dirname(pinned))) return openSync(pinned, APPEND, MODE);
+  // A pipe that nobody reads would be waited for.
+  const fd = openSync(pinned, APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK, MODE);
+  const stats = fstatSync(fd);
+  let doubt = doubtContent(stats);
+  if (!stats.isFile()) doubt = 'it is not a regular file';
+  // A second name of a file that stands somewhere else.
+  else if (stats.nlink > 1) doubt ??= 'it is a hard link';
+  if (doubt === undefined) return fd;
+  closeSync(fd);
+  throw new Error(`${doubt}, where others may write to the folder`);
 }

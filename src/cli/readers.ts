@@ -89,7 +89,7 @@ export function readFolder(text: string): string {
 }
 
 /** Kinds of what proxies tell of a client, each with the name of its header; null for one that is not believed. */
-export type ForwardedNames = 'forwarded' | Partial<Record<ForwardedKind, string | null>>;
+export type ForwardedNames = 'forwarded' | Record<ForwardedKind, string | null>;
 type ForwardedKind = (typeof FORWARDED_KINDS)[number];
 
 const FORWARDED_KINDS = ['for', 'proto', 'host', 'port', 'prefix'] as const;
@@ -97,7 +97,7 @@ const FORWARDED_KINDS = ['for', 'proto', 'host', 'port', 'prefix'] as const;
 /** `forwarded`, or `for=X-Real-IP,proto`: what is not named is not believed. */
 export function readForwardedHeaders(text: string): ForwardedNames {
   if (text === 'forwarded') return text;
-  const names: Partial<Record<ForwardedKind, string | null>> = {
+  const names: Record<ForwardedKind, string | null> = {
     for: null,
     proto: null,
     host: null,
@@ -111,8 +111,7 @@ export function readForwardedHeaders(text: string): ForwardedNames {
       throw new UsageError(
         `${JSON.stringify(item)} is neither forwarded nor one of ${FORWARDED_KINDS.join(', ')}`,
       );
-    if (header === undefined) delete names[kind];
-    else names[kind] = header;
+    names[kind] = header ?? `X-Forwarded-${kind}`;
   }
   return names;
 }

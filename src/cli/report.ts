@@ -13,6 +13,11 @@ export function reportError(error: unknown, level: LogLevel = 'info'): void {
   process.stderr.write(`postern: ${formatFailure(error, level)}\n`);
 }
 
+/** Tells of something in one line, before it is known what is to be told. */
+export function reportLine(message: string): void {
+  process.stderr.write(`postern: ${escapeLine(message)}\n`);
+}
+
 /** What {@link reportError} says of an error. */
 export function formatFailure(error: unknown, level: LogLevel = 'info'): string {
   const isBrief = error instanceof UsageError && level !== 'debug';

@@ -50,6 +50,15 @@ export const SERVING_OPTIONS = {
     defaultText: 'for CGI alone',
     cgi: true,
   }),
+  spoolDir: option<string>({
+    group: 'Serving',
+    gateway: true,
+    describe:
+      'Keep what of request bodies is not read, and does not fit in memory, in files in FOLDER',
+    argument: 'FOLDER',
+    read: readFolder,
+    defaultText: '/var/tmp',
+  }),
   sendfile: option<'X-Accel-Redirect' | 'X-Sendfile'>({
     group: 'Serving',
     describe: 'Let the web server send files, told so by HEADER: X-Accel-Redirect or X-Sendfile',
@@ -105,7 +114,7 @@ export const HTTP_OPTIONS = {
     group: 'HTTP',
     gateway: true,
     describe:
-      'Believe the X-Forwarded headers of the proxy PEER: an IP address, a network, unix, or * for all',
+      'Believe the X-Forwarded headers of the proxy PEER: an IP address, a network, unix, or * for whoever connects',
     argument: 'PEER',
     read: readPeer('unix', '*'),
     repeated: true,
@@ -118,7 +127,7 @@ export const HTTP_OPTIONS = {
       'Which these are: forwarded (RFC 7239), or some of for,proto,host,port,prefix, as in for=X-Real-IP,proto',
     argument: 'LIST',
     read: readForwardedHeaders,
-    defaultText: 'for,proto,host,port,prefix',
+    defaultText: 'for,proto,host,port',
   }),
   underscoreHeaders: option<string>({
     group: 'HTTP',

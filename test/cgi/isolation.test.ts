@@ -48,6 +48,20 @@ describe('arguments (CVE-2012-1823, CVE-2024-4577)', () => {
     expect(code).toBe(1);
   });
 
+  test.each(['', 'x=1', 'word'])(
+    'of postern itself as the program never name it, here with the query %j',
+    async (query) => {
+      const { stdout, stderr, code } = await run([POSTERN, application('hello')], {
+        variables: { QUERY_STRING: query, SCRIPT_FILENAME: POSTERN },
+      });
+      expect(split(stdout).head).toMatch(/^Status: 500 /);
+      expect(stderr).toBe(
+        'postern: the web server has started postern itself: name the application in POSTERN_APP\n',
+      );
+      expect(code).toBe(1);
+    },
+  );
+
   test('are not looked at when POSTERN_APP names the application', async () => {
     const { stdout } = await run([POSTERN, '/nonexistent.mjs'], {
       variables: { QUERY_STRING: '/nonexistent.mjs', POSTERN_APP: application('hello') },

@@ -1,7 +1,9 @@
 /** Applications as users write and call them: every extension, both kinds of module, every mistake. */
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -269,6 +271,39 @@ describe('what cannot be loaded', () => {
     expect(stderr.split('\n').length).toBe(2);
     expect(stdout).toBe('');
     expect(code).toBe(1);
+  });
+
+  // The kernel writes the environment into a file: headers of a request would be a program (CGI).
+  test.each([
+    ['/proc/self/environ', [], /\/environ is below \/dev, \/proc or \/sys: no module/],
+    ['/proc/self/environ:app', [], /\/environ is below \/dev/],
+    ['//proc/./self/../self/environ', [], /\/environ is below \/dev/],
+    ['link-to-environ', [], /link-to-environ is below \/dev/],
+    ['link-to-proc/self/environ', [], /\/environ is below \/dev/],
+    ['/proc/self/cwd/good.mjs', [], /good\.mjs is below \/dev/],
+    ['/sys/kernel/uevent_seqnum', [], /seqnum is below \/dev/],
+    ['/dev/stdin', ['ignore'], /\/dev\/stdin is not a regular file/],
+    ['/dev/zero', [], /\/dev\/zero is not a regular file/],
+    ['pipe', [], /pipe is not a regular file/],
+    ['socket', [], /socket is not a regular file/],
+  ] as const)('is what is no file of somebody: %s', async (name, stdio, message) => {
+    write('good.mjs', `export default ${answering("'loaded'")};`);
+    const link = (target: string, path: string): void => {
+      rmSync(join(folder, path), { force: true });
+      symlinkSync(target, join(folder, path));
+    };
+    link('/proc/self/environ', 'link-to-environ');
+    link('/proc', 'link-to-proc');
+    spawnSync('mkfifo', [join(folder, 'pipe')]);
+    const server = createServer().listen(join(folder, 'socket'));
+    await once(server, 'listening');
+    for (const mode of ['--cgi', '--http=0', '--reload']) {
+      const { stderr, code } = await run([name, mode], { cwd: folder, stdio });
+      expect(stderr).toMatch(message);
+      expect(stderr).toMatch(/^postern: [^\n]*\n$/);
+      expect(code).toBe(1);
+    }
+    server.close();
   });
 
   test('is said with the stack at the level debug', async () => {

@@ -1,20 +1,34 @@
 /** A log file: lines, rotation, and a disk that does not take them. */
 
+import { spawnSync } from 'node:child_process';
+import type { SpawnSyncReturns } from 'node:child_process';
 import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  lchownSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
+  readSync,
   readdirSync,
   readlinkSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { LogFile } from '../../src/cli/log-file.ts';
 import { UsageError } from '../../src/errors.ts';
@@ -30,6 +44,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
+const elsewhere = (): string => join(folder, 'elsewhere');
 const content = (file = path): string => readFileSync(file, 'latin1');
 
 async function until(condition: () => boolean): Promise<void> {
@@ -153,3 +168,150 @@ test('that is closed while nothing is written is closed at once', async () => {
   await log.close();
   expect(openFiles()).toEqual([]);
 });
+
+describe('in a folder to which others may write, as /tmp', () => {
+  beforeEach(() => chmodSync(folder, 0o1777));
+
+  test('is made, appended to and opened again', () => {
+    for (const line of numbered(2)) {
+      const log = new LogFile(path);
+      log.write(line);
+      log.flush();
+      log.reopen();
+    }
+    expect(content()).toBe('line 0\nline 1\n');
+  });
+
+  test.each([
+    ['a link', () => symlinkSync(join(folder, 'private'), path), /ELOOP/],
+    ['a link to nothing', () => symlinkSync(join(folder, 'nothing'), path), /ELOOP/],
+    ['a hard link', () => linkSync(join(folder, 'private'), path), /it is a hard link/],
+    ['a file of everybody', () => writable(path), /everybody may write to it/],
+  ])('is not %s that somebody has put there', (_, make, message) => {
+    writeFileSync(join(folder, 'private'), 'private');
+    make();
+    expect(() => new LogFile(path)).toThrow(UsageError);
+    expect(() => new LogFile(path)).toThrow(message);
+    expect(openFiles()).toEqual([]);
+    expect(content(join(folder, 'private'))).toBe('private');
+    expect(readdirSync(folder)).not.toContain('nothing');
+  });
+
+  test('is no pipe, whether somebody reads it or not', () => {
+    makePipe(path);
+    expect(openInProcess(path).stderr).toMatch(/UsageError: cannot open the log .*ENXIO/);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    expect(() => new LogFile(path)).toThrow(/it is not a regular file/);
+    closeSync(reader);
+  });
+
+  test('goes on with the old file when something else is there after a rotation', () => {
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    writeFileSync(join(folder, 'private'), 'private');
+    const log = new LogFile(path);
+    renameSync(path, `${path}.1`);
+    symlinkSync(join(folder, 'private'), path);
+    log.reopen();
+    log.write('line\n');
+    log.flush();
+    expect(content(`${path}.1`)).toBe('line\n');
+    expect(content(join(folder, 'private'))).toBe('private');
+    expect(stderr.mock.calls.join('')).toMatch(/^postern: cannot write the log .*ELOOP/);
+  });
+});
+
+describe('elsewhere is what the operator has put there:', () => {
+  test.each([
+    ['a link', () => symlinkSync(join(folder, 'elsewhere'), path)],
+    ['a hard link', () => (writeFileSync(elsewhere(), ''), linkSync(elsewhere(), path))],
+  ])('%s', (_, make) => {
+    make();
+    const log = new LogFile(path);
+    log.write('line\n');
+    log.flush();
+    expect(content(elsewhere())).toBe('line\n');
+  });
+
+  test('a pipe that somebody reads', () => {
+    makePipe(path);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const log = new LogFile(path);
+    log.write('line\n');
+    log.flush();
+    const buffer = Buffer.alloc(10);
+    expect(buffer.toString('latin1', 0, readSync(reader, buffer))).toBe('line\n');
+    closeSync(reader);
+  });
+
+  test.each(['/dev/stderr', '/dev/fd/2', '/proc/self/fd/2'])('%s', (name) => {
+    const fd = openSync(path, 'w');
+    const { status } = openInProcess(name, fd);
+    closeSync(fd);
+    expect(status).toBe(0);
+    expect(content()).toBe('line\n');
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)('among what belongs to other accounts (as root)', () => {
+  const OTHER = 65_534;
+
+  test('is no file of another account in a folder of everybody', () => {
+    chmodSync(folder, 0o1777);
+    writeFileSync(path, '');
+    chownSync(path, OTHER, OTHER);
+    expect(() => new LogFile(path)).toThrow(/it belongs to another account \(65534\)/);
+  });
+
+  test('may be a file of another account in a folder of ours, as log rotation makes it', () => {
+    writeFileSync(path, '');
+    chownSync(path, OTHER, OTHER);
+    const log = new LogFile(path);
+    log.write('line\n');
+    log.flush();
+    expect(content()).toBe('line\n');
+  });
+
+  test('is made in a folder of another account, and follows no link there', () => {
+    chownSync(folder, OTHER, OTHER);
+    const log = new LogFile(path);
+    log.write('line\n');
+    log.flush();
+    expect(content()).toBe('line\n');
+    symlinkSync(path, `${path}.link`);
+    expect(() => new LogFile(`${path}.link`)).toThrow(/ELOOP/);
+  });
+
+  test('is not made where a link of another account leads', () => {
+    const link = `${folder}-link`;
+    symlinkSync(folder, link);
+    lchownSync(link, OTHER, OTHER);
+    expect(() => new LogFile(join(link, 'access.log'))).toThrow(/is a link, and it belongs to/);
+    unlinkSync(link);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+/** Writes one line, in a process that can be ended when it waits forever. */
+function openInProcess(name: string, stderr: number | 'pipe' = 'pipe'): SpawnSyncReturns<string> {
+  const source = pathToFileURL(join(import.meta.dirname, '../../dist/src/cli/log-file.js')).href;
+  const program = `
+    import { LogFile } from ${JSON.stringify(source)};
+    const log = new LogFile(${JSON.stringify(name)});
+    log.write('line\\n');
+    log.flush();
+  `;
+  return spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'ignore', stderr],
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+}
+
+function writable(file: string): void {
+  writeFileSync(file, '');
+  chmodSync(file, 0o666);
+}
+
+function makePipe(file: string): void {
+  spawnSync('mkfifo', [file]);
+}

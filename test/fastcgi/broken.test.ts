@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Environ, StartResponse } from '../../src/types.ts';
 import { Held, serve, until } from './kit.ts';
-import { encodeRequest } from './peer.ts';
+import { TYPE, encodePairs, encodeRecord, encodeRequest } from './peer.ts';
 
 const MIB = 1024 * 1024;
 const BREAK = { PATH_INFO: '/break' };
@@ -46,7 +46,7 @@ describe('a broken response', () => {
     peer.leave();
   });
 
-  test('its neighbours on the connection finish first, and no new ones are taken', async () => {
+  test('its neighbours on the connection finish first, and so do new ones', async () => {
     const held = new Held();
     const gateway = await serve(breaking(held));
     const peer = await gateway.connect();
@@ -54,17 +54,33 @@ describe('a broken response', () => {
     await until(() => held.waiting.size === 2);
     peer.send(encodeRequest({ id: 3, params: BREAK }));
     while (peer.answer(3).stderr === '') await peer.next();
-    const late = await peer.request({ id: 4, params: { PATH_INFO: '/4' } });
-    expect(late.status).toBe('503 Service Unavailable');
-    expect(gateway.log).toHaveLength(1);
-    expect(gateway.log[0]).toMatch(/^fastcgi: 127\.0\.0\.1:\d+: 503: .* about to be reset$/);
-    for (const id of [2, 1]) {
+    peer.send(encodeRequest({ id: 4, params: { PATH_INFO: '/4' } }));
+    await until(() => held.waiting.size === 3);
+    expect(gateway.log).toEqual([]);
+    for (const id of [2, 4, 1]) {
       held.finish(`/${id}`);
       const answer = await peer.reply(id);
       expect([answer.text, answer.end]).toEqual([`/${id}`, { appStatus: 0, protocolStatus: 0 }]);
     }
     expect(await peer.ending()).toBe('reset');
     expect(peer.answer(3).end).toBeUndefined();
+  });
+
+  test('a front end that has asked for the limits is told to send no more', async () => {
+    const held = new Held();
+    const gateway = await serve(breaking(held));
+    const peer = await gateway.connect();
+    const asked = encodePairs([['FCGI_MPXS_CONNS', '']]);
+    peer.send(encodeRecord(TYPE.GET_VALUES, 0, asked));
+    peer.send(encodeRequest({ id: 1, params: { PATH_INFO: '/1' } }));
+    await until(() => held.waiting.size === 1);
+    for (const id of [2, 3]) peer.send(encodeRequest({ id, params: BREAK }));
+    while (peer.management.length < 2) await peer.next();
+    expect(peer.management[1]!.content).toEqual(encodePairs([['FCGI_MAX_REQS', '0']]));
+    held.finish('/1');
+    expect((await peer.reply(1)).text).toBe('/1');
+    expect(await peer.ending()).toBe('reset');
+    expect(peer.management).toHaveLength(2);
   });
 
   test('a neighbour with much to send is sent to its end', async () => {

@@ -9,7 +9,7 @@ import type { Application, ApplicationFunction, Environ } from '../../src/types.
 import { Peer } from './peer.ts';
 import type { Answer, RequestParts } from './peer.ts';
 
-export { controlTime, echo, hello, until } from '../request-kit.ts';
+export { controlTime, digest, echo, hello, pattern, until } from '../request-kit.ts';
 
 /** A gateway under test. */
 export class Running {
@@ -93,11 +93,11 @@ export function keeping(
   };
 }
 
-/** Waits until a number has not changed for a while. */
-export async function settled(value: () => number): Promise<number> {
+/** Waits until a number has not changed for `ms` milliseconds. */
+export async function settled(value: () => number, ms = 300): Promise<number> {
   for (let last = -1; value() !== last;) {
     last = value();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, ms));
   }
   return value();
 }

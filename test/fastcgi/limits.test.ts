@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 
 import { runWithFastCgi } from '../../adapters/fastcgi/index.ts';
 import { UsageError } from '../../src/errors.ts';
-import { Held, echo, hello, serve, until } from './kit.ts';
+import { Held, controlTime, echo, hello, serve, until } from './kit.ts';
 import {
   STATUS,
   TYPE,
@@ -123,10 +123,57 @@ describe('maxRequests', () => {
     }
   });
 
-  test('those that were aborted, broken or left are not counted for ever', async () => {
+  test('those that were aborted, or left, count until the application is through with them', async () => {
+    const held = new Held();
+    const gateway = await serve(
+      (environ, startResponse) =>
+        environ['PATH_INFO'] === '/'
+          ? hello(environ, startResponse)
+          : held.application(environ, startResponse),
+      { maxRequests: 2 },
+    );
+    const peer = await gateway.connect();
+    peer.send(encodeRequest({ params: { PATH_INFO: '/1' } }));
+    peer.send(encodeRecord(TYPE.ABORT_REQUEST, 1, Buffer.alloc(0)));
+    await peer.reply();
+    const leaving = await gateway.connect();
+    leaving.send(encodeRequest({ params: { PATH_INFO: '/2' } }));
+    await until(() => held.waiting.size === 2);
+    leaving.leave();
+    await until(() => gateway.connections === 1);
+    expect((await peer.request()).status).toBe('503 Service Unavailable');
+    held.finish('/1');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect((await peer.request()).text).toBe('hello');
+    held.finish('/2');
+    peer.leave();
+  });
+
+  test('an application that hangs with them counts for responseTimeout after that', async () => {
+    const second = controlTime();
+    const gateway = await serve(
+      (environ, startResponse) =>
+        environ['PATH_INFO'] === '/' ? hello(environ, startResponse) : new Promise(() => {}),
+      { maxRequests: 1, responseTimeout: 5000 },
+    );
+    const leaving = await gateway.connect();
+    leaving.send(encodeRequest({ params: { PATH_INFO: '/hang' } }));
+    await until(() => gateway.connections === 1);
+    leaving.leave();
+    await until(() => gateway.connections === 0);
+    expect((await gateway.request()).status).toBe('503 Service Unavailable');
+    for (let i = 0; i < 8; i++) second();
+    expect((await gateway.request()).text).toBe('hello');
+    expect(gateway.log.at(-1)).toMatch(/a run is still not over/);
+  });
+
+  test('those that were refused, broken or left before they began are not counted for ever', async () => {
     const gateway = await serve(
       (environ, startResponse) => {
-        if (environ['PATH_INFO'] === '/wait') return new Promise(() => {});
+        if (environ['PATH_INFO'] === '/wait') {
+          const { 'postern.signal': signal } = environ;
+          return new Promise((resolve) => signal.addEventListener('abort', () => resolve([])));
+        }
         return hello(environ, startResponse);
       },
       { maxRequests: 1 },
@@ -170,7 +217,7 @@ describe('maxParamsSize', () => {
         expect((await peer.reply()).status).toBe(status);
       }
     }
-    expect(gateway.log).toHaveLength(3);
+    expect(gateway.log).toHaveLength(1); // one a second
     expect(gateway.log[0]).toMatch(FROM);
     expect(gateway.log[0]).toMatch(/431: more than maxParamsSize \(1000\) bytes$/);
     peer.leave();
@@ -284,6 +331,6 @@ describe('drainLimit', () => {
 function expectRefusal(answer: Answer, status: string): void {
   expect([answer.status, answer.text]).toEqual([status, `${status}\n`]);
   expect(answer.head).toContain('Content-Type: text/plain; charset=utf-8');
-  const protocolStatus = status.startsWith('503') ? STATUS.OVERLOADED : STATUS.REQUEST_COMPLETE;
+  const protocolStatus = STATUS.REQUEST_COMPLETE; // anything else ends all requests of a connection of HAProxy's
   expect(answer.end).toEqual({ appStatus: 0, protocolStatus });
 }

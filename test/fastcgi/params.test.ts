@@ -3,11 +3,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { ParamsDecoder, decodePairs, encodePairs } from '../../adapters/fastcgi/params.ts';
+import { ParamsDecoder, encodePairs, findNames } from '../../adapters/fastcgi/params.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 import { byteString } from '../reader-kit.ts';
 import { encodePairs as independent } from '../suite/fastcgi-client.ts';
-import { hex } from './parsed.ts';
+import { decodePairs, hex } from './parsed.ts';
 
 type Pair = [name: string, value: string];
 
@@ -117,6 +117,46 @@ describe('limits', () => {
     expect(() => decoder.decode(block, 0, block.length, 9)).toThrow(/maxParams/);
   });
 });
+
+describe('the names that a record asks for', () => {
+  const names = new Set(['FCGI_MAX_CONNS', 'FCGI_MAX_REQS']);
+
+  test('those that are known, whatever else there is', () => {
+    const pairs: Pair[] = [
+      ['FCGI_MAX_REQS', ''],
+      ['__proto__', 'x'],
+      [N128, N128],
+      ['', ''],
+    ];
+    expect(findNames(independent(pairs), names, 4)).toEqual(new Set(['FCGI_MAX_REQS']));
+    expect(() => findNames(independent(pairs), names, 3)).toThrow(ProtocolError);
+  });
+
+  test('any bytes: as the decoder of PARAMS has it', () => {
+    const byte = fc.oneof(fc.constantFrom(0, 1, 2, 0x80), fc.nat(255));
+    const all = new Set(['\0', '\x01', '\x80', '']);
+    fc.assert(
+      fc.property(fc.array(byte, { maxLength: 12 }), (bytes) => {
+        const block = Buffer.from(bytes);
+        const decoded = outcome(() => new Set(decodePairs(block).map(([name]) => name)));
+        const found = outcome(() => findNames(block, all, Infinity));
+        if (decoded instanceof Set) {
+          expect(found).toEqual(new Set([...decoded].filter((name) => all.has(name))));
+        } else expect(found).toBe(decoded);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+/** What it returns, or the class of what it throws. */
+function outcome<T>(run: () => T): T | unknown {
+  try {
+    return run();
+  } catch (error) {
+    return (error as Error).constructor;
+  }
+}
 
 describe('one block after the other', () => {
   test('a decoder that remembers the last block says what one that does not says', () => {

@@ -1,6 +1,7 @@
 /** What the record parser tells of, put into words that can be compared. */
 
 import { ByteQueue } from '../../src/bytes.ts';
+import { ParamsDecoder } from '../../adapters/fastcgi/params.ts';
 import { RecordParser } from '../../adapters/fastcgi/record.ts';
 import type { RecordVisitor } from '../../adapters/fastcgi/record.ts';
 import { cutAt } from '../reader-kit.ts';
@@ -38,6 +39,13 @@ export function parse(chunks: Iterable<Buffer>): Told[] {
   const parser = new RecordParser(listener);
   for (const chunk of chunks) parser.push(chunk);
   return listener.told;
+}
+
+/** The pairs of a stream of PARAMS, decoded by itself. @throws what the decoder throws */
+export function decodePairs(block: Buffer): [name: string, value: string][] {
+  const decoder = new ParamsDecoder();
+  decoder.decode(block, 0, block.length, block.length);
+  return decoder.names.map((name, i) => [name, decoder.values[i]!]);
 }
 
 /** In two pieces at every place, byte by byte, and in pieces of three. */

@@ -2,10 +2,20 @@
 
 import { describe, expect, test, vi } from 'vitest';
 
-import { Held, hello, serve, until } from './kit.ts';
-import { STATUS, TYPE, encodeBegin, encodeParams, encodeRecord, encodeRequest } from './peer.ts';
+import { Held, echo, hello, serve, until } from './kit.ts';
+import {
+  TYPE,
+  encodeBegin,
+  encodePairs,
+  encodeParams,
+  encodeRecord,
+  encodeRequest,
+  encodeStream,
+} from './peer.ts';
 
 const NONE = Buffer.alloc(0);
+/** HAProxy gives a connection up, and all requests on it, for OVERLOADED and UNKNOWN_ROLE, even behind a response. */
+const COMPLETE = { appStatus: 0, protocolStatus: 0 };
 
 describe('requests that are not taken', () => {
   test.each([0, 4, 256, 65_535])('role %i is unknown', async (role) => {
@@ -13,8 +23,8 @@ describe('requests that are not taken', () => {
     const gateway = await serve(application);
     const peer = await gateway.connect();
     const answer = await peer.request({ id: 3, role });
-    expect(answer.end).toEqual({ appStatus: 0, protocolStatus: STATUS.UNKNOWN_ROLE });
-    expect(answer.head).toBe('');
+    expect(answer.end).toEqual(COMPLETE);
+    expect([answer.status, answer.text]).toEqual(['501 Not Implemented', '501 Not Implemented\n']);
     expect(application).not.toHaveBeenCalled();
     expect((await peer.request({ id: 3 })).text).toBe('hello');
     peer.leave();
@@ -26,31 +36,92 @@ describe('requests that are not taken', () => {
     expect(await peer.ending()).toBe('closed');
   });
 
-  test('a second one at once, where multiplexing is off', async () => {
+  test('a hundred requests that are none, one after another, end the connection', async () => {
+    const gateway = await serve(hello);
+    for (const encode of [(id: number) => encodeBegin({ id, role: 9 }), malformed]) {
+      const peer = await gateway.connect();
+      for (let id = 1; id < 100; id++) peer.send(encode(id));
+      expect((await peer.request({ id: 100 })).text).toBe('hello');
+      for (let id = 101; id <= 200; id++) peer.send(encode(id));
+      await peer.ending();
+      await until(() => gateway.connections === 0);
+      expect(gateway.log.at(-1)).toMatch(/100 requests after one another were none/);
+    }
+    expect(gateway.log.length).toBeLessThan(8); // not a line for each
+  });
+});
+
+describe('requests at once, where multiplexing is off, wait for their turn', () => {
+  test('in their order', async () => {
     const held = new Held();
     const gateway = await serve(held.application, { multiplex: false });
     const peer = await gateway.connect();
-    peer.send(encodeRequest({ id: 1, params: { PATH_INFO: '/1' } }));
-    await until(() => held.waiting.size === 1);
-    const second = await peer.request({ id: 2 });
-    expect(second.end).toEqual({ appStatus: 0, protocolStatus: STATUS.CANT_MPX_CONN });
-    held.finish('/1');
-    expect((await peer.reply(1)).text).toBe('/1');
-    peer.send(encodeRequest({ id: 2, params: { PATH_INFO: '/2' } }));
-    await until(() => held.waiting.size === 1);
-    held.finish('/2');
-    expect((await peer.reply(2)).text).toBe('/2');
+    for (const id of [1, 2, 3]) {
+      peer.send(encodeRequest({ id, params: { PATH_INFO: `/${id}` } }));
+    }
+    for (const id of [1, 2, 3]) {
+      await until(() => held.waiting.size === 1);
+      expect([...held.waiting.keys()]).toEqual([`/${id}`]);
+      held.finish(`/${id}`);
+      expect((await peer.reply(id)).text).toBe(`/${id}`);
+    }
     peer.leave();
   });
 
-  test('also while PARAMS of the first are on their way', async () => {
-    const peer = await (await serve(hello, { multiplex: false })).connect();
-    peer.send(encodeBegin({ id: 1 }), encodeBegin({ id: 2 }), encodeParams({ id: 1 }));
-    expect((await peer.reply(2)).end!.protocolStatus).toBe(STATUS.CANT_MPX_CONN);
-    expect((await peer.reply(1)).text).toBe('hello');
+  test('256 of them, and the connection is closed after the last without KEEP_CONN', async () => {
+    const gateway = await serve(hello, { multiplex: false });
+    const peer = await gateway.connect();
+    const ids = Array.from({ length: 256 }, (_, i) => i + 1);
+    peer.send(...ids.map((id) => encodeBegin({ id, keep: false })));
+    peer.send(...ids.map((id) => encodeParams({ id })));
+    for (const id of ids) expect((await peer.reply(id)).text).toBe('hello');
+    expect(await peer.ending()).toBe('closed');
+  });
+
+  test('with their bodies; a long one is answered, not waited for', async () => {
+    const held = new Held();
+    const gateway = await serve(
+      (environ, startResponse) =>
+        environ['PATH_INFO'] === '/held'
+          ? held.application(environ, startResponse)
+          : echo(environ, startResponse),
+      { multiplex: false },
+    );
+    const peer = await gateway.connect();
+    peer.send(encodeRequest({ id: 1, params: { PATH_INFO: '/held' } }));
+    peer.send(encodeRequest({ id: 2, stdin: Buffer.alloc(60_000, 'b') }));
+    peer.send(encodeRequest({ id: 3, stdin: Buffer.alloc(70_000) }));
+    const third = await peer.reply(3);
+    expect([third.status, third.end]).toEqual(['503 Service Unavailable', COMPLETE]);
+    await until(() => held.waiting.size === 1);
+    held.finish('/held');
+    expect((await peer.reply(1)).text).toBe('/held');
+    expect((await peer.reply(2)).body).toEqual(Buffer.alloc(60_000, 'b'));
+    peer.leave();
+  });
+
+  test('one that is aborted meanwhile has none', async () => {
+    const held = new Held();
+    const gateway = await serve(held.application, { multiplex: false });
+    const peer = await gateway.connect();
+    for (const id of [1, 2, 3]) {
+      peer.send(encodeRequest({ id, params: { PATH_INFO: `/${id}` } }));
+    }
+    peer.send(encodeRecord(TYPE.ABORT_REQUEST, 2, NONE));
+    expect((await peer.reply(2)).end).toEqual(COMPLETE);
+    await until(() => held.waiting.size === 1);
+    held.finish('/1');
+    await until(() => held.waiting.has('/3'));
+    held.finish('/3');
+    expect((await peer.reply(3)).text).toBe('/3');
     peer.leave();
   });
 });
+
+/** A request whose PARAMS are no pairs. */
+function malformed(id: number): Buffer {
+  return Buffer.concat([encodeBegin({ id }), encodeStream(TYPE.PARAMS, id, Buffer.of(1))]);
+}
 
 describe('the connection is closed, with one line in the log, for', () => {
   const begin = encodeBegin({});
@@ -90,6 +161,11 @@ describe('the connection is closed, with one line in the log, for', () => {
       'malformed pairs in GET_VALUES',
       [encodeRecord(TYPE.GET_VALUES, 0, Buffer.from([0x80]))],
       /end inside a length/,
+    ],
+    [
+      'more names in GET_VALUES than anybody asks for',
+      [encodeRecord(TYPE.GET_VALUES, 0, encodePairs(Array.from({ length: 33 }, () => ['a', ''])))],
+      /more than 32 names in GET_VALUES/,
     ],
   ])('%s', async (_, records, rule) => {
     const gateway = await serve(() => new Promise(() => {}));

@@ -3,11 +3,11 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 
-import { ParamsDecoder, decodePairs } from '../../adapters/fastcgi/params.ts';
+import { ParamsDecoder } from '../../adapters/fastcgi/params.ts';
 import { NetstringReader } from '../../adapters/scgi/netstring.ts';
 import { PacketReader } from '../../adapters/uwsgi/packet.ts';
 import { ProtocolError } from '../../src/errors.ts';
-import { parse } from '../fastcgi/parsed.ts';
+import { decodePairs, parse } from '../fastcgi/parsed.ts';
 import type { Told } from '../fastcgi/parsed.ts';
 import { encodePairs } from '../fastcgi/peer.ts';
 import {

@@ -45,6 +45,15 @@ describe('a browser on this machine gets it', () => {
     expect(body).toContain('the reason');
   });
 
+  // What browsers send by themselves, with the scripts and extensions in them.
+  test('with any header of its own', async () => {
+    const names = `User-Agent Accept-Encoding Accept-Language Cache-Control Pragma Cookie Referer Origin Authorization
+      DNT Sec-GPC Priority TE Upgrade-Insecure-Requests Sec-CH-UA Sec-Fetch-Site Sec-Fetch-Dest If-None-Match
+      X-Requested-With X-CSRF-Token X-Api-Key Purpose Save-Data Remote X-Forge X-Color`;
+    const headers = Object.fromEntries(names.split(/\s+/).map((name) => [name, 'x']));
+    expect((await ask({ headers })).body).toContain('the reason');
+  });
+
   test('as a head alone, where it has asked for that', async () => {
     const { status, headers, body } = await ask({ line: 'HEAD /x HTTP/1.1' });
     expect(status).toBe('HTTP/1.1 500 Internal Server Error');
@@ -75,23 +84,28 @@ describe('everybody else gets the bare 500', () => {
     ['HTML refused', { headers: { Accept: 'text/html;q=0, */*' } }],
     ['HTML refused at length', { headers: { Accept: 'text/html; Q=0.000' } }],
 
-    ...[
-      'Forwarded',
-      'Via',
-      'X-Forwarded-For',
-      'x-forwarded-host',
-      'X-Forwarded-Proto',
-      'X-Forwarded-Server',
-      'X_Forwarded_For',
-      'X-Real-IP',
-      'X-Original-Host',
-      'True-Client-IP',
-      'CF-Connecting-IP',
-      'CDN-Loop',
-    ].map((name): [string, Asked] => [
-      `through a proxy: ${name}`,
-      { headers: { [name]: '127.0.0.1' } },
-    ]),
+    // Each by a name that is on the list, and each with that beginning.
+    ...`Forwarded Via CDN-Loop Max-Forwards Proxy-Connection Surrogate-Capability Ali-CDN-Real-IP Client-IP
+      DO-Connecting-IP Incap-Client-IP Proxy-Client-IP True-Client-IP X-Cluster-Client-IP X-Source-IP X-True-Client-IP
+      Front-End-Https X-Host X-Ingress-Path X-Replaced-Path X-Rewrite-URL X-Scheme X-Script-Name X-URL-Scheme X-Via
+      Connect-Time Total-Route-Time traceparent X-Cloud-Trace-Context X-Correlation-ID X-Queue-Start X-Request-ID
+      X-Request-Start DISGUISED-HOST WAS-DEFAULT-HOSTNAME X-SITE-DEPLOYMENT-ID
+      Forwarded-For X-Forward-For X-Forwarded X-Forwarded-For x-forwarded-host X-Forwarded-Proto X-Forwarded-Server
+      X_Forwarded_For X-Original-Host X-Original-URL X-Client-IP X-Client-Cert X-Proxy-ID X-Proxied-By X-ProxyUser-IP
+      X-Real-IP X_Real_IP WL-Proxy-Client-IP Akamai-Origin-Hop CDN-RequestId CF-Connecting-IP CF-Ray Cf-Warp-Tag-Id
+      CloudFront-Viewer-Address Fastly-Client-IP Fastly-FF Fly-Client-IP Fly-Request-Id Rndr-Id X-Akamai-Edgescape
+      X-Amz-Cf-Id X-Amzn-Trace-Id X-AppEngine-User-IP X-ARR-LogId X-ARR-SSL X-Azure-ClientIP X-Azure-FDID X-CDN-Geo
+      X-Edge-Location X-FD-HealthProbe X-Goog-IAP-JWT-Assertion X-Heroku-Queue-Depth X-MS-Client-Principal
+      X-NF-Client-Connection-IP X-Now-ID X-Railway-Edge X-Sucuri-ClientIP X-Vercel-Id X-WAWS-Unencoded-URL
+      ngrok-auth-user-email Tailscale-User-Login Tailscale-Funnel-Request X-GitHub-Request-Id X-Tailscale-Tailnet
+      X-Tunnel-ID Remote-User SSL-Client-Verify X-Auth-Request-User X-authentik-username X-B3-TraceId X-Consumer-ID
+      X-Envoy-External-Address X-HAProxy-Server-State X-Istio-Attributes X-Kong-Request-ID X-Nginx-Proxy X-Remote-User
+      X-SSL-Client-Cert X-Traefik-Router X-Varnish X-Webauth-User`
+      .split(/\s+/)
+      .map((name): [string, Asked] => [
+        `through a proxy: ${name}`,
+        { headers: { [name]: '127.0.0.1' } },
+      ]),
     [
       'through a proxy that is trusted',
       { headers: { 'X-Forwarded-For': '127.0.0.1' } },

@@ -27,6 +27,9 @@ async function forward(headers: string[], options: Partial<HttpOptions> = {}): P
   return seen;
 }
 
+/** All of X-Forwarded-*, the mount too, which nobody is believed by default. */
+const WITH_PREFIX: Partial<HttpOptions> = { forwardedHeaders: { prefix: 'X-Forwarded-Prefix' } };
+
 const CLAIMS = [
   'X-Forwarded-For: 203.0.113.7',
   'X-Forwarded-Proto: https',
@@ -38,7 +41,7 @@ const CLAIMS = [
 
 describe('X-Forwarded-*', () => {
   test('of a trusted proxy describe the client', async () => {
-    const environ = await forward(CLAIMS);
+    const environ = await forward(CLAIMS, WITH_PREFIX);
     expect(environ).toMatchObject({
       REMOTE_ADDR: '203.0.113.7',
       HTTPS: 'on',
@@ -95,10 +98,19 @@ describe('X-Forwarded-*', () => {
     ['6.6.6.6, 203.0.113.7', ['127.0.0.1'], '203.0.113.7'],
     ['6.6.6.6, 203.0.113.7, 10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '203.0.113.7'],
     ['10.0.0.3, 10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '10.0.0.3'],
-    ['203.0.113.7, 10.0.0.2', ['*'], '203.0.113.7'],
+    // Whoever connects is believed, but of the visitor's own words nothing.
+    ['6.6.6.6, 203.0.113.7', ['*'], '203.0.113.7'],
+    ['6.6.6.6, 203.0.113.7, 10.0.0.2', ['*', '10.0.0.0/8'], '203.0.113.7'],
     ['unknown, 10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '10.0.0.2'],
     ['<script>', ['127.0.0.1'], '127.0.0.1'],
     ['', ['127.0.0.1'], '127.0.0.1'],
+    // What is malformed ends the walk to the left.
+    ['6.6.6.6, x, 10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '10.0.0.2'],
+    ['6.6.6.6,, 10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '10.0.0.2'],
+    ['6.6.6.6, 10.0.0.3:0, 10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '10.0.0.2'],
+    ['6.6.6.6, 10.0.0.2, _hidden', ['127.0.0.1', '10.0.0.0/8'], '127.0.0.1'],
+    ['6.6.6.6, fe80::1%eth0', ['127.0.0.1', 'fe80::/10'], '127.0.0.1'],
+    ['203.0.113.7, ::ffff:10.0.0.2', ['127.0.0.1', '10.0.0.0/8'], '203.0.113.7'],
     ['2001:db8::7', ['127.0.0.1'], '2001:db8::7'],
     ['[2001:db8::7]:1234', ['127.0.0.1'], '2001:db8::7'],
     ['203.0.113.7:1234', ['127.0.0.1'], '203.0.113.7'],
@@ -111,6 +123,37 @@ describe('X-Forwarded-*', () => {
   test('-For in several lines is one list', async () => {
     const lines = ['X-Forwarded-For: 6.6.6.6', 'X-Forwarded-For: 203.0.113.7'];
     expect(await forward(lines)).toHaveProperty('REMOTE_ADDR', '203.0.113.7');
+  });
+
+  test('in several lines: the last one is that of the proxy', async () => {
+    const environ = await forward(
+      [
+        'X-Forwarded-Proto: http',
+        'X-Forwarded-Host: evil.test',
+        'X-Forwarded-Port: 666',
+        'X-Forwarded-Prefix: /evil',
+        'X-Forwarded-Proto: https',
+        'X-Forwarded-Host: www.test',
+        'X-Forwarded-Port: 8443',
+        'X-Forwarded-Prefix: /app',
+      ],
+      WITH_PREFIX,
+    );
+    expect(environ).toMatchObject({
+      'wsgi.url_scheme': 'https',
+      HTTP_HOST: 'www.test',
+      SERVER_PORT: '8443',
+      SCRIPT_NAME: '/app',
+    });
+  });
+
+  test('a twin with an underscore that is let through is no header of the proxy', async () => {
+    const lines = ['X-Forwarded-For: 203.0.113.7', 'X_Forwarded_For: 6.6.6.6'];
+    const environ = await forward(lines, { underscoreHeaders: ['X_Forwarded_For'] });
+    expect(environ).toMatchObject({
+      REMOTE_ADDR: '203.0.113.7',
+      HTTP_X_FORWARDED_FOR: '203.0.113.7, 6.6.6.6',
+    });
   });
 
   test.each([
@@ -133,9 +176,38 @@ describe('X-Forwarded-*', () => {
     ['a/b', 'example.test', 'example.test'],
     ['user@a', 'example.test', 'example.test'],
     ['', 'example.test', 'example.test'],
+    [':80', 'example.test', 'example.test'],
+    ['www.test:0', 'example.test', 'example.test'],
+    ['www.test:65536', 'example.test', 'example.test'],
   ])('-Host: %s', async (value, host, name) => {
     const environ = await forward([`X-Forwarded-Host: ${value}`]);
     expect(environ).toMatchObject({ HTTP_HOST: host, SERVER_NAME: name });
+  });
+
+  test.each([
+    ['1', true],
+    ['65535', true],
+    ['8443, 443', true],
+    ['0', false],
+    ['65536', false],
+    ['99999', false],
+    ['0443', false],
+    ['-1', false],
+    ['443, x', false],
+    ['', false],
+  ])('-Port: %s, which is believed: %j', async (value, isBelieved) => {
+    const environ = await forward([`X-Forwarded-Port: ${value}`]);
+    const last = value.split(', ').at(-1);
+    if (isBelieved) expect(environ['SERVER_PORT']).toBe(last);
+    else expect(Number(environ['SERVER_PORT'])).toBeGreaterThan(1023); // the listener's
+  });
+
+  test('-Prefix counts for nothing unless it is named', async () => {
+    expect(await forward(CLAIMS)).toMatchObject({
+      SCRIPT_NAME: '',
+      PATH_INFO: '/app/x',
+      REQUEST_URI: '/app/x?y',
+    });
   });
 
   test.each([
@@ -145,15 +217,39 @@ describe('X-Forwarded-*', () => {
     ['/', '', '/app/x', '/app/x?y'],
     ['app', '', '/app/x', '/app/x?y'],
     ['//evil.test', '', '/app/x', '/app/x?y'],
-    ['/a?b', '', '/app/x', '/app/x?y'],
+    ['/evil, /app', '/app', '/x', '/app/x?y'],
+    ['/a-Z_0.9~/@b:c+d=e', '/a-Z_0.9~/@b:c+d=e', '/app/x', '/a-Z_0.9~/@b:c+d=e/app/x?y'],
+    [`/${'a'.repeat(255)}`, `/${'a'.repeat(255)}`, '/app/x', `/${'a'.repeat(255)}/app/x?y`],
+    ...[
+      '/a?b',
+      '/a#b',
+      '/a%2fb',
+      '/..',
+      '/a/../b',
+      '/./a',
+      '/a//b',
+      '/app//',
+      '/\\evil.com',
+      '/a\\b',
+      '/<script>',
+      '/"a"',
+      "/'a'",
+      '/a b',
+      '/a&b',
+      '/a;b',
+      '/\xe9',
+      'http://evil.test/app',
+      `/${'a'.repeat(256)}`,
+      '/'.repeat(31_000),
+    ].map((value): [string, string, string, string] => [value, '', '/app/x', '/app/x?y']),
   ])('-Prefix: %s', async (value, script, path, uri) => {
-    const environ = await forward([`X-Forwarded-Prefix: ${value}`]);
+    const environ = await forward([`X-Forwarded-Prefix: ${value}`], WITH_PREFIX);
     expect(environ).toMatchObject({ SCRIPT_NAME: script, PATH_INFO: path, REQUEST_URI: uri });
   });
 
   test('under other names, and only those that the proxy sets', async () => {
     const environ = await forward([...CLAIMS, 'X-Real-IP: 203.0.113.9'], {
-      forwardedHeaders: { for: 'X-Real-IP', host: null, port: null, prefix: null },
+      forwardedHeaders: { for: 'X-Real-IP', host: null, port: null },
     });
     expect(environ).toMatchObject({
       REMOTE_ADDR: '203.0.113.9',
@@ -189,11 +285,51 @@ describe('Forwarded', () => {
     ['for=unknown', '127.0.0.1'],
     ['for="192.0.2.43\\""', '127.0.0.1'],
     ['for="1\\92.0.2.43"', '192.0.2.43'],
-    ['for="192.0.2.43, for=198.51.100.17', '127.0.0.1'], // malformed anywhere is malformed
+    ['for="192.0.2.43, for=198.51.100.17', '198.51.100.17'], // the proxy's own element stands
     ['for=192.0.2.43,;x', '127.0.0.1'],
     ['proto=https', '127.0.0.1'],
+    ['for="[fe80::1%25eth0]"', '127.0.0.1'],
+    ['for="192.0.2.43:0"', '127.0.0.1'],
   ])('%s: the client is %s', async (value, address) => {
     const environ = await forward([`Forwarded: ${value}`], options);
+    expect(environ).toHaveProperty('REMOTE_ADDR', address);
+  });
+
+  const OWN = 'for="203.0.113.7:4711";proto=https;host=www.test';
+
+  test.each([
+    'x',
+    'for="',
+    'for="\\',
+    'for=6.6.6.6;x="',
+    'for=6.6.6.6;proto=http;host=evil.test',
+    'for=10.0.0.2;for=10.0.0.3',
+    '"',
+    ',,;',
+    '',
+  ])('of a visitor undoes nothing that the proxy says: %s', async (visitors) => {
+    const expected = {
+      REMOTE_ADDR: '203.0.113.7',
+      REMOTE_PORT: '4711',
+      'wsgi.url_scheme': 'https',
+      HTTP_HOST: 'www.test',
+    };
+    const joined = [`Forwarded: ${visitors}, ${OWN}`];
+    const apart = [`Forwarded: ${visitors}`, `Forwarded: ${OWN}`];
+    expect(await forward(joined, options)).toMatchObject(expected);
+    expect(await forward(apart, options)).toMatchObject(expected);
+  });
+
+  test.each([
+    ['for=6.6.6.6, for=203.0.113.7, for=10.0.0.2', '203.0.113.7'],
+    ['for=203.0.113.7, for="10.0.0.3:80", for=10.0.0.2', '203.0.113.7'],
+    ['for=6.6.6.6, x, for=10.0.0.2', '10.0.0.2'],
+    ['for=6.6.6.6, for=unknown, for=10.0.0.2', '10.0.0.2'],
+    ['for=6.6.6.6,, for=10.0.0.2', '10.0.0.2'],
+    ['for=6.6.6.6, for=", for=10.0.0.2', '10.0.0.2'],
+  ])('of several proxies is read from the right: %s', async (value, address) => {
+    const trusted = { ...options, forwardedAllowIps: ['127.0.0.1', '10.0.0.0/8'] };
+    const environ = await forward([`Forwarded: ${value}`], trusted);
     expect(environ).toHaveProperty('REMOTE_ADDR', address);
   });
 

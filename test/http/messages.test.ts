@@ -1,8 +1,7 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test, vi } from 'vitest';
 
 import type { Application, ApplicationFunction, Header } from '../../src/types.ts';
-import { echo, hello, parse, request, serve, settled, signal, until, where } from './kit.ts';
+import { echo, hello, parse, request, serve, signal, until, where } from './kit.ts';
 
 /** An application that answers with a status, headers and chunks. */
 function answer(status: string, headers: Header[], chunks: string[]): Application {
@@ -257,33 +256,6 @@ describe('a connection', () => {
     const text = await gateway.talk(requests.join('') + request('GET /6 HTTP/1.1', CLOSE));
     expect(text.match(/(?<=\r\n\r\n)\/\d/g)).toEqual([...paths, '/6']);
     expect(most).toBe(1);
-  });
-
-  test('serves pipelined requests that are answered at once', async () => {
-    const gateway = await serve(where);
-    const many = Array.from({ length: 500 }, (_, i) => request(`GET /${i} HTTP/1.1`));
-    const text = await gateway.talk(many.join('') + request('GET /last HTTP/1.1', CLOSE));
-    const paths = text.match(/(?<=\r\n\r\n)\/\w+?(?=HTTP|$)/g);
-    expect(paths).toEqual([...many.keys()].map((i) => `/${i}`).concat('/last'));
-  });
-
-  test('reads pipelined requests no faster than they are served', async () => {
-    let parsed = 0;
-    const count = (): void => void parsed++;
-    subscribe('http.server.request.start', count);
-    const first = signal();
-    const gateway = await serve(async (environ, startResponse) => {
-      if (environ.PATH_INFO === '/first') await first.promise;
-      return where(environ, startResponse);
-    });
-    const client = await gateway.connect();
-    client.send(request('GET /first HTTP/1.1') + request('GET /flood HTTP/1.1').repeat(50_000));
-    await settled(() => parsed);
-    unsubscribe('http.server.request.start', count);
-    expect(parsed).toBeLessThan(3000); // what comes in one piece, 64 KiB, is parsed in one piece
-    first.fire();
-    await client.until(/\/flood/);
-    client.leave();
   });
 
   test('drops requests behind the one that closes it', async () => {

@@ -56,7 +56,8 @@ describe('a Node listener', () => {
   it("gets node:http's own objects", async () => {
     let socket: Socket | undefined;
     const port = await listen((req, res) => {
-      expect(req.constructor).toBe(IncomingMessage);
+      expect(req).toBeInstanceOf(IncomingMessage);
+      expect(req.constructor.name).toBe('IncomingMessage');
       expect(res.constructor).toBe(ServerResponse);
       ({ socket } = req);
       res.writeEarlyHints({ link: '</a.css>; rel=preload' });

@@ -1,14 +1,23 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { AddressInfo } from 'node:net';
 
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { makeServer } from '../../adapters/http/index.ts';
 import type { SimpleServer } from '../../adapters/http/index.ts';
 import { UsageError } from '../../src/errors.ts';
-import { Client, hello, parse, request, where } from './kit.ts';
+import type { Log } from '../../src/types.ts';
+import { Client, hello, parse, request, until, where } from './kit.ts';
 
 let server: SimpleServer;
 const connect = (): Promise<Client> => Client.connect(server.address()!);
+
+const logTo = (lines: string[]): Log => ({
+  error: (message) => void lines.push(message),
+  warn: (message) => void lines.push(message),
+  info() {},
+  debug() {},
+});
 
 afterEach(() => server.close({ timeout: 0 }));
 
@@ -87,6 +96,45 @@ describe('makeServer', () => {
     await server.close();
     await served;
     await client.rest();
+  });
+
+  test('serves of the requests on one connection as many as may wait, once it is told to', async () => {
+    let kept = 0;
+    const count = (): void => void kept++;
+    subscribe('http.server.request.start', count);
+    onTestFinished(() => void unsubscribe('http.server.request.start', count));
+    const log: string[] = [];
+    server = await makeServer('127.0.0.1', 0, where, { log: logTo(log) });
+    const many = Array.from({ length: 1000 }, (_, i) => request(`GET /${i} HTTP/1.1`));
+    const client = (await connect()).send(many.join(''));
+    await until(() => log.length > 0);
+    expect(kept).toBe(17); // and the one that was too many
+    const served = server.serveForever();
+    const text = await client.rest();
+    expect(text.match(/(?<=\r\n\r\n)\/\d+/g)).toEqual(
+      Array.from({ length: 16 }, (_, i) => `/${i}`),
+    );
+    expect(text.slice(text.lastIndexOf('HTTP/1.1'))).toContain('Connection: close');
+    await server.close();
+    await served;
+  });
+
+  test('handleRequest() drops what else its client has sent', async () => {
+    const application = vi.fn(where);
+    const log: string[] = [];
+    server = await makeServer('127.0.0.1', 0, application, { log: logTo(log) });
+    const client = (await connect()).send(request('GET /x HTTP/1.1').repeat(1000));
+    await until(() => log.length > 0);
+    await server.handleRequest();
+    const { headers, body } = parse(await client.rest());
+    expect(client.ending).toBe('closed');
+    expect(headers).toContain('Connection: close');
+    expect(body).toBe('/x');
+    expect(application).toHaveBeenCalledOnce();
+    const handled = server.handleRequest();
+    const next = (await connect()).send(request('GET /next HTTP/1.1'));
+    await handled;
+    expect(parse(await next.rest()).body).toBe('/next');
   });
 
   test('setApp() puts another application in place', async () => {

@@ -103,6 +103,28 @@ describe.skipIf(reason !== undefined)(
       expect(String(environ['PATH']).split(':')).not.toContain(home.path('node/bin'));
     });
 
+    // As the page said before, and as programs of other hosts say it.
+    const ARGUMENT = PROGRAM!
+      .replace(/^POSTERN_APP=.*\n/m, '')
+      .replace(/main\.js$/m, 'main.js /home/me/app/app.mjs');
+
+    test.each(['word', 'a+b', 'a+b+', '%E9', '%E6%97%A5+x', 'home%20x', 'x=1', '--version'])(
+      'a program that names the application as an argument answers the query ?%s',
+      async (query) => {
+        expect(ARGUMENT).not.toContain('POSTERN_APP');
+        upload(ARGUMENT);
+        expect(await environAt(`/app.cgi?${query}`)).toMatchObject({ QUERY_STRING: query });
+      },
+    );
+
+    test.each(['%20', '/home/me/app/app.mjs', '%2Fx+%E9'])(
+      'the program of the page answers any query, such as ?%s',
+      async (query) => {
+        const local = home.localize(query);
+        expect(await environAt(`/app.cgi?${local}`)).toMatchObject({ QUERY_STRING: local });
+      },
+    );
+
     test('Authorization, the other way', async () => {
       home.upload('public_html/.htaccess', HTACCESS!.replace('CGIPassAuth On\n', SETENVIF!));
       expect(await environAt('/app.cgi')).toMatchObject({ HTTP_AUTHORIZATION: AUTHORIZATION[1] });

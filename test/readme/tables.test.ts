@@ -66,6 +66,7 @@ const COMMENTED = /\/\*\*((?:(?!\*\/)[^])*)\*\/\nexport const (\w+) =/g;
 
 /** Where the gateways name their options and, for each, the limit that is its default. */
 const GATEWAYS = {
+  'FastCGI, SCGI, uwsgi, HTTP': 'src/resources.ts',
   FastCGI: 'adapters/fastcgi/options.ts',
   'SCGI, uwsgi': 'src/request-options.ts',
   HTTP: 'adapters/http/options.ts',
@@ -74,6 +75,7 @@ const GATEWAYS = {
 /** Limits that are no option of a gateway's own. */
 const OTHERS: Readonly<Record<string, readonly [flag: string, of: string]>> = {
   HIGH_WATER_MARK: ['–', 'all'],
+  HOLD_TIME: ['–', 'all'],
   SHUTDOWN_TIMEOUT: ['`--shutdown-timeout`', 'all (`close({ timeout })`)'],
 };
 

@@ -9,6 +9,7 @@ import { isIPv4 } from 'node:net';
 
 import { createAllowList } from '../../../src/allow-list.ts';
 import { splitPort } from '../../../src/environ.ts';
+import { tellsOfProxy } from './proxy-headers.ts';
 
 /**
  * Whether a request comes from such a browser.
@@ -49,14 +50,10 @@ function isLocalHost(host: string): boolean {
   );
 }
 
-/** What proxies add, by whatever convention. */
-const FORWARDED =
-  /^(?:forwarded|via|x-forwarded.*|x-original-.*|x-real-ip|x-client-ip|x-cluster-client-ip|client-ip|true-client-ip|cf-.*|cdn-loop)$/;
-
 function isForwarded(rawHeaders: readonly string[], more: readonly string[]): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase().replaceAll('_', '-');
-    if (FORWARDED.test(name) || more.includes(name)) return true;
+    if (tellsOfProxy(name) || more.includes(name)) return true;
   }
   return false;
 }

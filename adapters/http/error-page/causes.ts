@@ -5,16 +5,19 @@ import type { ErrorCauseProps, ParsedError, StackFrame } from 'youch/types';
 
 import type { ShownError } from './errors.ts';
 import { escapeHtml } from './html.ts';
+import type { SourceReader } from './source.ts';
 import { Source, createYouch, toPlainError } from './youch.ts';
 
 /** In place of youch's own part of that name. */
 export class Causes extends BaseComponent<ErrorCauseProps> {
   readonly #causes: readonly ShownError[];
+  readonly #reader: SourceReader;
   readonly #source = new Source(false);
 
-  constructor(causes: readonly ShownError[]) {
+  constructor(causes: readonly ShownError[], reader: SourceReader) {
     super(false);
     this.#causes = causes;
+    this.#reader = reader;
   }
 
   override async toHTML(): Promise<string> {
@@ -27,7 +30,7 @@ export class Causes extends BaseComponent<ErrorCauseProps> {
   }
 
   async #section(cause: ShownError): Promise<string> {
-    const parsed = await createYouch().toJSON(toPlainError(cause));
+    const parsed = await createYouch(this.#reader).toJSON(toPlainError(cause));
     const opened = parsed.frames.findIndex(({ type, source }) => type === 'app' && source);
     const frames = await Promise.all(
       parsed.frames.map((frame, i) => this.#frame(parsed, frame, i === opened)),

@@ -8,11 +8,12 @@ import { createHash, randomBytes } from 'node:crypto';
 
 import type { HeaderList } from '../../../src/types.ts';
 import { Causes } from './causes.ts';
+import { Describer } from './describe.ts';
 import { showErrors } from './errors.ts';
 import type { ShownError } from './errors.ts';
 import { escapeHtml } from './html.ts';
 import type { ErrorPage } from './index.ts';
-import { describeValue } from './mask.ts';
+import { SourceReader } from './source.ts';
 import { STYLES } from './styles.ts';
 import { Source, createYouch, toPlainError } from './youch.ts';
 
@@ -25,13 +26,15 @@ export async function renderErrorPage(
   environ: Readonly<Record<string, unknown>>,
   error: unknown,
 ): Promise<ErrorPage> {
-  const [shown, ...causes] = showErrors(error) as [ShownError, ...ShownError[]];
+  const describer = new Describer();
+  const [shown, ...causes] = showErrors(error, describer) as [ShownError, ...ShownError[]];
   const cspNonce = randomBytes(16).toString('base64');
-  const youch = createYouch();
+  const source = new SourceReader();
+  const youch = createYouch(source);
   youch.templates
     .injectStyles(STYLES)
     .use('errorStackSource', new Source(false))
-    .use('errorCause', new Causes(causes));
+    .use('errorCause', new Causes(causes, source));
   youch.useTransformer((parsed) => {
     // It would be shown with all that it has; ours is this.
     const { name, message, stack } = shown;
@@ -40,7 +43,7 @@ export async function renderErrorPage(
   if (shown.properties.length > 0) {
     youch.metadata.group('Properties of the error', { Own: shown.properties.map(toRow) });
   }
-  youch.metadata.group('Environ', sectionsOf(environ));
+  youch.metadata.group('Environ', sectionsOf(environ, describer));
   const html = await youch.toHTML(toPlainError(shown), { title: TITLE, cspNonce });
   return { headers: headersFor(cspNonce), body: Buffer.from(html) };
 }
@@ -58,13 +61,21 @@ function toRow([name, value]: readonly [string, string]): Row {
   return { key: escapeHtml(name), value }; // youch escapes values alone
 }
 
+/** Variables of an environ that are shown: with the default limits a request has no more than half as many headers. */
+const MAX_VARIABLES = 200;
+
 /** The variables by what they tell of. */
-function sectionsOf(environ: Readonly<Record<string, unknown>>): Record<string, Row[]> {
+function sectionsOf(
+  environ: Readonly<Record<string, unknown>>,
+  describer: Describer,
+): Record<string, Row[]> {
   const sections: Record<string, Row[]> = { Request: [], Headers: [], Gateway: [], Server: [] };
-  for (const name of Object.keys(environ).toSorted()) {
+  const names = Object.keys(environ).slice(0, MAX_VARIABLES).toSorted();
+  for (const name of names) {
     const value = environ[name];
     if (value === undefined) continue;
-    sections[sectionOf(name)]!.push(toRow([name, describeValue(name, value)]));
+    const row = toRow([describer.name(name), describer.value(name, value)]);
+    sections[sectionOf(name)]!.push(row);
   }
   for (const [name, rows] of Object.entries(sections)) if (rows.length === 0) delete sections[name];
   return sections;
