@@ -61,7 +61,7 @@ export abstract class BaseHandler {
   /** Response to an error of the application, before anything was sent (wsgiref's `error_status`). */
   protected readonly errorStatus: string = '500 Internal Server Error';
   protected readonly errorHeaders: HeaderList = [['Content-Type', 'text/plain; charset=utf-8']];
-  /** Never tells of the error itself (4-security, CVE-2024-34069). */
+  /** Never tells of the error itself (SECURITY.md, row 15: CVE-2024-34069). */
   protected readonly errorBody: string =
     'A server error occurred. Please contact the administrator.';
 

@@ -1,4 +1,4 @@
-/** The client leaves, or a time limit passes, at every point of a request's life (4-security, row 24). */
+/** The client leaves, or a time limit passes, at every point of a request's life (SECURITY.md, row 24). */
 
 import { Readable } from 'node:stream';
 

@@ -1,4 +1,4 @@
-/** Where a server listens, and what it leaves behind (4-security, row 20). */
+/** Where a server listens, and what it leaves behind (SECURITY.md, row 20). */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

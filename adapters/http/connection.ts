@@ -320,13 +320,24 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
     this.#waitForPeer();
   }
 
-  /** A graceful stop: closes at once what has no request, the others after their response. */
+  /** A graceful stop: closes what has no request, the others after their response. */
   shutdown(): void {
+    // A client that has connected just now is about to send.
+    if (this.#isNew) this.#gateway.watch(this, 1);
+    // What has come on a kept connection is about to be read.
+    else setImmediate(() => setImmediate(() => this.#shutdown()));
+  }
+
+  #shutdown(): void {
     if (this.#current !== undefined || !this.#waiting.isEmpty) return;
-    if (this.#response === undefined) {
-      if (this.#socket.bytesRead === this.#bytesAtStart) this.destroy();
-    } else if (this.#response.closed) this.destroy();
+    if (this.#response === undefined) return; // its first request is on the way
+    if (this.#response.closed) this.destroy();
     else this.#closeAfterResponse();
+  }
+
+  /** Nothing has come on it yet. */
+  get #isNew(): boolean {
+    return this.#response === undefined && this.#socket.bytesRead === this.#bytesAtStart;
   }
 
   /** The client takes nothing of what is sent. */
@@ -347,7 +358,7 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
       this.#current === undefined &&
       this.#response?.closed === true &&
       this.#socket.bytesRead === this.#bytesAtWatch;
-    if (isIdle) this.destroy();
+    if (isIdle || this.#isNew) this.destroy();
     else this.#watchIdle();
   }
 

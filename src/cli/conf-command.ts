@@ -62,6 +62,7 @@ interface Arguments {
   readonly name: string | undefined;
   readonly user: string | undefined;
   readonly image: string | undefined;
+  readonly multiplex: 'yes' | 'no' | undefined;
   readonly output: string | undefined;
 }
 
@@ -118,6 +119,7 @@ const OPTION_VALUES = {
   serverName: 'serverName',
   user: 'user',
   image: 'image',
+  multiplex: 'multiplex',
 } as const;
 
 /** Refuses what would be ignored, and misses what is needed. */
@@ -145,6 +147,7 @@ function valuesOf(given: Arguments, gateway: string): Record<string, string> {
     upstream: given.address ?? `127.0.0.1:${PORTS[gateway] ?? FASTCGI_PORT}`,
     mount: given.mount ?? '',
     user: given.user ?? 'www-data',
+    multiplex: given.multiplex ?? 'no',
     image: given.image ?? `${name.replaceAll('_', '-')}:latest`,
     gateway,
     postern: ownCommand(),
@@ -233,6 +236,9 @@ const OPTIONS: Readonly<Record<string, string>> = {
   output: 'Write into this folder, under the usual names',
 };
 
+const MULTIPLEX =
+  'haproxy: Send many requests at once through one FastCGI connection (default: no)';
+
 /** @returns the arguments, or the text that was asked for */
 function parseConfArguments(args: readonly string[]): Arguments | string {
   const parser = withoutTypes(yargs())
@@ -250,6 +256,7 @@ function parseConfArguments(args: readonly string[]): Arguments | string {
   for (const [name, describe] of Object.entries(OPTIONS)) {
     parser.option(name, { type: 'string', requiresArg: true, describe });
   }
+  parser.option('multiplex', { type: 'boolean', describe: MULTIPLEX });
   let text = '';
   let failure: Error | null | undefined;
   const parsed = parser.parseSync([...args], {}, (error: Error | null | undefined, _, output) => {
@@ -258,12 +265,13 @@ function parseConfArguments(args: readonly string[]): Arguments | string {
   }) as Readonly<Record<string, unknown>>;
   if (failure) throw new WrongUsage(`${failure.message} (see postern conf --help)`);
   if (text !== '') return `${text}\n`;
-  const read = (name: string): string | undefined => {
+  const read = <T = string>(name: string): T | undefined => {
     const value = parsed[name];
     if (Array.isArray(value)) throw new WrongUsage(`--${name}: it can be given once only`);
-    return value as string | undefined;
+    return value as T | undefined;
   };
   const mount = read('mount');
+  const multiplex = read<boolean>('multiplex');
   return {
     frontEnd: read('FRONTEND')!,
     app: read('APP'),
@@ -275,6 +283,7 @@ function parseConfArguments(args: readonly string[]): Arguments | string {
     name: read('name'),
     user: read('user'),
     image: read('image'),
+    multiplex: multiplex === undefined ? undefined : multiplex ? 'yes' : 'no',
     output: read('output'),
   };
 }

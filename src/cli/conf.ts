@@ -37,6 +37,7 @@ const VALUES: Readonly<Record<string, readonly [pattern: RegExp, meaning: string
     'absolute paths with : between them',
   ],
   user: [/^[a-z_][a-z0-9_-]*$/, 'the name of an account'],
+  multiplex: [/^(yes|no)$/, 'yes or no'],
 };
 
 /** How each server writes down where it is to connect to, by the beginning of the file's name. */
@@ -103,6 +104,7 @@ const DERIVED: Readonly<Record<string, readonly string[]>> = {
   listen: ['listenHost', 'listenPort'],
   name: ['label'],
   upstream: ['address', 'peer', 'port'],
+  multiplex: ['ifMultiplexed'],
 };
 
 /** Placeholders that are other ways to write a given value. */
@@ -121,6 +123,8 @@ function derive(file: string, filled: Map<string, string>): void {
   }
   // What postern is to be told; the application's file where nothing else is given.
   if (!filled.has('program')) filled.set('program', filled.get('app') ?? 'APP');
+  // Before lines that are comments unless they are asked for.
+  filled.set('ifMultiplexed', filled.get('multiplex') === 'yes' ? '' : '#');
   // Names of Kubernetes are labels of the domain name system.
   filled.set('label', (filled.get('name') ?? '').replaceAll('_', '-'));
   const address = filled.get('upstream');

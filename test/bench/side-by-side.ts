@@ -20,6 +20,8 @@ export interface Peer {
   /** Arguments of node, given the path of the unix socket to listen on. */
   args(socket: string): string[];
   conf: string;
+  /** Values of that file beside those that every one is filled in with. */
+  values?: Readonly<Record<string, string>>;
   start(options: ServerOptions): Promise<RunningServer>;
   /** Changes what is shipped, where the peer needs that. */
   extra?: string;
@@ -59,7 +61,7 @@ async function startAll(peers: readonly Peer[]): Promise<Running[]> {
     const process = startPeer(peer.args(socket));
     stops.push(() => stopPeer(process));
     await listening(socket);
-    const values = { upstream: `unix:${socket}`, mount: '' };
+    const values = { ...peer.values, upstream: `unix:${socket}`, mount: '' };
     const server = await peer.start({ conf: peer.conf, values, extra: peer.extra ?? '' });
     stops.push(() => server.stop());
     pinFrontEnd(server.pid);

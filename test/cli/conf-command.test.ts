@@ -96,6 +96,29 @@ for (const [frontEnd, gateways] of Object.entries(GATEWAYS)) {
   }
 }
 
+/** A line of HAProxy's configuration that is no comment. */
+const MULTIPLEXING = /^ *option mpxs-conns$/m;
+
+function printMultiplexed(port: number): string {
+  return print('haproxy', app, '--multiplex', '--listen', `127.0.0.1:${port}`);
+}
+
+describeWithServer('haproxy', 'conf haproxy --multiplex', () => {
+  test('its server is content with it', async () => {
+    expect(printMultiplexed(80)).toMatch(MULTIPLEXING);
+    const { ok, output } = check(
+      await prepareHaproxy({ conf: 'haproxy/fastcgi.cfg', values: {}, text: printMultiplexed }),
+    );
+    expect(ok, output).toBe(true);
+    expect(output).not.toMatch(/warn/i);
+  });
+
+  test('without it requests are not multiplexed', () => {
+    expect(print('haproxy', app)).not.toMatch(MULTIPLEXING);
+    expect(print('haproxy', app, '--no-multiplex')).not.toMatch(MULTIPLEXING);
+  });
+});
+
 describeWithServer('systemd', 'conf systemd', () => {
   test.each(['fastcgi', 'scgi', 'uwsgi', 'http'])('--gateway %s --output', (gateway) => {
     const folder = temporaryFolder('units');
@@ -221,6 +244,11 @@ describe('the command', () => {
     [['nginx', '--gateway', 'cgi'], 'nginx has no gateway "cgi", only fastcgi, scgi, uwsgi, http'],
     [['lighttpd', '--listen', '80'], '--listen has no place in the configuration of lighttpd'],
     [['nginx', '--image', 'x'], '--image has no place in the configuration of nginx'],
+    [['nginx', '--multiplex'], '--multiplex has no place in the configuration of nginx'],
+    [
+      ['haproxy', '--gateway', 'http', '--multiplex'],
+      '--multiplex has no place in the configuration of haproxy',
+    ],
     [['apache', '--gateway', 'cgi'], 'the application is missing: postern conf apache APP'],
     [['systemd'], 'the application is missing: postern conf systemd APP'],
     [['nginx', '--name', 'a', '--name', 'b'], '--name: it can be given once only'],

@@ -26,6 +26,12 @@ const VALUES = {
   image: 'app:latest',
 };
 
+/** What the connections of HAProxy's FastCGI application are like. */
+function haproxyOptions(values: Readonly<Record<string, string>>): (string | undefined)[] {
+  const [, section] = renderConf('haproxy/fastcgi.cfg', values).split('\nfcgi-app ');
+  return [...section!.matchAll(/^ *option (.*)$/gm)].map(([, option]) => option);
+}
+
 describe('renderConf', () => {
   test.each(FILES)('fills in every placeholder of %s', (file) => {
     for (const mount of ['', '/app']) {
@@ -61,6 +67,14 @@ describe('renderConf', () => {
     const text = renderConf('haproxy/fastcgi.cfg', { ...VALUES, upstream });
     expect(text).toContain('postern /srv/app/hello.mjs --fastcgi unix:/run/app.sock');
     expect(text).toContain('server app unix@/run/app.sock proto fcgi');
+  });
+
+  test('HAProxy multiplexes only where that is asked for', () => {
+    const kept = ['keep-conn'];
+    const multiplexed = ['keep-conn', 'get-values', 'mpxs-conns', 'max-reqs 100'];
+    expect(haproxyOptions(VALUES)).toEqual(kept);
+    expect(haproxyOptions({ ...VALUES, multiplex: 'no' })).toEqual(kept);
+    expect(haproxyOptions({ ...VALUES, multiplex: 'yes' })).toEqual(multiplexed);
   });
 
   test('names the program that is to be started', () => {
@@ -160,6 +174,8 @@ describe('renderConf', () => {
     ['path', '/usr/bin:'],
     ['name', 'App'],
     ['name', ''],
+    ['multiplex', 'true'],
+    ['multiplex', ''],
   ])('%s is not %j', (name, text) => {
     expect(() => renderConf('nginx/http.conf', { ...VALUES, [name]: text })).toThrow(
       `conf/nginx/http.conf: ${name} is`,

@@ -30,17 +30,30 @@ export interface Site {
   readonly title: string;
   /** Apache with mod_cgi in place of mod_cgid. */
   readonly prefork?: boolean;
+  /** Values beside those that every file is filled in with. */
+  readonly values?: Readonly<Record<string, string>>;
 }
 
-/** All of them. */
+const VARIANTS: Readonly<Record<string, readonly Site[]>> = {
+  'apache/cgi.conf': [
+    { conf: 'apache/cgi.conf', title: 'apache/cgi.conf, mod_cgid' },
+    { conf: 'apache/cgi.conf', title: 'apache/cgi.conf, mod_cgi', prefork: true },
+  ],
+  'haproxy/fastcgi.cfg': [
+    { conf: 'haproxy/fastcgi.cfg', title: 'haproxy/fastcgi.cfg' },
+    {
+      conf: 'haproxy/fastcgi.cfg',
+      title: 'haproxy/fastcgi.cfg, multiplexed',
+      values: { multiplex: 'yes' },
+    },
+  ],
+};
+
+/** All of them, in each way in which they are printed. */
 export const SITES: readonly Site[] = Object.keys(SERVERS).flatMap((server) =>
-  readdirSync(join(CONF, server)).flatMap((file): Site[] => {
+  readdirSync(join(CONF, server)).flatMap((file): readonly Site[] => {
     const conf = `${server}/${file}`;
-    if (conf !== 'apache/cgi.conf') return [{ conf, title: conf }];
-    return [
-      { conf, title: `${conf}, mod_cgid` },
-      { conf, title: `${conf}, mod_cgi`, prefork: true },
-    ];
+    return VARIANTS[conf] ?? [{ conf, title: conf }];
   }),
 );
 
@@ -50,14 +63,14 @@ export const SITES: readonly Site[] = Object.keys(SERVERS).flatMap((server) =>
  * @param application a file of conf/apps
  */
 export async function startSite(
-  { conf, prefork }: Site,
+  { conf, prefork, values }: Site,
   mount: string,
   application = 'environ.mjs',
 ): Promise<RunningServer> {
   const { apps, postern, path } = stagePackage();
   const app = join(apps, application);
   const upstream = `127.0.0.1:${await portFor(conf, mount, app)}`;
-  const options = { conf, values: { mount, upstream, app, postern, path }, prefork };
+  const options = { conf, values: { ...values, mount, upstream, app, postern, path }, prefork };
   return SERVERS[conf.split('/', 1)[0]!]!(options);
 }
 

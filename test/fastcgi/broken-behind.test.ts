@@ -33,7 +33,7 @@ function breaking(
 }
 
 for (const frontEnd of CUT) {
-  describeWithServer(frontEnd.server, frontEnd.conf, () => {
+  describeWithServer(frontEnd.server, frontEnd.title ?? frontEnd.conf, () => {
     describe.each(TRANSPORTS)('over %s', (transport) => {
       test('the visitor does not take it for complete, and the next one is served', async () => {
         const { server } = await serveBehind(frontEnd, breaking, transport);

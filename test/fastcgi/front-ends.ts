@@ -22,6 +22,10 @@ import type { Running } from './kit.ts';
 export interface FrontEnd {
   readonly server: string;
   readonly conf: string;
+  /** What tests call it. Default: the file. */
+  readonly title?: string;
+  /** Values of the file beside those that every test fills in. */
+  readonly values?: Readonly<Record<string, string>>;
   readonly start: (options: ServerOptions) => Promise<RunningServer>;
 }
 
@@ -30,6 +34,13 @@ export const FRONT_ENDS: readonly FrontEnd[] = [
   { server: 'apache/proxy_fcgi.conf', conf: 'apache/proxy_fcgi.conf', start: startApache },
   { server: 'lighttpd', conf: 'lighttpd/fastcgi.conf', start: startLighttpd },
   { server: 'haproxy', conf: 'haproxy/fastcgi.cfg', start: startHaproxy },
+  {
+    server: 'haproxy',
+    conf: 'haproxy/fastcgi.cfg',
+    title: 'haproxy/fastcgi.cfg, multiplexed',
+    values: { multiplex: 'yes' },
+    start: startHaproxy,
+  },
   { server: 'caddy', conf: 'caddy/Caddyfile.fastcgi', start: startCaddy },
 ];
 
@@ -38,7 +49,7 @@ export const TRANSPORTS = ['TCP', 'a unix socket'] as const;
 
 /** Serves an application behind a front end until the end of the test. */
 export async function serveBehind(
-  { conf, start }: FrontEnd,
+  { conf, values, start }: FrontEnd,
   application: Application,
   transport: (typeof TRANSPORTS)[number] = 'TCP',
   options: Partial<FastCgiOptions> & Pick<ServerOptions, 'extra'> = {},
@@ -52,7 +63,7 @@ export async function serveBehind(
   const address = gateway.server.address();
   const upstream =
     transport === 'TCP' ? `127.0.0.1:${(address as AddressInfo).port}` : `unix:${path}`;
-  const server = await start({ conf, values: { mount: '', upstream }, extra });
+  const server = await start({ conf, values: { ...values, mount: '', upstream }, extra });
   return { gateway, server };
 }
 

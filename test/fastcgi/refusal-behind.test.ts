@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 for (const frontEnd of FRONT_ENDS) {
-  describeWithServer(frontEnd.server, frontEnd.conf, () => {
+  describeWithServer(frontEnd.server, frontEnd.title ?? frontEnd.conf, () => {
     test.each([
       ['503 Service Unavailable', { maxRequests: 0 }],
       ['503 Service Unavailable', { maxRequestsPerConnection: 0 }],

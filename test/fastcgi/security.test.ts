@@ -1,5 +1,5 @@
 /**
- * Bad input, row by row of the list that the gateway is measured by. Rows that need more room: 6 in memory.test.ts,
+ * Bad input, row by row of the table in SECURITY.md. Rows that need more room: 6 in memory.test.ts,
  * 17 in timeouts.test.ts, 24 in departures.test.ts. Rows 8 and 10 are about other gateways.
  */
 

@@ -6,7 +6,7 @@ import { Client, hello, parse, request, serve, signal, until } from './kit.ts';
 const CLOSE = 'Connection: close';
 
 describe('a graceful stop', () => {
-  test('closes idle connections at once, and accepts no more', async () => {
+  test('closes idle connections, and accepts no more', async () => {
     const gateway = await serve(hello);
     const fresh = await gateway.connect();
     const kept = (await gateway.connect()).send(request());

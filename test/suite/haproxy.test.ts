@@ -1,5 +1,7 @@
 import { describeWithServer } from '../servers/availability.ts';
-import { haproxyFastCgi } from './drivers/front-ends.ts';
+import { haproxyFastCgi, haproxyMultiplexed } from './drivers/front-ends.ts';
 import { defineSuite } from './suite.ts';
 
-describeWithServer('haproxy', haproxyFastCgi.name, () => defineSuite(haproxyFastCgi));
+for (const driver of [haproxyFastCgi, haproxyMultiplexed]) {
+  describeWithServer('haproxy', driver.name, () => defineSuite(driver));
+}

@@ -33,6 +33,7 @@ const DRIVERS: readonly (readonly [driver: Driver, server: string])[] = [
   [behind.apacheCgi, 'apache/cgi.conf'],
   [behind.apacheFastCgi, 'apache/proxy_fcgi.conf'],
   [behind.haproxyFastCgi, 'haproxy'],
+  [behind.haproxyMultiplexed, 'haproxy'],
   [behind.nginxFastCgi, 'nginx'],
   [behind.nginxScgi, 'nginx'],
   [behind.nginxUwsgi, 'nginx'],
@@ -96,7 +97,7 @@ for (const [driver, server] of DRIVERS) {
   });
 }
 
-describeWithServer('haproxy', 'HAProxy', () => {
+describeWithServer('haproxy', 'HAProxy, multiplexed', () => {
   test('sends 12 requests at once through one connection', async () => {
     const gateway = await startGateway('fastcgi', join(APPS, 'stream.mjs'));
     // Stands between the two and counts.
@@ -112,7 +113,7 @@ describeWithServer('haproxy', 'HAProxy', () => {
     const { port } = counter.address() as AddressInfo;
     const server = await startHaproxy({
       conf: 'haproxy/fastcgi.cfg',
-      values: { mount: '', upstream: `127.0.0.1:${port}` },
+      values: { multiplex: 'yes', mount: '', upstream: `127.0.0.1:${port}` },
     });
     try {
       const open = () => openHttp(server.port, {});
