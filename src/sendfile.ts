@@ -7,6 +7,7 @@
 import { ReadStream, fstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import type { PathLike, Stats } from 'node:fs';
 
+import { normalizeMount } from './mount.ts';
 import { quotePath } from './percent.ts';
 import type { FileWrapper } from './file-wrapper.ts';
 import type { CheckedHeaders } from './headers.ts';
@@ -33,7 +34,7 @@ export function delegateFile(
   // All of these front ends undo the encoding; nothing but ASCII remains.
   const value =
     options.header === 'X-Accel-Redirect'
-      ? `${normalize(options.prefix ?? '')}/${quotePath(relative)}`
+      ? `${normalizeMount(options.prefix ?? '')}/${quotePath(relative)}`
       : quotePath(path);
   list.push([options.header, value]);
   return { ...headers, list, contentLength: -1 };
@@ -49,11 +50,6 @@ const CONTRARY: ReadonlySet<string> = new Set([
 
 function isContrary([name]: readonly [name: string, value: string]): boolean {
   return CONTRARY.has(name.toLowerCase());
-}
-
-/** With a slash before it and none behind. */
-function normalize(prefix: string): string {
-  return `/${prefix}`.replace(/^\/+/, '/').replace(/\/+$/, '');
 }
 
 /**

@@ -78,10 +78,12 @@ export interface HttpOptions
   underscoreHeaders?: readonly string[] | undefined;
   /**
    * For development: an error of the application is shown to browsers on this machine, with its causes, source and the
-   * environ, instead of the plain 500 that everybody else gets. On this machine are peers with a loopback address
-   * that ask for a local Host (`localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`), by themselves and not through
-   * a proxy, and for `text/html`. A proxy on this machine that keeps the visitor's Host and adds none of the headers
-   * by which proxies are known (HAProxy without `option forwardfor`) cannot be told from a browser. Default false.
+   * environ, instead of the plain 500 that everybody else gets. Secrets are masked as far as their names or their form
+   * tell of them; source is that of scripts below the working folder and of loaded CommonJS modules. On this machine
+   * are peers with a loopback address that ask for a local Host (`localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`),
+   * by themselves and not through a proxy, and for `text/html`. A proxy on this machine that keeps the visitor's Host
+   * and adds none of the headers by which proxies are known (HAProxy without `option forwardfor`) cannot be told from
+   * a browser. Default false.
    */
   errorPage?: boolean | undefined;
   /** `wsgi.errors`. Default: stderr. */

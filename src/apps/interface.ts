@@ -128,7 +128,7 @@ function isNodeFramework(members: Members): boolean {
 // ---- wrong guesses
 
 /** Names that are given to the arguments of a Node listener and to no application's. */
-const LISTENER_SOURCE = /^(?:async\s+)?(?:function\s*[\w$]*\s*)?\(\s*(?:_*req|request)\s*,/;
+const LISTENER_SOURCE = /^(?:async\s+)?(?:function\s*(?:[\w$]+\s*)?)?\(\s*(?:_*req|request)\s*,/;
 
 /**
  * An application that was taken for one only because it is a function: when it does not behave like

@@ -6,10 +6,10 @@ import { basename, delimiter, dirname, extname, isAbsolute, join, resolve } from
 import yargs from 'yargs';
 
 import { UsageError } from '../errors.ts';
+import { normalizeMount } from '../mount.ts';
 import { renderConf, usesValue } from './conf.ts';
 import { WrongUsage } from './option.ts';
 import { withoutTypes } from './parse.ts';
-import { readMount } from './readers.ts';
 
 /** The files under `conf/` by front end and gateway. The first gateway is the one taken by default. */
 const FILES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
@@ -277,7 +277,7 @@ function parseConfArguments(args: readonly string[]): Arguments | string {
     app: read('APP'),
     gateway: read('gateway'),
     address: read('address'),
-    mount: mount === undefined ? undefined : readMount(mount),
+    mount: mount === undefined ? undefined : normalizeMount(mount),
     listen: read('listen'),
     serverName: read('server-name'),
     name: read('name'),

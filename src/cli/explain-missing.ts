@@ -41,9 +41,10 @@ function parse(error: NodeJS.ErrnoException): Missing | undefined {
     return { text: text!, specifier, importer, by: ', required by' };
   }
   if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'ERR_UNSUPPORTED_DIR_IMPORT') return undefined;
-  const pattern = /^(.+ '(.+?)'.*?) imported from (.+)/;
-  const [, text, specifier, importer] = pattern.exec(message) ?? [];
-  if (specifier === undefined) return undefined;
+  const [line] = message.split('\n', 1);
+  const [text, importer] = line!.split(' imported from ');
+  const specifier = /^[^']*'(.+)'/.exec(text!)?.[1];
+  if (specifier === undefined || importer === undefined) return undefined;
   return { text: text!, specifier, importer, by: ' imported from' };
 }
 

@@ -42,16 +42,20 @@ function stackAt(place: string | undefined, text: string): string | undefined {
 
 /** The first line, without Node's own advice where ours is better. */
 function firstSentence(message: string): string {
-  const [line] = message.split('\n');
-  return line!.replace(/, you can use import instead$|\. Use import\(\) instead\..*$/, '');
+  const [line] = message.split('\n', 1);
+  const [sentence] = line!.split('. Use import() instead.', 1);
+  return sentence!.replace(/, you can use import instead$/, '');
 }
 
 /** The first place in the text of an error, as `file:line`. Node's own files, `node:…`, are none. */
 function placeIn(text = ''): string | undefined {
-  const place = /(?:^|[\s(])((?:file:\/\/|\/|[A-Z]:\\).*?:\d+)(?::\d+)?\)?$/;
   for (const line of text.split('\n')) {
-    const found = place.exec(line)?.[1];
-    if (found !== undefined) return found.replace(/^file:\/\//, '');
+    const path = /(?:^|[\s(])(?:file:\/\/(?=\/)|(?=\/|[A-Z]:\\))/.exec(line);
+    const position = /:\d+(?::\d+)?\)?$/.exec(line);
+    if (path === null || position === null) continue;
+    const [lineNumber] = /^:\d+/.exec(position[0])!;
+    const start = path.index + path[0].length;
+    if (start < position.index) return line.slice(start, position.index) + lineNumber;
   }
   return undefined;
 }
@@ -62,11 +66,14 @@ function placeIn(text = ''): string | undefined {
 function remedyFor(error: Error, file: string | undefined): string | undefined {
   const { message } = error;
   const [, name] =
-    /^(require|module|exports|__\w+) is not defined in ES module scope/.exec(message) ?? [];
+    /^(require|module|exports|__(?:dirname|filename)) is not defined in ES module scope/.exec(
+      message,
+    ) ?? [];
   if (name !== undefined) return leaveCommonJs(name, file);
   if (OUTSIDE_A_MODULE.test(message)) return becomeModule(file);
   const [, missing, from] =
-    /^Named export '(.+)' not found. The requested module '(.+)' is a Comm/.exec(message) ?? [];
+    /^Named export '([^']+)' not found. The requested module '([^']+)' is a Comm/.exec(message) ??
+    [];
   if (from !== undefined) return `import x from '${from}', and take ${missing} from x`;
   if (/does not provide an export named 'default'/.test(message))
     return 'it has no default export: import { NAME } takes one by its name';
@@ -122,8 +129,8 @@ function typeInPackage(file: string, type: 'module' | 'commonjs'): string | unde
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     const path = join(folder, 'package.json');
     if (existsSync(path)) {
-      const isIt = new RegExp(`"type"\\s*:\\s*"${type}"`).test(readFileSync(path, 'utf8'));
-      return isIt ? `${path} says "type": "${type}"` : undefined;
+      const said = /"type"\s*:\s*"([a-z]+)"/.exec(readFileSync(path, 'utf8'))?.[1];
+      return said === type ? `${path} says "type": "${type}"` : undefined;
     }
     if (folder === dirname(folder)) return undefined;
   }

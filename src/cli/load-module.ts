@@ -47,7 +47,7 @@ function isForCompiler(error: unknown): boolean {
       return /"\.[cm]?ts"/.test(message);
     case 'ERR_MODULE_NOT_FOUND': {
       // './part' and './part.js' may stand for part.ts, as for the TypeScript compiler.
-      const isTypeScript = / imported from .*\.[cm]?ts$/.test(message);
+      const isTypeScript = message.includes(' imported from ') && /\.[cm]?ts$/.test(message);
       if (!isTypeScript || url?.startsWith('file:') !== true) return false;
       return existsSync(`${fileURLToPath(url).replace(/\.js$/, '')}.ts`);
     }

@@ -13,17 +13,11 @@ import { UsageError } from '../errors.ts';
 import { SHUTDOWN_TIMEOUT } from '../limits.ts';
 import { LOG_LEVELS } from '../log.ts';
 import type { LogLevel } from '../log.ts';
+import { normalizeMount } from '../mount.ts';
 import { LIMIT_OPTIONS } from './limit-options.ts';
 import { WrongUsage, option } from './option.ts';
 import type { Option, Repeated, Required } from './option.ts';
-import {
-  readChoice,
-  readMilliseconds,
-  readMount,
-  readSeconds,
-  readSwitch,
-  readText,
-} from './readers.ts';
+import { readChoice, readMilliseconds, readSeconds, readSwitch, readText } from './readers.ts';
 import { FASTCGI_OPTIONS, HTTP_OPTIONS, SERVING_OPTIONS } from './serving-options.ts';
 
 const ADDRESS_FORMS = 'HOST:PORT, :PORT, PORT, [IPV6]:PORT, unix:PATH or fd:N';
@@ -73,7 +67,7 @@ export const OPTIONS = {
     describe:
       'Mount the application at the URL prefix PREFIX, however the web server splits the path',
     argument: 'PREFIX',
-    read: readMount,
+    read: normalizeMount,
     defaultText: 'as the web server splits the path',
     cgi: true,
   }),

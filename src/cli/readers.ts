@@ -27,12 +27,6 @@ export function readChoice<T extends string>(choices: readonly T[]): (text: stri
   };
 }
 
-/** `/app`, `app/` and `/app/` are the same mount, `/` and nothing the root. */
-export function readMount(text: string): string {
-  const path = text.replace(/^\/+|\/+$/g, '');
-  return path === '' ? '' : `/${path}`;
-}
-
 export function readMode(text: string): number {
   if (!/^0?[0-7]{3}$/.test(text))
     throw new UsageError(`${JSON.stringify(text)} is no octal mode such as 0660`);

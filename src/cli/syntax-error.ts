@@ -43,7 +43,7 @@ function importsOf(path: string): ReadonlyMap<string, string> {
     if (found.has(next) || found.size >= MAX_FILES || !existsSync(next)) continue;
     const source = readFileSync(next, 'utf8');
     found.set(next, source);
-    for (const [, name] of source.matchAll(/\b(?:from|import)\s*\(?\s*["'](\.[^"']+)["']/g))
+    for (const [, name] of source.matchAll(/\b(?:from|import)\s*(?:\(\s*)?["'](\.[^"']+)["']/g))
       waiting.push(resolve(dirname(next), name!));
   }
   return found;

@@ -35,6 +35,6 @@ export function* itemsFromRight(lines: readonly string[]): Generator<string, voi
 
 /** The item that the nearest proxy has written; undefined when there is no such header. */
 export function lastItem(lines: readonly string[]): string | undefined {
-  for (const item of itemsFromRight(lines)) return item;
-  return undefined;
+  const line = lines.at(-1);
+  return line?.slice(line.lastIndexOf(',') + 1).trim();
 }

@@ -79,3 +79,26 @@ test('no text before the element of a proxy changes what that says', () => {
         expect(Object.fromEntries(last!), line).toEqual(own);
       }
 });
+
+test.each([
+  '"',
+  '\\',
+  '\\"',
+  ',',
+  ';',
+  '=',
+  'a',
+  ' ',
+  'a=',
+  'a="',
+  'a="b",',
+  'for=10.0.0.1,',
+  ';a=',
+])('it takes linear time: %s, again and again', (piece) => {
+  const text = piece.repeat(300_000 / piece.length);
+  const began = process.cpuUsage();
+  for (const line of [text, `${text}"`, `"${text}`, `${text}, for=1.1.1.1`, `x="${text}"`]) {
+    expect(read(line).length).toBeLessThanOrEqual(line.length + 1);
+  }
+  expect(process.cpuUsage(began).user / 1000).toBeLessThan(2000);
+});

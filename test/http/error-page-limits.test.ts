@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { Describer } from '../../adapters/http/error-page/describe.ts';
 import { showErrors } from '../../adapters/http/error-page/errors.ts';
 import { renderErrorPage } from '../../adapters/http/error-page/render.ts';
+import { ask } from './error-page-kit.ts';
 
 /** A page without a request around it: what the log tells of the error is the log's affair. */
 async function pageOf(error: unknown, environ: Record<string, unknown> = {}): Promise<string> {
@@ -104,6 +105,14 @@ test('all of it at once', async () => {
   const page = await pageOf(error, environ);
   expect(page.length).toBeLessThan(2_000_000);
   expect(process.cpuUsage(began).user / 1000).toBeLessThan(2000);
+});
+
+test('a header of 31 kB', async () => {
+  await ask(); // loads what the page needs
+  const began = process.cpuUsage();
+  const { body } = await ask({ headers: { 'X-Long': 'x'.repeat(31_000) } });
+  expect(body).toContain('HTTP_X_LONG');
+  expect(process.cpuUsage(began).user / 1000).toBeLessThan(1000);
 });
 
 test('what was left out is said', async () => {

@@ -15,70 +15,83 @@ export function isSecret(name: string): boolean {
   return SECRET.test(name.toLowerCase().replaceAll(/[^a-z0-9]/g, ''));
 }
 
-/** A text without the secrets that can be told as such. What is masked may be more than the secret, never less. */
+/** Where a secret begins and ends. */
+type Range = readonly [start: number, end: number];
+
+/** A text without the secrets that can be told as such. What is masked may be more than the secret. */
 export function maskSecrets(text: string): string {
-  return [maskPem, maskUserinfo, maskWords, maskNamed, maskTokens].reduce(
-    (masked, mask) => mask(masked),
-    text,
-  );
+  // All are found in the text as it was: a mask in it could hide what the next one is known by.
+  const ranges = [findPem, findUserinfo, findWords, findNamed, findTokens]
+    .flatMap((find) => [...find(text)])
+    .toSorted(([a], [b]) => a - b);
+  let masked = '';
+  let done = 0;
+  for (const [start, end] of ranges) {
+    if (end <= done) continue;
+    if (start > done || masked === '') masked += text.slice(done, start) + MASK;
+    done = end;
+  }
+  return masked + text.slice(done);
 }
 
 // ---- PEM
 
-const BEGIN = '-----BEGIN ';
-
 /** Blocks of PEM (RFC 7468), up to the end of the text where that of the block is missing. */
-function maskPem(text: string): string {
-  let masked = '';
-  let done = 0;
-  for (;;) {
-    const begin = text.indexOf(BEGIN, done);
-    if (begin < 0) return masked + text.slice(done);
-    const end = text.indexOf('-----END ', begin);
-    const label = text.slice(begin, begin + 64).match(/^-----BEGIN [A-Z0-9 ]+-----/)?.[0] ?? BEGIN;
-    masked += text.slice(done, begin) + label + MASK;
-    if (end < 0) return masked;
-    done = end;
+function* findPem(text: string): Generator<Range> {
+  let end = 0;
+  for (const { 0: begin, index } of text.matchAll(/-----BEGIN (?:[A-Z0-9 ]{1,40}-----)?/g)) {
+    if (index < end) continue;
+    const found = text.indexOf('-----END ', index);
+    end = found < 0 ? text.length : found;
+    yield [index + begin.length, end];
   }
 }
 
 // ---- URLs
 
 /** The userinfo of URLs (RFC 3986 § 3.2.1): `scheme://user:password@host`. */
-function maskUserinfo(text: string): string {
-  return text.replaceAll(/\S+/g, (word) => {
-    const [scheme, ...rest] = word.split('://');
-    return rest.length === 0 ? word : [scheme, ...rest.map(maskAuthority)].join('://');
-  });
+function* findUserinfo(text: string): Generator<Range> {
+  for (const { 0: word, index } of text.matchAll(/\S+/g)) {
+    let start = word.indexOf('://');
+    while (start >= 0) {
+      const next = word.indexOf('://', start + 3);
+      const rest = word.slice(start + 3, next < 0 ? word.length : next);
+      const [from, to] = userinfoIn(rest);
+      if (from < to) yield [index + start + 3 + from, index + start + 3 + to];
+      start = next;
+    }
+  }
 }
 
-function maskAuthority(rest: string): string {
+/** @param rest of a URL behind `://` */
+function userinfoIn(rest: string): Range {
   const authority = /^[^/?#]*/.exec(rest)![0];
   const at = authority.lastIndexOf('@');
-  if (at >= 0) return MASK + rest.slice(at);
+  if (at >= 0) return [0, at];
   const colon = authority.indexOf(':');
   // An address, or a port, or none.
-  if (authority.startsWith('[') || /^\d*(?!\w)/.test(rest.slice(colon + 1)) || colon < 0) {
-    return rest;
-  }
+  if (colon < 0 || authority.startsWith('[') || /^\d*(?!\w)/.test(rest.slice(colon + 1)))
+    return NONE;
   // A password with a character that should have been encoded, or one that was cut off.
   const end = rest.indexOf('@', colon);
-  return rest.slice(0, colon + 1) + MASK + rest.slice(end < 0 ? authority.length : end);
+  return [colon + 1, end < 0 ? authority.length : end];
 }
+
+const NONE: Range = [0, 0];
 
 // ---- words
 
 /** What follows the name of a scheme (RFC 6750 § 2.1, RFC 7617 § 2), or an option of a command. */
-function maskWords(text: string): string {
+function* findWords(text: string): Generator<Range> {
   let before = '';
-  return text.replaceAll(/\S+/g, (word) => {
-    const isMasked =
+  for (const { 0: word, index } of text.matchAll(/\S+/g)) {
+    const isSecretWord =
       /bearer$/i.test(before) ||
       (/basic$/i.test(before) && !IN_PROSE.test(word)) ||
       (before.startsWith('--') && !before.includes('=') && isSecret(before));
+    if (isSecretWord) yield [index, index + word.length];
     before = word;
-    return isMasked ? MASK : word;
-  });
+  }
 }
 
 /** `Basic authentication`, `a basic Test.` */
@@ -90,20 +103,18 @@ const IN_PROSE = /^[A-Z]?[a-z]+[.,:;!?]?$/;
  * Values after a name of a secret and `=` or `:`: a query, a setting, JSON, YAML, a line of a header
  * (`Authorization: …`, `Cookie: …`).
  */
-function maskNamed(text: string): string {
-  let masked = '';
+function* findNamed(text: string): Generator<Range> {
   let done = 0;
   for (const { 0: sign, index } of text.matchAll(/[=:]/g)) {
     if (index < done || !isAssignment(text, index)) continue;
     const { name, isQuoted } = nameBefore(text, index);
     // `JsonWebTokenError: …` is the name of an error.
     if (!isSecret(name) || (sign === ':' && /(?:error|exception)$/i.test(name))) continue;
-    const [start, end] = valueAfter(text, index, isQuoted);
-    if (start === end) continue;
-    masked += text.slice(done, start) + MASK;
-    done = end;
+    const value = valueAfter(text, index, isQuoted);
+    if (value[0] === value[1]) continue;
+    yield value;
+    done = value[1];
   }
-  return masked + text.slice(done);
 }
 
 /** Neither an operator (`==`, `!=`, `=>`, `::`), nor a place in a file (`token.js:10:5`). */
@@ -129,7 +140,7 @@ function nameBefore(text: string, sign: number): { name: string; isQuoted: boole
 }
 
 /** Where the value after a sign begins and ends. */
-function valueAfter(text: string, sign: number, inJson: boolean): [start: number, end: number] {
+function valueAfter(text: string, sign: number, inJson: boolean): Range {
   const start = endOf(/[= \t]*/y, text, sign + 1);
   const [quotes] = match(/\\*["'`]/y, text, start);
   if (quotes !== '')
@@ -177,16 +188,17 @@ function closingBracket(text: string, start: number): number {
 // ---- tokens
 
 /** Tokens that can be told by how they begin: JWT (RFC 7519 § 3.1), and those of well-known services. */
-function maskTokens(text: string): string {
-  return text.replaceAll(/[\w.-]+/g, (run) => {
-    const start = run.search(
-      /(?<![A-Za-z0-9])(?:eyJ|gh[opsur]_|github_pat_|glpat-|xox[a-z]-|sk[-_]|npm_|AKIA|ASIA|AIza)/,
-    );
-    if (start < 0) return run;
+function* findTokens(text: string): Generator<Range> {
+  for (const { 0: run, index } of text.matchAll(/[\w.-]+/g)) {
+    const start = run.search(BEGINNING);
+    if (start < 0) continue;
     const token = run.slice(start);
     const isToken = token.startsWith('eyJ')
       ? /^eyJ[\w-]*\.[\w-]/.test(token)
       : /^[A-Za-z]{2,6}[\w-]{16}/.test(token);
-    return isToken ? run.slice(0, start) + MASK : run;
-  });
+    if (isToken) yield [index + start, index + run.length];
+  }
 }
+
+const BEGINNING =
+  /(?<![A-Za-z0-9])(?:eyJ|gh[opsur]_|github_pat_|glpat-|xox[a-z]-|sk[-_]|npm_|AKIA|ASIA|AIza)/;

@@ -1,0 +1,8 @@
+/** `/app`, `app/` and `/app/` are the same mount, `/` and nothing the root. @returns `/app`, or `''` for the root */
+export function normalizeMount(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && text[start] === '/') start++;
+  while (end > start && text[end - 1] === '/') end--;
+  return start === end ? '' : `/${text.slice(start, end)}`;
+}
