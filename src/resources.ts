@@ -54,8 +54,8 @@ export const RESOURCE_DEFAULTS: ResourceLimits = {
   maxSpoolTotal: MAX_SPOOL_TOTAL,
 };
 
-/** What a variable takes in memory beside its text: two strings and their places in the environ. */
-const VARIABLE_OVERHEAD = 64;
+/** What a variable takes in memory beside its text, measured: two strings, and their places in the environ. */
+const VARIABLE_OVERHEAD = 128;
 
 /** Bytes that the variables of a request take. @param length of all names and values together */
 export function sizeOfVariables(count: number, length: number): number {

@@ -115,8 +115,11 @@ export class Requests implements RecordVisitor, Carrier {
       return;
     }
     const input = this.#bodyOf(type, id);
-    const taken = input?.push(this.#link.keep(bytes.subarray(start, end))) ?? 0;
-    if (taken > 0) this.#link.input.progress(input!);
+    let taken = 0;
+    if (input !== undefined && !input.failed) {
+      taken = input.push(this.#link.keep(bytes.subarray(start, end)));
+      if (taken > 0) this.#link.input.progress(input);
+    }
     if (taken < end - start) this.#ignore(end - start - taken);
   }
 
