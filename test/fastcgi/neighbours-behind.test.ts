@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, expect, test } from 'vitest';
 
-import type { Environ, StartResponse } from '../../src/types.ts';
+import type { Body, Environ, StartResponse } from '../../src/types.ts';
 import { describeWithServer } from '../servers/availability.ts';
 import type { RunningServer } from '../servers/launch.ts';
 import { FRONT_ENDS, serveBehind, visit } from './front-ends.ts';
@@ -84,5 +84,48 @@ for (const frontEnd of APART) {
       expect(signal.aborted).toBe(false);
       for (const socket of sockets) expect(socket.destroyed).toBe(false);
     });
+  });
+}
+
+for (const frontEnd of FRONT_ENDS) {
+  if (APART.includes(frontEnd)) continue;
+  describeWithServer(frontEnd.server, frontEnd.title ?? frontEnd.conf, () => {
+    test.each([100_000, MIB])(
+      'an upload that is not read delays nobody (%i bytes)',
+      async (size) => {
+        let aborted = 0;
+        let begin: () => void;
+        const begun = new Promise<void>((resolve) => (begin = resolve));
+        function application(environ: Environ, startResponse: StartResponse): Body {
+          startResponse('200 OK', [['Content-Type', 'text/event-stream']]);
+          const signal = environ['postern.signal'];
+          if (environ['PATH_INFO'] !== '/upload') return [Buffer.from('answer')];
+          signal.addEventListener('abort', () => aborted++);
+          begin();
+          return (async function* () {
+            for (; !signal.aborted; await sleep(50)) yield Buffer.from('data: x\n\n');
+          })();
+        }
+        const { server } = await serveBehind(frontEnd, application);
+        running = server;
+
+        const head = `POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${10 * MIB}\r\n\r\n`;
+        const visitor = send(server.port, head);
+        visitor.write(Buffer.alloc(size, 'x'));
+        visitor.resume();
+        await begun;
+        for (let round = 0; round < 3; round++) {
+          const start = performance.now();
+          const visits = await Promise.all(
+            Array.from({ length: OTHERS }, () => visit(server.url, '/other')),
+          );
+          for (const answer of visits) {
+            expect(answer).toMatchObject({ status: 200, body: 'answer', complete: true });
+          }
+          expect(performance.now() - start).toBeLessThan(PATIENCE);
+        }
+        expect(aborted).toBe(0);
+      },
+    );
   });
 }
