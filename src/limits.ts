@@ -24,6 +24,12 @@ export const MAX_VARIABLE_BYTES = 128 * 1024;
 /** Variables of one request. Apache lets 100 headers through and adds some 80 of its own. */
 export const MAX_VARIABLES = 1000;
 
+/**
+ * Bytes of the head of a response over FastCGI. HAProxy 2.6 ends, and with it the connections of all visitors, when a
+ * head does not fit in its buffer: 32 KiB in our configuration; by default 16 KiB, for which this has to be less.
+ */
+export const MAX_RESPONSE_HEAD_SIZE = 30 * 1024;
+
 /** Connections at once; more are closed as soon as they come. Above what the workers of a busy front end open together. */
 export const MAX_CONNECTIONS = 4096;
 

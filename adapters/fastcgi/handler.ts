@@ -5,11 +5,13 @@ import { EMPTY, escapeLines } from '../../src/bytes.ts';
 import type { ByteQueue } from '../../src/bytes.ts';
 import type { Variables } from '../../src/environ.ts';
 import type { CheckedHeaders } from '../../src/headers.ts';
+import { ApplicationError } from '../../src/errors.ts';
 import type { LimitError } from '../../src/errors.ts';
 import { InputStream } from '../../src/input.ts';
 import type { InputSource } from '../../src/input.ts';
-import type { Claim, Resources } from '../../src/resources.ts';
+import type { Claim } from '../../src/resources.ts';
 import type { ErrorStream, GatewayOptions, Role } from '../../src/types.ts';
+import type { Gateway } from './gateway.ts';
 import { formatHead } from './head.ts';
 import type { BodyOwner } from './input-flow.ts';
 import type { OutputStream } from './output.ts';
@@ -19,7 +21,7 @@ import { addVariables } from './variables.ts';
 
 /** What a request needs of the connection that carries it. */
 export interface Carrier {
-  readonly resources: Resources;
+  readonly gateway: Gateway;
   stdout(request: FastCgiHandler, head: string, chunk: Uint8Array): boolean;
   stderr(request: FastCgiHandler, text: string): void;
   drained(request: FastCgiHandler): Promise<void>;
@@ -90,7 +92,11 @@ export class FastCgiHandler
 
   protected override getStdin(): InputStream {
     if (this.role === 'filter') this.environ!['postern.data'] = this.data = this.#openData();
-    return (this.stdin = new InputStream(this.contentLength, this, this.#carrier.resources));
+    return (this.stdin = new InputStream(
+      this.contentLength,
+      this,
+      this.#carrier.gateway.resources,
+    ));
   }
 
   /** The file that a filter works on (§ 6.4). */
@@ -100,7 +106,7 @@ export class FastCgiHandler
       resume: () => this.#resume(data),
     };
     const length = dataLength(this.environ!);
-    const data: InputStream = new InputStream(length, source, this.#carrier.resources);
+    const data: InputStream = new InputStream(length, source, this.#carrier.gateway.resources);
     return abortWith(data, this.signal);
   }
 
@@ -109,7 +115,12 @@ export class FastCgiHandler
   }
 
   protected override formatHead(status: string, headers: CheckedHeaders): string {
-    return formatHead(this.formatStatus(status), headers);
+    const head = formatHead(this.formatStatus(status), headers);
+    const { maxResponseHeadSize } = this.#carrier.gateway.limits;
+    if (head.length <= maxResponseHeadSize) return head;
+    throw new ApplicationError(
+      `the head of the response is longer than maxResponseHeadSize (${maxResponseHeadSize})`,
+    );
   }
 
   protected override send(head: string, chunk: Uint8Array): boolean {

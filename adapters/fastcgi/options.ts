@@ -8,6 +8,7 @@ import {
   LINGER_TIMEOUT,
   MAX_CONNECTIONS,
   MAX_REQUESTS_PER_CONNECTION,
+  MAX_RESPONSE_HEAD_SIZE,
   MAX_VARIABLES,
   MAX_VARIABLE_BYTES,
   SEND_TIMEOUT,
@@ -29,6 +30,8 @@ export interface FastCgiLimits extends ResourceLimits {
   maxParamsSize: number;
   /** Variables of a request; more are answered 431. Default 1,000. */
   maxParams: number;
+  /** Status and headers of a response; a longer head is an error of the application, answered 500. Default 30 KiB. */
+  maxResponseHeadSize: number;
   /** What arrives of a body after its request's end is dropped up to here, then the connection is closed. Default 16 MiB. */
   drainLimit: number;
   /** How long a connection may stay open without a request; looked at that often, so up to twice as long. Default 10 minutes. */
@@ -71,6 +74,7 @@ const DEFAULTS: FastCgiLimits = {
   maxRequestsPerConnection: MAX_REQUESTS_PER_CONNECTION,
   maxParamsSize: MAX_VARIABLE_BYTES,
   maxParams: MAX_VARIABLES,
+  maxResponseHeadSize: MAX_RESPONSE_HEAD_SIZE,
   drainLimit: FASTCGI_DRAIN_LIMIT,
   idleTimeout: IDLE_TIMEOUT,
   paramsTimeout: VARIABLES_TIMEOUT,

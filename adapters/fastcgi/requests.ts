@@ -5,7 +5,6 @@ import { AsyncResource } from 'node:async_hooks';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 import type { InputStream } from '../../src/input.ts';
 import { sizeOfVariables } from '../../src/resources.ts';
-import type { Resources } from '../../src/resources.ts';
 import type { Role } from '../../src/types.ts';
 import { ById } from './by-id.ts';
 import * as fcgi from './constants.ts';
@@ -57,7 +56,7 @@ export interface Link {
 
 export class Requests implements RecordVisitor, Carrier {
   readonly #link: Link;
-  readonly #gateway: Gateway;
+  readonly gateway: Gateway;
   readonly #opening = new ById<Opening>(); // not started
   readonly #active = new ById<FastCgiHandler>(); // from then on
   /** With multiplexing off: requests whose PARAMS are complete, in their order. Some may have been aborted. */
@@ -75,7 +74,7 @@ export class Requests implements RecordVisitor, Carrier {
 
   constructor(link: Link) {
     this.#link = link;
-    this.#gateway = link.gateway;
+    this.gateway = link.gateway;
     // Not in the async context of the request that has just ended.
     const startNext = (): void => this.#takeTurn();
     this.#startNext =
@@ -87,20 +86,16 @@ export class Requests implements RecordVisitor, Carrier {
     return this.#active.size + this.#opening.size;
   }
 
-  get resources(): Resources {
-    return this.#gateway.resources;
-  }
-
   // ---- records
 
   discrete(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (id === fcgi.FCGI_NULL_REQUEST_ID) {
       const content = bytes.subarray(start, end);
       if (isAboutMultiplexing(type, content)) {
-        this.#gateway.isMultiplexed = true;
+        this.gateway.isMultiplexed = true;
         this.#knowsLimits = true;
       }
-      this.#link.output.raw(answerManagement(type, content, this.#gateway));
+      this.#link.output.raw(answerManagement(type, content, this.gateway));
     } else if (type === fcgi.FCGI_BEGIN_REQUEST) this.#begin(id, bytes, start, end);
     else if (type === fcgi.FCGI_ABORT_REQUEST) this.#abort(id);
     // § 3.3: other types are the application's own, or unknown: nothing to be answered for a request.
@@ -139,7 +134,7 @@ export class Requests implements RecordVisitor, Carrier {
 
   /** Behind the end of a body, and for ids that are not active (§ 3.3), bytes are ignored, but not for ever. */
   #ignore(length: number): void {
-    const { drainLimit } = this.#gateway.limits;
+    const { drainLimit } = this.gateway.limits;
     const before = this.#ignored;
     this.#ignored += length;
     if (before > drainLimit || this.#ignored <= drainLimit) return;
@@ -165,21 +160,21 @@ export class Requests implements RecordVisitor, Carrier {
     } else if (overload !== undefined) {
       this.#refuse(id, 503, overload);
     } else {
-      this.resources.requests++;
+      this.gateway.resources.requests++;
       this.#opening.add(new Opening(id, role));
-      if (this.inFlight > 1) this.#gateway.isMultiplexed = true;
+      if (this.inFlight > 1) this.gateway.isMultiplexed = true;
     }
   }
 
   #overload(): string | undefined {
-    const max = this.#gateway.limits.maxRequestsPerConnection;
+    const max = this.gateway.limits.maxRequestsPerConnection;
     if (this.inFlight >= max) return `more than maxRequestsPerConnection (${max})`;
-    return this.resources.refusal?.message;
+    return this.gateway.resources.refusal?.message;
   }
 
   #gather(opening: Opening, type: number, bytes: Buffer, start: number, end: number): void {
     if (type !== fcgi.FCGI_PARAMS) throw new ProtocolError(OUT_OF_ORDER);
-    const { maxParamsSize } = this.#gateway.limits;
+    const { maxParamsSize } = this.gateway.limits;
     if (opening.size + end - start <= maxParamsSize) {
       opening.add(bytes, start, end);
     } else {
@@ -198,7 +193,7 @@ export class Requests implements RecordVisitor, Carrier {
 
   /** PARAMS have ended. */
   #complete(opening: Opening): void {
-    if (this.#gateway.options.multiplex !== false || this.#active.size === 0) {
+    if (this.gateway.options.multiplex !== false || this.#active.size === 0) {
       this.#start(opening);
       return;
     }
@@ -225,7 +220,7 @@ export class Requests implements RecordVisitor, Carrier {
   /** The application starts. It need not wait for STDIN. */
   #start(opening: Opening): void {
     const { id, role, bytes, start, end } = opening;
-    const gateway = this.#gateway;
+    const gateway = this.gateway;
     this.#forget(opening);
     try {
       gateway.decoder.decode(bytes, start, end, gateway.limits.maxParams);
@@ -248,8 +243,8 @@ export class Requests implements RecordVisitor, Carrier {
 
   #forget(opening: Opening): void {
     this.#opening.delete(opening);
-    this.resources.requests--;
-    this.resources.held -= opening.held;
+    this.gateway.resources.requests--;
+    this.gateway.resources.held -= opening.held;
     this.#link.timeouts.unwatch(opening);
   }
 
@@ -291,7 +286,7 @@ export class Requests implements RecordVisitor, Carrier {
 
   /** Counts the memory of a request that has not been started. */
   #hold(opening: Opening): void {
-    const { resources } = this;
+    const { resources } = this.gateway;
     resources.held += opening.ownSize - opening.held;
     opening.held = opening.ownSize;
     const { shortage } = resources;
@@ -321,7 +316,7 @@ export class Requests implements RecordVisitor, Carrier {
     const isActive = this.#active.get(request.id) === request && request.ending === undefined;
     if (isActive && this.#link.output.stderr(request, Buffer.from(text).toString('latin1'))) return;
     // After the end there is no STDERR, and a front end that reads nothing is not to fill memory.
-    this.#gateway.log.error(text.trimEnd());
+    this.gateway.log.error(text.trimEnd());
   }
 
   drained(request: FastCgiHandler): Promise<void> {
@@ -363,6 +358,6 @@ export class Requests implements RecordVisitor, Carrier {
   #release(request: FastCgiHandler): void {
     this.#link.timeouts.unwatch(request);
     request.closeInput();
-    this.resources.responseOver(request);
+    this.gateway.resources.responseOver(request);
   }
 }

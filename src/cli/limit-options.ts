@@ -71,6 +71,11 @@ export const LIMIT_OPTIONS = {
     limits.MAX_VARIABLE_BYTES,
     ['maxVariablesSize', 'maxParamsSize'],
   ),
+  maxResponseHeadSize: limit(
+    'FastCGI: BYTES of the head of a response',
+    BYTES,
+    limits.MAX_RESPONSE_HEAD_SIZE,
+  ),
   maxRequestLine: limit('HTTP: BYTES of a request line', BYTES, limits.MAX_REQUEST_LINE),
   maxHeaders: limit('HTTP: COUNT header lines of a request', COUNT, limits.MAX_HEADERS),
   maxHeaderSize: limit('HTTP: BYTES of all headers of a request', BYTES, limits.MAX_HEADER_SIZE),

@@ -39,10 +39,11 @@ describe('output', () => {
     'a head of about %i bytes, and a body of %i',
     async (head, length) => {
       const value = 'h'.repeat(head);
-      const gateway = await serve((_environ, startResponse) => {
+      const application: Application = (_environ, startResponse) => {
         startResponse('200 OK', [['X-Long', value]]);
         return [Buffer.alloc(length, 'b')];
-      });
+      };
+      const gateway = await serve(application, { maxResponseHeadSize: MIB });
       const peer = await gateway.connect();
       peer.send(encodeRequest({ id: 1 }), encodeRequest({ id: 2 }));
       for (const id of [1, 2]) {

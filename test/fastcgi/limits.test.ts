@@ -200,6 +200,25 @@ describe('maxRequests', () => {
   });
 });
 
+test('maxResponseHeadSize: as much as is allowed, and not a byte more', async () => {
+  const errors: string[] = [];
+  const gateway = await serve(
+    (environ, startResponse) => {
+      environ['wsgi.errors'].write = (text) => void errors.push(text);
+      const frame = 'X-Long: \r\nContent-Length: 5\r\nStatus: 200 OK\r\n\r\n'.length;
+      const value = 'x'.repeat(Number(environ['PATH_INFO'].slice(1)) - frame);
+      startResponse('200 OK', [['X-Long', value]]);
+      return [Buffer.from('hello')];
+    },
+    { maxResponseHeadSize: 1000 },
+  );
+  const allowed = await gateway.request({ params: { PATH_INFO: '/1000' } });
+  expect([allowed.status, allowed.text]).toEqual(['200 OK', 'hello']);
+  const longer = await gateway.request({ params: { PATH_INFO: '/1001' } });
+  expect(longer.status).toBe('500 Internal Server Error');
+  expect(errors.join('')).toContain('longer than maxResponseHeadSize (1000)');
+});
+
 describe('maxParamsSize', () => {
   test('as much as is allowed, and not a byte more', async () => {
     const gateway = await serve(hello, { maxParamsSize: 1000 });
