@@ -63,13 +63,16 @@ export const MAX_REQUESTS = MAX_CONNECTIONS;
  */
 export const MAX_BUFFERED_SIZE = 256 * 1024 * 1024;
 
-/** Bytes of one request body that wait in a spool file. What Linux holds in two sockets' buffers, many times. */
+/**
+ * Bytes of one request body that wait in a temporary file, because the application does not read and memory
+ * holds no more; with more, its connection waits, or with others on it, it is answered 413.
+ */
 export const MAX_SPOOL_SIZE = 256 * 1024 * 1024;
 
-/** Bytes in all spool files together. */
+/** Bytes in all of these files together. */
 export const MAX_SPOOL_TOTAL = 1024 * 1024 * 1024;
 
-/** Milliseconds in which an application reads nothing of a body that waits for it. As {@link BODY_TIMEOUT} for peers. */
+/** Milliseconds in which an application reads nothing of a body that waits for it; then reading it fails. */
 export const UNREAD_TIMEOUT = 60_000;
 
 /** Milliseconds for which a connection is held back at least, and no more than twice that, because an application does not read. */

@@ -28,7 +28,7 @@ test('the rows are numbered from 1 on, and whole', () => {
 test.each(ROWS)('row %s', (...cells) => {
   const text = cells[4]!;
   const tests = testsIn(text);
-  if (text !== '**TODO**') expect(tests).not.toEqual([]);
+  expect(tests).not.toEqual([]);
   // What is in quotes is the name of a test; nothing of it was misunderstood.
   expect(tests).toHaveLength(text.split('“').length - 1);
   for (const [file, name] of tests) {
