@@ -1,7 +1,5 @@
 /** The requests of a connection: what records mean to them, and what they send. */
 
-import { AsyncResource } from 'node:async_hooks';
-
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 import type { InputStream } from '../../src/input.ts';
 import { sizeOfVariables } from '../../src/resources.ts';
@@ -23,6 +21,7 @@ import type { Output } from './output.ts';
 import { encodeEndRequest } from './record.ts';
 import type { RecordVisitor } from './record.ts';
 import type { Timeouts } from './timeouts.ts';
+import { Turns } from './turns.ts';
 
 const ROLES: Readonly<Record<number, Role>> = {
   [fcgi.FCGI_RESPONDER]: 'responder',
@@ -48,6 +47,8 @@ export interface Link {
   keep(bytes: Buffer): Buffer;
   /** A request is over. */
   settled(): void;
+  /** What cannot be understood: the connection is closed. */
+  refuse(error: unknown): void;
   /** No new requests are to be taken: closed when those in flight are over. */
   shutdown(): void;
   warn(text: string): void;
@@ -59,9 +60,7 @@ export class Requests implements RecordVisitor, Carrier {
   readonly gateway: Gateway;
   readonly #opening = new ById<Opening>(); // not started
   readonly #active = new ById<FastCgiHandler>(); // from then on
-  /** With multiplexing off: requests whose PARAMS are complete, in their order. Some may have been aborted. */
-  readonly #turns: Opening[] = [];
-  readonly #startNext: () => void;
+  readonly #turns: Turns | undefined; // with multiplexing off
   #knowsLimits = false; // the front end has asked for them
   #faults = 0; // since the last request that was right
   #ignored = 0; // bytes of streams that belong to no request, since the last BEGIN_REQUEST
@@ -75,10 +74,12 @@ export class Requests implements RecordVisitor, Carrier {
   constructor(link: Link) {
     this.#link = link;
     this.gateway = link.gateway;
-    // Not in the async context of the request that has just ended.
-    const startNext = (): void => this.#takeTurn();
-    this.#startNext =
-      link.gateway.options.multiplex === false ? AsyncResource.bind(startNext) : startNext;
+    if (link.gateway.options.multiplex !== false) return;
+    this.#turns = new Turns(
+      () => this.#active.size === 0,
+      (opening) => this.#takeTurn(opening),
+      () => link.settled(),
+    );
   }
 
   /** Requests that are not over. */
@@ -193,28 +194,26 @@ export class Requests implements RecordVisitor, Carrier {
 
   /** PARAMS have ended. */
   #complete(opening: Opening): void {
-    if (this.gateway.options.multiplex !== false || this.#active.size === 0) {
+    if (this.#turns === undefined || (this.#active.size === 0 && this.#turns.isEmpty)) {
       this.#start(opening);
       return;
     }
     // CANT_MPX_CONN (§ 5.5) would be an answer, but HAProxy does not pass it on.
-    opening.isComplete = true;
     this.#link.timeouts.unwatch(opening);
-    this.#turns.push(opening);
+    this.#turns.add(opening);
   }
 
-  /** With multiplexing off: starts the next request that has waited. */
-  #takeTurn(): void {
-    if (this.#active.size > 0) return;
-    for (let opening = this.#turns.shift(); opening !== undefined; opening = this.#turns.shift()) {
-      const { id } = opening;
-      if (this.#opening.get(id) !== opening) continue; // aborted
+  /** Starts a request that has waited. */
+  #takeTurn(opening: Opening): void {
+    const { id } = opening;
+    if (this.#opening.get(id) !== opening) return; // aborted
+    try {
       this.#start(opening);
-      const input = this.#active.get(id)?.stdin;
-      if (input !== undefined) opening.moveBody(input);
-      if (this.#active.size > 0) break;
+    } catch (error) {
+      this.#link.refuse(error);
     }
-    this.#link.settled();
+    const input = this.#active.get(id)?.stdin;
+    if (input !== undefined) opening.moveBody(input);
   }
 
   /** The application starts. It need not wait for STDIN. */
@@ -339,8 +338,7 @@ export class Requests implements RecordVisitor, Carrier {
   ended(request: FastCgiHandler): void {
     if (!this.#active.delete(request)) return;
     this.#release(request);
-    if (this.#turns.length > 0) setImmediate(this.#startNext);
-    else this.#link.settled();
+    if (this.#turns?.next() !== true) this.#link.settled();
   }
 
   pause(input: InputStream, request: BodyOwner): void {

@@ -78,6 +78,34 @@ describe('requests at once, where multiplexing is off, wait for their turn', () 
     expect(await peer.ending()).toBe('closed');
   });
 
+  test('one at a time, whether they are answered at once or later, and whenever they come', async () => {
+    let running = 0;
+    let most = 0;
+    const gateway = await serve(
+      (environ, startResponse) => {
+        most = Math.max(most, running + 1);
+        if (Number(environ['PATH_INFO'].slice(1)) % 3 > 0) return hello(environ, startResponse);
+        running++;
+        return new Promise((resolve) => {
+          setTimeout(() => {
+            running--;
+            resolve(hello(environ, startResponse));
+          }, 1);
+        });
+      },
+      { multiplex: false },
+    );
+    const peer = await gateway.connect();
+    const ids = Array.from({ length: 60 }, (_, i) => i + 1);
+    for (const id of ids) {
+      peer.send(encodeRequest({ id, params: { PATH_INFO: `/${id}` } }));
+      if (id % 7 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    for (const id of ids) expect((await peer.reply(id)).text).toBe('hello');
+    expect(most).toBe(1);
+    peer.leave();
+  });
+
   test('with their bodies; a long one is answered, not waited for', async () => {
     const held = new Held();
     const gateway = await serve(
