@@ -37,6 +37,8 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
   // node:http hands out pipelined requests at once; in parallel only safe ones might be served (RFC 9112 § 9.3.2).
   readonly #waiting = new Pipeline();
   #awaitsTurn = false;
+  #watchesLast = false; // that the client takes the last response
+  #closesAfter: ServerResponse | undefined; // which does not say so
   #refusal: [status: string, message: string] | undefined; // sent after all others
   /** The last response has begun: what else comes is ignored. */
   isClosing = false;
@@ -165,13 +167,20 @@ export class HttpConnection implements Connection, Expiring, RequestTaker {
   }
 
   #watchLastOutput(): void {
+    if (this.#watchesLast) return;
+    this.#watchesLast = true;
     this.watchOutput();
-    this.#response!.once('finish', () => this.unwatchOutput());
+    this.#response!.once('finish', () => {
+      this.#watchesLast = false;
+      this.unwatchOutput();
+    });
   }
 
   /** For a response that did not say so. */
   #closeAfterResponse(): void {
-    if (!this.isClosing) this.#response!.once('close', () => this.#socket.destroySoon());
+    if (this.isClosing || this.#closesAfter === this.#response) return;
+    this.#closesAfter = this.#response;
+    this.#response!.once('close', () => this.#socket.destroySoon());
   }
 
   /** Goes on with what waits, once the last response has been sent. */

@@ -36,7 +36,10 @@ export interface HttpLimits extends ResourceLimits {
   maxHeaders: number;
   /** Request body; more is answered 413, before it is read if its length is known. Default 1 GiB. */
   maxBodySize: number;
-  /** What an application leaves unread of a body is dropped up to here, then the connection is closed. Default 1 MiB. */
+  /**
+   * What an application leaves unread of a body is dropped up to here, then the connection is closed. The same goes for
+   * what comes behind the last request that is taken. Default 1 MiB.
+   */
   drainLimit: number;
   /** From the connection, or a request's first byte, to the end of its headers; then 408. Default 60 seconds. */
   headersTimeout: number;

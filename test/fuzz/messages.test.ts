@@ -124,9 +124,9 @@ fuzz(
   'variables of any kind make the environ that the contract promises, or a refusal',
   fc.property(variables, mount, (variables, scriptName) => {
     const environ = createEnviron({ signal: new AbortController().signal });
-    for (const [name, value] of variables) addVariable(environ, name, value);
     let length: number;
     try {
+      for (const [name, value] of variables) addVariable(environ, name, value);
       length = completeEnviron(environ, { scriptName });
     } catch (error) {
       expect(error).toBeInstanceOf(RequestError);

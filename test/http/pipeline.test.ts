@@ -2,6 +2,7 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -223,6 +224,39 @@ describe('requests that are answered at once', () => {
     expect(client.ending).toBe('closed');
     expect(bodies(text)).toHaveLength(1 + 64 + 16);
     expect(lastHead(text)).toMatch(/Connection: close/i);
+  });
+
+  test('and wait for a slow client add no listeners to one another', async () => {
+    const warnings: string[] = [];
+    const warn = (warning: Error): void => void warnings.push(warning.message);
+    process.on('warning', warn);
+    onTestFinished(() => void process.off('warning', warn));
+    let begun = 0;
+    let isFull = false;
+    const gateway = await serve(
+      fromNode(async (req, res) => {
+        begun++;
+        while (req.url === '/full' && !isFull) {
+          if (res.write(Buffer.alloc(30_000))) continue;
+          const drained = once(res, 'drain').then(() => false);
+          isFull = await Promise.race([drained, pause(100, true)]);
+        }
+        res.end(req.url);
+      }),
+    );
+    const client = await gateway.connect();
+    client.socket.pause();
+    client.send(request('GET /full HTTP/1.1'));
+    await until(() => isFull);
+    client.send(TINY.repeat(50));
+    await until(() => begun === 51);
+    const stopped = gateway.server.close();
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+    client.socket.resume();
+    await client.rest();
+    await stopped;
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings).toEqual([]);
   });
 
   test('with more than the client takes: the next ones wait', async () => {
