@@ -1,10 +1,11 @@
 /** `wsgi.input`: the request body as the application reads it. */
 
 import { ByteQueue, EMPTY, asBuffer } from './bytes.ts';
-import { InputError, LimitError } from './errors.ts';
+import { InputError } from './errors.ts';
+import type { LimitError } from './errors.ts';
 import { HIGH_WATER_MARK } from './limits.ts';
+import { Overflow } from './overflow.ts';
 import type { Resources } from './resources.ts';
-import type { SpoolFile } from './spool.ts';
 import type { Input } from './types.ts';
 
 /** Where the body comes from: the gateway's side of an {@link InputStream}. */
@@ -36,7 +37,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 /**
  * A body of known length, filled by a gateway through `push`, `end` and `destroy`.
  *
- *     push → spool file, once it is spilled → queue → read
+ *     push → overflow, once it is spilled → queue → read
  *
  * It ends at its length whatever the transport holds; the rest of the transport is not its own.
  */
@@ -52,8 +53,7 @@ export class InputStream implements Input {
   #discarded = -1; // bytes thrown away, once the request is over
   readonly #resources: Resources | undefined;
   #held = 0; // what of their memory is counted as this body's
-  #spool: SpoolFile | undefined;
-  #isLoading = false; // bytes are on their way from it
+  #overflow: Overflow | undefined; // what lies behind the queue
   #taken = 0;
 
   /**
@@ -161,7 +161,7 @@ export class InputStream implements Input {
     this.#remaining -= own.length;
     if (this.#remaining === 0) this.#ended = true;
     if (this.#discarded >= 0) this.#discarded += own.length;
-    else if (this.#spool !== undefined) this.#store(asBuffer(own), this.#spool);
+    else if (this.#overflow?.isOpen === true) this.#store(asBuffer(own), this.#overflow);
     else this.#queue.push(asBuffer(own));
     this.#wake();
     this.#account();
@@ -177,11 +177,9 @@ export class InputStream implements Input {
    * @returns undefined when more may be delivered; `'later'` while the disk is behind; or why nothing more can be stored
    */
   spill(): LimitError | 'later' | undefined {
-    if (this.failed || this.#ended) return undefined;
-    this.#spool ??= this.#resources?.spool.open();
-    if (this.#spool === undefined)
-      return new LimitError('spoolDir', 'a body was not read, and there is no spool');
-    return this.#spool.refusal ?? (this.#spool.isBusy ? 'later' : undefined);
+    if (this.failed || this.#ended || this.#resources === undefined) return undefined;
+    this.#overflow ??= new Overflow(this.#resources.spool);
+    return this.#overflow.open();
   }
 
   /**
@@ -202,6 +200,8 @@ export class InputStream implements Input {
       return false;
     }
     this.#ended = true;
+    this.#remaining = 0;
+    this.#account();
     this.#wake();
     return true;
   }
@@ -221,7 +221,7 @@ export class InputStream implements Input {
    */
   discard(): void {
     if (this.#discarded >= 0) return;
-    this.#discarded = this.#queue.length + (this.#spool?.length ?? 0);
+    this.#discarded = this.#queue.length + (this.#overflow?.length ?? 0);
     this.#empty();
     const waiter = this.#waiter;
     this.#waiter = undefined;
@@ -232,7 +232,7 @@ export class InputStream implements Input {
   /** Nothing that waits will be read. */
   #empty(): void {
     this.#queue.clear();
-    this.#closeSpool();
+    this.#overflow?.close();
     this.#account();
   }
 
@@ -286,8 +286,8 @@ export class InputStream implements Input {
   }
 
   #demand(): void {
-    if (this.#spool !== undefined) {
-      this.#load(this.#spool);
+    if (this.#overflow?.isOpen === true) {
+      this.#load(this.#overflow);
       return;
     }
     if (this.#started && !this.#paused) return;
@@ -307,7 +307,7 @@ export class InputStream implements Input {
 
   /** Whether all of the body is in memory. */
   get #isHere(): boolean {
-    return this.#ended && this.#spool === undefined;
+    return this.#ended && this.#overflow?.isOpen !== true;
   }
 
   #takeAll(): Buffer | undefined {
@@ -336,26 +336,23 @@ export class InputStream implements Input {
     this.#demand();
   }
 
-  // ---- the spool
+  // ---- what lies behind the queue
 
-  #store(bytes: Buffer, spool: SpoolFile): void {
-    spool.append(bytes);
-    if (this.#waiter !== undefined) this.#load(spool);
-    if (!this.#ended && (spool.isBusy || spool.refusal !== undefined)) this.#source.pause();
+  #store(bytes: Buffer, overflow: Overflow): void {
+    const takesMore = overflow.append(bytes);
+    if (this.#waiter !== undefined) this.#load(overflow);
+    if (!takesMore && !this.#ended) this.#source.pause();
   }
 
-  /** Moves bytes from the file to memory, while somebody waits for them or there is room. */
-  #load(spool: SpoolFile): void {
-    if (this.#isLoading) return;
-    if (spool.length === 0) {
-      this.#closeSpool();
-      this.#wake(); // it may have been waited for the end
+  /** Moves bytes to the queue, while somebody waits for them or there is room. */
+  #load(overflow: Overflow): void {
+    if (overflow.length === 0) {
+      overflow.close(); // nothing has come since it was opened
+      this.#wake();
       if (this.#paused && !this.#ended) this.#demand();
       return;
     }
-    this.#isLoading = true;
-    spool.read(HIGH_WATER_MARK, (error, bytes) => {
-      this.#isLoading = false;
+    overflow.load((error, bytes) => {
       if (error !== undefined) {
         this.destroy(new InputError('ERR_POSTERN_INPUT_SPOOL', error.message));
         return;
@@ -363,16 +360,9 @@ export class InputStream implements Input {
       this.#queue.push(bytes);
       this.#account();
       this.#checkMemory();
-      if (spool.length === 0) this.#closeSpool();
       this.#wake();
       if (this.#waiter !== undefined || this.#queue.length <= HIGH_WATER_MARK / 2) this.#demand();
     });
-  }
-
-  #closeSpool(): void {
-    this.#spool?.close();
-    this.#spool = undefined;
-    this.#isLoading = false;
   }
 
   // ---- memory
@@ -382,7 +372,7 @@ export class InputStream implements Input {
     const resources = this.#resources;
     if (resources === undefined) return;
     const waiting = this.#queue.length;
-    const expected = waiting + this.#remaining + (this.#spool?.length ?? 0);
+    const expected = waiting + this.#remaining + (this.#overflow?.length ?? 0);
     const held = this.failed ? 0 : Math.max(waiting, Math.min(expected, BODY_SHARE));
     resources.held += held - this.#held;
     this.#held = held;

@@ -8,9 +8,8 @@
 
 import type { IncomingMessage } from 'node:http';
 
-import { LimitError } from '../../src/errors.ts';
-import { HIGH_WATER_MARK } from '../../src/limits.ts';
-import type { SpoolFile } from '../../src/spool.ts';
+import type { LimitError } from '../../src/errors.ts';
+import { Overflow } from '../../src/overflow.ts';
 import type { UnreadBody } from '../../src/unread-bodies.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -19,8 +18,7 @@ export class NativeBody implements UnreadBody {
   readonly #gateway: Gateway;
   readonly #push: IncomingMessage['push'];
   readonly #read: () => void;
-  #spool: SpoolFile | undefined;
-  #isLoading = false;
+  readonly #overflow: Overflow;
   #pushed = 0; // bytes that the stream has been given
   #ended = false; // all of the body has come
   #isOver = false;
@@ -29,6 +27,7 @@ export class NativeBody implements UnreadBody {
   constructor(request: IncomingMessage, gateway: Gateway) {
     this.#request = request;
     this.#gateway = gateway;
+    this.#overflow = new Overflow(gateway.resources.spool);
     this.#push = request.push.bind(request);
     this.#read = request._read.bind(request, 0);
     request.push = (chunk: Buffer | null) => this.#receive(chunk);
@@ -45,10 +44,7 @@ export class NativeBody implements UnreadBody {
   }
 
   spill(): LimitError | 'later' | undefined {
-    this.#spool ??= this.#gateway.resources.spool.open();
-    const spool = this.#spool;
-    if (spool === undefined) return new LimitError('spoolDir', 'there is no spool');
-    return spool.refusal ?? (spool.isBusy ? 'later' : undefined);
+    return this.#overflow.open();
   }
 
   /** A listener reads whenever it likes, and is not to take what has come for the whole: requestTimeout ends it. */
@@ -58,8 +54,8 @@ export class NativeBody implements UnreadBody {
   end(): void {
     this.#isOver = true;
     this.#gateway.unread.delete(this);
-    if (this.#spool === undefined) return;
-    this.#closeSpool();
+    if (!this.#overflow.isOpen) return;
+    this.#overflow.close();
     if (this.#ended) this.#push(null);
     else this.#read();
   }
@@ -67,11 +63,7 @@ export class NativeBody implements UnreadBody {
   /** From the parser. @returns whether it is to read on */
   #receive(chunk: Buffer | null): boolean {
     if (chunk === null) this.#ended = true;
-    const spool = this.#spool;
-    if (spool !== undefined) {
-      if (chunk !== null) spool.append(chunk);
-      return !spool.isBusy && spool.refusal === undefined;
-    }
+    if (this.#overflow.isOpen) return chunk === null || this.#overflow.append(chunk);
     this.#pushed += chunk?.length ?? 0;
     const more = this.#push(chunk);
     if (!more && !this.#ended && !this.#isOver) this.#gateway.unread.add(this, this.#read);
@@ -80,36 +72,24 @@ export class NativeBody implements UnreadBody {
 
   /** The stream wants more. */
   #wanted(): void {
-    if (this.#spool !== undefined) this.#load(this.#spool);
-    else {
-      this.#gateway.unread.delete(this);
-      this.#read();
-    }
-  }
-
-  #load(spool: SpoolFile): void {
-    if (this.#isLoading) return;
-    if (spool.length === 0) {
-      this.#closeSpool();
-      if (this.#ended) this.#push(null);
-      else this.#wanted();
+    if (this.#overflow.length > 0) {
+      this.#load();
       return;
     }
-    this.#isLoading = true;
-    spool.read(HIGH_WATER_MARK, (error, bytes) => {
-      this.#isLoading = false;
+    this.#overflow.close();
+    this.#gateway.unread.delete(this);
+    if (this.#ended) this.#push(null);
+    else this.#read();
+  }
+
+  #load(): void {
+    this.#overflow.load((error, bytes) => {
       if (error !== undefined) {
         this.#request.destroy(error);
         return;
       }
       this.#pushed += bytes.length;
-      if (this.#push(bytes)) this.#load(spool);
+      if (this.#push(bytes)) this.#wanted();
     });
-  }
-
-  #closeSpool(): void {
-    this.#spool?.close();
-    this.#spool = undefined;
-    this.#isLoading = false;
   }
 }
