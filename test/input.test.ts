@@ -4,11 +4,14 @@ import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 
 import { EMPTY } from '../src/bytes.ts';
+import { Deadlines } from '../src/deadlines.ts';
 import { DisconnectError } from '../src/errors.ts';
 import { InputStream } from '../src/input.ts';
 import type { InputSource } from '../src/input.ts';
 import { HIGH_WATER_MARK } from '../src/limits.ts';
+import { RESOURCE_DEFAULTS, Resources } from '../src/resources.ts';
 import { cutAt } from './reader-kit.ts';
+import { pattern } from './request-kit.ts';
 
 /** A transport that delivers a chunk whenever bytes are wanted, at once or a turn later. */
 class Transport implements InputSource {
@@ -43,6 +46,23 @@ class Transport implements InputSource {
       this.input.push(chunk);
     }
     if (this.#chunks.length === 0) this.input.end();
+  }
+}
+
+/** A transport that never waits: what the application does not read is spilled. */
+class Spilling implements InputSource {
+  readonly input: InputStream;
+  spilled = 0;
+
+  constructor(length: number, resources: Resources) {
+    this.input = new InputStream(length, this, resources);
+  }
+
+  resume(): void {}
+
+  pause(): void {
+    this.spilled++;
+    expect(this.input.spill()).toBeUndefined();
   }
 }
 
@@ -164,6 +184,57 @@ test('every partition of a body, read in every way, gives the same bytes', async
     { numRuns: 300 },
   );
 });
+
+test('a body that is spilled, and read while it comes, gives the same bytes, and leaves nothing', async () => {
+  const resources = openResources();
+  let spilled = 0;
+  const piece = fc.oneof(fc.nat(200), fc.nat(100_000)).map((length) => pattern(length));
+  const read = fc.oneof(
+    fc.nat(100_000).map((size) => (input: InputStream) => input.read(size)),
+    fc.nat(2000).map((limit) => (input: InputStream) => input.readline(limit)),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(piece, { maxLength: 4 }), { maxLength: 6 }),
+      fc.array(read, { maxLength: 6 }),
+      fc.record({ knowsLength: fc.boolean(), inOne: fc.boolean() }),
+      async (arrivals, reads, { knowsLength, inOne }) => {
+        const bytes = Buffer.concat(arrivals.flat());
+        const transport = new Spilling(knowsLength ? bytes.length : -1, resources);
+        const { input } = transport;
+        const got: Buffer[] = [];
+        // Some of it comes before the first read, and more during each.
+        const deliver = (): void => {
+          for (const chunk of arrivals.shift() ?? []) input.push(chunk);
+          if (arrivals.length === 0) input.end();
+        };
+        deliver();
+        for (const one of reads) {
+          const reading = one(input);
+          deliver();
+          // One that waits for more is waited for when more has come.
+          await Promise.race([reading, new Promise((resolve) => setImmediate(resolve))]);
+          while (arrivals.length > 0) deliver();
+          got.push(await reading);
+        }
+        while (arrivals.length > 0) deliver();
+        if (inOne) got.push(await input.read());
+        else for await (const chunk of input) got.push(chunk);
+        expect(Buffer.concat(got).equals(bytes)).toBe(true);
+        spilled += transport.spilled;
+        input.discard();
+        expect([resources.held, resources.spool.used]).toEqual([0, 0]);
+      },
+    ),
+    { numRuns: 100 },
+  );
+  expect(spilled).toBeGreaterThan(20);
+});
+
+function openResources(): Resources {
+  const log = { error: expect.unreachable, warn: expect.unreachable, info() {}, debug() {} };
+  return new Resources(RESOURCE_DEFAULTS, {}, new Deadlines<object>(), log);
+}
 
 describe('the end', () => {
   test('is at the length, whatever the transport holds', async () => {

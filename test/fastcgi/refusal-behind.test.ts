@@ -1,7 +1,10 @@
 /** Requests that are not taken, as visitors of real web servers see them. */
 
-import { afterEach, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
 
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import type { Environ, StartResponse } from '../../src/types.ts';
 import { describeWithServer } from '../servers/availability.ts';
 import type { RunningServer } from '../servers/launch.ts';
 import { FRONT_ENDS, serveBehind, visit } from './front-ends.ts';
@@ -13,8 +16,67 @@ afterEach(async () => {
   running = undefined;
 });
 
+/** Answers after a while, so that others come meanwhile. */
+async function slowly(_environ: Environ, startResponse: StartResponse): Promise<Buffer[]> {
+  await sleep(20);
+  startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  return [Buffer.from('slowly')];
+}
+
+/** Memory for one request. Unlike a number of requests it is not announced: HAProxy sends more on the connection. */
+const LITTLE = { maxBufferedSize: 1 };
+
+/** When a stream has begun, and what ends it. */
+interface Stream {
+  promise: Promise<void>;
+  begin: () => void;
+  finish: () => void;
+}
+
+let begun: Stream;
+beforeEach(() => {
+  let begin!: () => void;
+  const promise = new Promise<void>((resolve) => (begin = resolve));
+  begun = { promise, begin, finish() {} };
+});
+
+async function streaming(
+  _environ: Environ,
+  startResponse: StartResponse,
+): Promise<AsyncIterable<Buffer>> {
+  startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  return (async function* () {
+    yield Buffer.from('begun, ');
+    const ended = new Promise<void>((resolve) => (begun.finish = resolve));
+    begun.begin();
+    await ended;
+    yield Buffer.from('ended');
+  })();
+}
+
 for (const frontEnd of FRONT_ENDS) {
   describeWithServer(frontEnd.server, frontEnd.title ?? frontEnd.conf, () => {
+    test('with multiplexing off, 20 visitors at once are answered', async () => {
+      const { server } = await serveBehind(frontEnd, slowly, 'TCP', { multiplex: false });
+      running = server;
+      const visits = await Promise.all(Array.from({ length: 20 }, () => visit(server.url, '/')));
+      for (const answer of visits) {
+        expect(answer).toMatchObject({ status: 200, body: 'slowly', complete: true });
+      }
+    });
+
+    test('a refused request takes no other one of its connection along', async () => {
+      const { server } = await serveBehind(frontEnd, streaming, 'TCP', LITTLE);
+      running = server;
+      const stream = visit(server.url, '/stream');
+      await begun.promise;
+      for (let i = 0; i < 3; i++) {
+        expect(await visit(server.url, '/other')).toMatchObject({ status: 503, complete: true });
+      }
+      begun.finish();
+      expect(await stream).toMatchObject({ status: 200, body: 'begun, ended', complete: true });
+    });
+
     test.each([
       ['503 Service Unavailable', { maxRequests: 0 }],
       ['503 Service Unavailable', { maxRequestsPerConnection: 0 }],
