@@ -60,6 +60,7 @@ export const MAX_REQUESTS = MAX_CONNECTIONS;
 /**
  * Bytes in memory of variables, heads and bodies of all connections of a gateway together; with more, new requests are
  * answered 503. Room for 2,000 uploads at once that are not being read, or for all connections with some 60 KiB each.
+ * An open HTTP connection counts with its maxHeaderSize, because node:http does not tell what it has of a head.
  */
 export const MAX_BUFFERED_SIZE = 256 * 1024 * 1024;
 

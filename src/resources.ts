@@ -27,7 +27,8 @@ export interface ResourceLimits extends SpoolLimits {
   maxRequests: number;
   /**
    * What all connections together may hold in memory of variables, heads and bodies; with more, new requests are
-   * answered 503. Default 256 MiB.
+   * answered 503; over HTTP, where each open connection counts with its `maxHeaderSize`, new connections are closed.
+   * Default 256 MiB.
    */
   maxBufferedSize: number;
   /** What of one body that is not being read may be stored in a file. Default 256 MiB. */
