@@ -13,7 +13,7 @@ import type { HttpOptions } from '../../adapters/http/index.ts';
 import { fromNode } from '../../src/apps/node.ts';
 import type { Application } from '../../src/types.ts';
 import { CERTIFICATE, KEY } from './certificate.ts';
-import { Client, hello, parse, request, serve, signal, until, where } from './kit.ts';
+import { Client, hello, parse, request, serve, settled, signal, until, where } from './kit.ts';
 import type { Running } from './kit.ts';
 
 const CLOSE = 'Connection: close';
@@ -249,7 +249,8 @@ describe('requests that are answered at once', () => {
     client.send(request('GET /full HTTP/1.1'));
     await until(() => isFull);
     client.send(TINY.repeat(50));
-    await until(() => begun === 51);
+    // Newer versions of node:http stop reading while a response waits.
+    await settled(() => begun);
     const stopped = gateway.server.close();
     for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
     client.socket.resume();
