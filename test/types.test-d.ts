@@ -43,8 +43,8 @@ import type {
   guessScheme,
   validator,
 } from '../src/index.ts';
-import { testClient } from '../src/testing.ts';
-import type { RawResponse, TestDriver, TestRequest, TestResponse } from '../src/testing.ts';
+import { testClient } from '../src/testing/index.ts';
+import type { RawResponse, TestDriver, TestRequest, TestResponse } from '../src/testing/index.ts';
 
 /** Whether two types are the same. */
 type Same<A, B> =

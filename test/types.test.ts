@@ -43,7 +43,7 @@ function compile(source: string): string {
 test('what has to compile does, and what must not does not', () => {
   const source = readFileSync(join(import.meta.dirname, 'types.test-d.ts'), 'utf8')
     .replaceAll("'../src/index.ts'", "'postern'")
-    .replaceAll("'../src/testing.ts'", "'postern/testing'");
+    .replaceAll("'../src/testing/index.ts'", "'postern/testing'");
   expect(compile(source)).toBe('');
   // That the compiler has looked at all: without the directives, each of the wrong lines is an error.
   const directive = '// @ts-expect-error';

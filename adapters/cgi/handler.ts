@@ -1,11 +1,11 @@
 /** One CGI request (RFC 3875): variables from the environment, body on stdin, response on stdout. */
 
-import { asEnviron } from '../../src/environ.ts';
-import type { Variables } from '../../src/environ.ts';
-import { checkHeaders } from '../../src/headers.ts';
-import { describeRequest } from '../../src/process-guard.ts';
-import { StreamHandler } from '../../src/stream-handler.ts';
-import type { HandlerStreams } from '../../src/stream-handler.ts';
+import { asEnviron } from '../../src/environ/environ.ts';
+import type { Variables } from '../../src/environ/environ.ts';
+import { checkHeaders } from '../../src/response/headers.ts';
+import { describeRequest } from '../../src/handler/process-guard.ts';
+import { StreamHandler } from '../../src/handler/stream-handler.ts';
+import type { HandlerStreams } from '../../src/handler/stream-handler.ts';
 import type { GatewayOptions } from '../../src/types.ts';
 
 /** Options of the CGI gateway. */

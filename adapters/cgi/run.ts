@@ -4,10 +4,10 @@ import { closeSync, fstatSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 
-import { toFunction } from '../../src/application.ts';
-import { guardProcess } from '../../src/process-guard.ts';
-import { writeTo } from '../../src/stream-handler.ts';
-import type { HandlerStreams } from '../../src/stream-handler.ts';
+import { toFunction } from '../../src/handler/application.ts';
+import { guardProcess } from '../../src/handler/process-guard.ts';
+import { writeTo } from '../../src/handler/stream-handler.ts';
+import type { HandlerStreams } from '../../src/handler/stream-handler.ts';
 import type { Application, ApplicationFunction } from '../../src/types.ts';
 import { readEnvironment } from './environment.ts';
 import { CgiHandler, IisCgiHandler } from './handler.ts';

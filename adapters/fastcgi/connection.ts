@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 
 import { EMPTY } from '../../src/bytes.ts';
 import { GatewayError } from '../../src/errors.ts';
-import type { Connection } from '../../src/server.ts';
-import { SocketReader } from '../../src/socket-reader.ts';
-import { peerOf, resetSocket } from '../../src/sockets.ts';
+import type { Connection } from '../../src/listening/server.ts';
+import { SocketReader } from '../../src/sockets/reader.ts';
+import { peerOf, resetSocket } from '../../src/sockets/peer.ts';
 import type { Gateway } from './gateway.ts';
 import { InputFlow } from './input-flow.ts';
 import { Output } from './output.ts';

@@ -1,9 +1,9 @@
 /** What all connections of a FastCGI server share. */
 
-import type { Deadlines } from '../../src/deadlines.ts';
-import type { Resources } from '../../src/resources.ts';
+import type { Deadlines } from '../../src/resources/deadlines.ts';
+import type { Resources } from '../../src/resources/resources.ts';
 import type { ApplicationFunction, Log } from '../../src/types.ts';
-import type { UnreadBodies } from '../../src/unread-bodies.ts';
+import type { UnreadBodies } from '../../src/resources/unread-bodies.ts';
 import type { FastCgiLimits, FastCgiOptions } from './options.ts';
 import type { ParamsDecoder } from './params.ts';
 

@@ -1,15 +1,15 @@
 /** One FastCGI request: from BEGIN_REQUEST to END_REQUEST. */
 
-import { BaseHandler } from '../../src/base-handler.ts';
+import { BaseHandler } from '../../src/handler/base-handler.ts';
 import { EMPTY, escapeLines } from '../../src/bytes.ts';
 import type { ByteQueue } from '../../src/bytes.ts';
-import type { Variables } from '../../src/environ.ts';
-import type { CheckedHeaders } from '../../src/headers.ts';
+import type { Variables } from '../../src/environ/environ.ts';
+import type { CheckedHeaders } from '../../src/response/headers.ts';
 import { ApplicationError } from '../../src/errors.ts';
 import type { LimitError } from '../../src/errors.ts';
-import { InputStream } from '../../src/input.ts';
-import type { InputSource } from '../../src/input.ts';
-import type { Claim } from '../../src/resources.ts';
+import { InputStream } from '../../src/handler/input.ts';
+import type { InputSource } from '../../src/handler/input.ts';
+import type { Claim } from '../../src/resources/resources.ts';
 import type { ErrorStream, GatewayOptions, Role } from '../../src/types.ts';
 import type { Gateway } from './gateway.ts';
 import { formatHead } from './head.ts';

@@ -1,4 +1,4 @@
-import type { CheckedHeaders } from '../../src/headers.ts';
+import type { CheckedHeaders } from '../../src/response/headers.ts';
 
 /**
  * What comes before the body, as a byte string. Status comes last: HAProxy 2.6 takes a Location behind it for a

@@ -9,7 +9,7 @@
 import type { Socket } from 'node:net';
 
 import { LimitError } from '../../src/errors.ts';
-import type { InputStream } from '../../src/input.ts';
+import type { InputStream } from '../../src/handler/input.ts';
 import type { Gateway } from './gateway.ts';
 
 /** What of the connection concerns its input. */

@@ -1,6 +1,6 @@
 /** What a connection answers by itself: management records, and requests that are not taken. */
 
-import { statusLine } from '../../src/status.ts';
+import { statusLine } from '../../src/response/status.ts';
 import * as fcgi from './constants.ts';
 import type { Gateway } from './gateway.ts';
 import { encodePairs, findNames } from './params.ts';

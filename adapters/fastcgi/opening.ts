@@ -1,7 +1,7 @@
 /** A request that has not been started: its PARAMS are not complete, or it waits for its turn. */
 
 import { EMPTY } from '../../src/bytes.ts';
-import type { InputStream } from '../../src/input.ts';
+import type { InputStream } from '../../src/handler/input.ts';
 import { HIGH_WATER_MARK } from '../../src/limits.ts';
 import type { Role } from '../../src/types.ts';
 

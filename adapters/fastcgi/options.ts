@@ -14,10 +14,10 @@ import {
   SEND_TIMEOUT,
   VARIABLES_TIMEOUT,
 } from '../../src/limits.ts';
-import { RESOURCE_DEFAULTS } from '../../src/resources.ts';
-import type { ResourceLimits, SpoolOptions } from '../../src/resources.ts';
-import { settleLimits } from '../../src/settle-limits.ts';
-import type { ServerOptions } from '../../src/server.ts';
+import { RESOURCE_DEFAULTS } from '../../src/resources/resources.ts';
+import type { ResourceLimits, SpoolOptions } from '../../src/resources/resources.ts';
+import { settleLimits } from '../../src/resources/settle-limits.ts';
+import type { ServerOptions } from '../../src/listening/server.ts';
 import type { GatewayOptions } from '../../src/types.ts';
 
 /** Limits of the FastCGI gateway. Sizes are in bytes, times in milliseconds; a time of 0 is none. */

@@ -11,7 +11,7 @@ import type { Socket } from 'node:net';
 
 import { ByteQueue, asBuffer, partOf } from '../../src/bytes.ts';
 import { HIGH_WATER_MARK } from '../../src/limits.ts';
-import { writeAll } from '../../src/socket-writer.ts';
+import { writeAll } from '../../src/sockets/writer.ts';
 import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from './constants.ts';
 import {
   encodeEndRequest,

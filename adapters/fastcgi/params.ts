@@ -3,9 +3,8 @@
  * else four bytes with the top bit set; then name and value.
  */
 
-import { EMPTY } from '../../src/bytes.ts';
+import { EMPTY, remember } from '../../src/bytes.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
-import { remember } from '../../src/remember.ts';
 
 /**
  * Decodes the PARAMS of requests, one whole stream after the other.

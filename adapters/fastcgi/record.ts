@@ -9,7 +9,7 @@
 
 import { EMPTY } from '../../src/bytes.ts';
 import { ProtocolError } from '../../src/errors.ts';
-import { guessStranger } from '../../src/sockets.ts';
+import { guessStranger } from '../../src/sockets/peer.ts';
 import {
   FCGI_DATA,
   FCGI_END_REQUEST,

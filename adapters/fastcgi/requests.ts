@@ -1,8 +1,8 @@
 /** The requests of a connection: what records mean to them, and what they send. */
 
 import { LimitError, ProtocolError } from '../../src/errors.ts';
-import type { InputStream } from '../../src/input.ts';
-import { sizeOfVariables } from '../../src/resources.ts';
+import type { InputStream } from '../../src/handler/input.ts';
+import { sizeOfVariables } from '../../src/resources/resources.ts';
 import type { Role } from '../../src/types.ts';
 import { ById } from './by-id.ts';
 import * as fcgi from './constants.ts';

@@ -1,10 +1,10 @@
 /** What the roles other than the responder's ask for in the environ (§ 6.3, § 6.4). */
 
-import { forgetContentLength } from '../../src/environ.ts';
-import type { Variables } from '../../src/environ.ts';
+import { forgetContentLength } from '../../src/environ/environ.ts';
+import type { Variables } from '../../src/environ/environ.ts';
 import { RequestError } from '../../src/errors.ts';
-import { parseContentLength } from '../../src/headers.ts';
-import type { InputStream } from '../../src/input.ts';
+import { parseContentLength } from '../../src/response/headers.ts';
+import type { InputStream } from '../../src/handler/input.ts';
 
 /**
  * An authorizer judges a request before it is known what will answer it, and gets no body (§ 6.3). Front ends

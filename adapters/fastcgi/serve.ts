@@ -1,16 +1,16 @@
 /** The FastCGI server: `runWithFastCgi`. */
 
-import { Admission } from '../../src/admission.ts';
-import { toFunction } from '../../src/application.ts';
-import { Deadlines } from '../../src/deadlines.ts';
-import { isWanted } from '../../src/environ.ts';
+import { Admission } from '../../src/listening/admission.ts';
+import { toFunction } from '../../src/handler/application.ts';
+import { Deadlines } from '../../src/resources/deadlines.ts';
+import { isWanted } from '../../src/environ/environ.ts';
 import { UsageError } from '../../src/errors.ts';
-import { DEFAULT_LOG } from '../../src/log.ts';
-import { Resources } from '../../src/resources.ts';
-import { SocketServer } from '../../src/server.ts';
-import type { Server } from '../../src/server.ts';
+import { DEFAULT_LOG } from '../../src/logging/log.ts';
+import { Resources } from '../../src/resources/resources.ts';
+import { SocketServer } from '../../src/listening/server.ts';
+import type { Server } from '../../src/listening/server.ts';
 import type { Application, ApplicationFunction } from '../../src/types.ts';
-import { UnreadBodies } from '../../src/unread-bodies.ts';
+import { UnreadBodies } from '../../src/resources/unread-bodies.ts';
 import { FastCgiConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import { resolveLimits } from './options.ts';

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 
 import { LimitError } from '../../src/errors.ts';
 import type { GatewayError } from '../../src/errors.ts';
-import { linger } from '../../src/linger.ts';
+import { linger } from '../../src/sockets/linger.ts';
 import type { Gateway } from './gateway.ts';
 import type { FastCgiHandler } from './handler.ts';
 import type { Opening } from './opening.ts';

@@ -1,7 +1,7 @@
 /** The variables of a request, from its PARAMS into the environ. */
 
-import { setNewVariable, setVariable } from '../../src/environ.ts';
-import type { Variables } from '../../src/environ.ts';
+import { setNewVariable, setVariable } from '../../src/environ/environ.ts';
+import type { Variables } from '../../src/environ/environ.ts';
 import type { ParamsDecoder } from './params.ts';
 
 /** Adds what a decoder has decoded last. */

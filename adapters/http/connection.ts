@@ -4,15 +4,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
 import { RequestError } from '../../src/errors.ts';
-import { Share } from '../../src/resources.ts';
-import type { Connection } from '../../src/server.ts';
-import { peerOf, resetSocket } from '../../src/sockets.ts';
+import { Share } from '../../src/resources/resources.ts';
+import type { Connection } from '../../src/listening/server.ts';
+import { peerOf, resetSocket } from '../../src/sockets/peer.ts';
 import type { RequestBody } from './body.ts';
 import { explain, formatRefusal, isDeparture } from './client-error.ts';
 import type { ClientError } from './client-error.ts';
 import type { Peer } from './environ.ts';
-import type { Expiring, Gateway } from './gateway.ts';
+import type { Expiring, Gateway, QueuedConnection } from './gateway.ts';
 import { HttpHandler } from './handler.ts';
+import type { Carrier } from './handler.ts';
 import { discardInput } from './incoming.ts';
 import type { RequestTaker } from './incoming.ts';
 import { NativeHandler } from './native.ts';
@@ -25,7 +26,9 @@ const WAITING_SIZE = 64 * 1024;
 const NOTHING = (): void => {};
 
 /** State of a connection, beside that of node:http. */
-export class HttpConnection implements Connection, Expiring, RequestTaker {
+export class HttpConnection
+  implements Connection, Carrier, QueuedConnection, Expiring, RequestTaker
+{
   readonly #socket: Socket;
   readonly #gateway: Gateway;
   readonly #bytesAtStart: number;

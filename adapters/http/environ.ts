@@ -4,12 +4,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
-import { SERVER_SOFTWARE } from '../../src/base-handler.ts';
-import { addVariable, setVariable, splitPort } from '../../src/environ.ts';
-import type { Variables } from '../../src/environ.ts';
+import { SERVER_SOFTWARE } from '../../src/handler/base-handler.ts';
+import { addVariable, setVariable, splitPort } from '../../src/environ/environ.ts';
+import type { Variables } from '../../src/environ/environ.ts';
 import { LimitError, RequestError } from '../../src/errors.ts';
-import { plainAddress } from '../../src/forwarded/node.ts';
-import { isHost } from '../../src/host.ts';
+import { plainAddress } from '../../src/environ/forwarded/node.ts';
+import { isHost } from '../../src/uri/host.ts';
 import { Forwarding } from './forwarded.ts';
 import { nameVariables } from './header-names.ts';
 import type { HttpLimits, HttpOptions } from './options.ts';

@@ -1,13 +1,13 @@
 /** Proxies and what they say of the client: which of them are believed, and in which headers. */
 
-import { createAllowList } from '../../src/allow-list.ts';
-import { remount, splitPort } from '../../src/environ.ts';
-import type { Variables } from '../../src/environ.ts';
-import { readForwarded, readXForwarded } from '../../src/forwarded/claims.ts';
-import type { ClaimNames, Claims } from '../../src/forwarded/claims.ts';
-import { linesIn } from '../../src/forwarded/lines.ts';
-import type { LinesOf } from '../../src/forwarded/lines.ts';
-import type { Hop } from '../../src/forwarded/node.ts';
+import { createAllowList } from '../../src/sockets/allow-list.ts';
+import { remount, splitPort } from '../../src/environ/environ.ts';
+import type { Variables } from '../../src/environ/environ.ts';
+import { readForwarded, readXForwarded } from '../../src/environ/forwarded/claims.ts';
+import type { ClaimNames, Claims } from '../../src/environ/forwarded/claims.ts';
+import { linesIn } from '../../src/environ/forwarded/lines.ts';
+import type { LinesOf } from '../../src/environ/forwarded/lines.ts';
+import type { Hop } from '../../src/environ/forwarded/node.ts';
 
 /** Names of the headers that a proxy sets; null for one that it does not set, which is then ignored. */
 export interface ForwardedHeaders {

@@ -1,18 +1,18 @@
 /** What all connections of one HTTP server share. */
 
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { SERVER_SOFTWARE } from '../../src/base-handler.ts';
-import { listenerOfApplication } from '../../src/apps/native.ts';
-import { Deadlines, TICK } from '../../src/deadlines.ts';
-import { linger } from '../../src/linger.ts';
-import { DEFAULT_LOG } from '../../src/log.ts';
-import { Resources } from '../../src/resources.ts';
+import { SERVER_SOFTWARE } from '../../src/handler/base-handler.ts';
+import { listenerOfApplication } from '../../src/apps/node/native.ts';
+import { Deadlines, TICK } from '../../src/resources/deadlines.ts';
+import { linger } from '../../src/sockets/linger.ts';
+import { DEFAULT_LOG } from '../../src/logging/log.ts';
+import { Resources } from '../../src/resources/resources.ts';
 import type { ApplicationFunction, ErrorStream, Log } from '../../src/types.ts';
 import { escapeLines } from '../../src/bytes.ts';
-import { writeTo } from '../../src/stream-handler.ts';
-import { UnreadBodies } from '../../src/unread-bodies.ts';
-import type { HttpConnection } from './connection.ts';
+import { writeTo } from '../../src/handler/stream-handler.ts';
+import { UnreadBodies } from '../../src/resources/unread-bodies.ts';
 import { EnvironBuilder } from './environ.ts';
 import { createErrorPage } from './error-page/index.ts';
 import type { MakeErrorPage } from './error-page/index.ts';
@@ -25,12 +25,21 @@ export interface Expiring {
   expire(): void;
 }
 
+/** A connection whose requests wait. */
+export interface QueuedConnection {
+  /** Serves them, as far as it is their turn. */
+  serveWaiting(): void;
+  /** Serves the first of them, as the last one of the connection. @returns its response; undefined if there is none */
+  serveLast(): ServerResponse | undefined;
+  destroy(): void;
+}
+
 /** Connections whose requests wait until they are asked for: see makeServer. */
 export interface RequestQueue {
   /** Nobody has to wait. */
   readonly isOpen: boolean;
-  add(connection: HttpConnection): void;
-  delete(connection: HttpConnection): void;
+  add(connection: QueuedConnection): void;
+  delete(connection: QueuedConnection): void;
 }
 
 /** Each request is served as it comes. */

@@ -2,23 +2,45 @@
 
 import type { ServerResponse } from 'node:http';
 
-import { BaseHandler } from '../../src/base-handler.ts';
+import { BaseHandler } from '../../src/handler/base-handler.ts';
 import { asBuffer } from '../../src/bytes.ts';
-import type { Variables } from '../../src/environ.ts';
+import type { Variables } from '../../src/environ/environ.ts';
 import { ApplicationError, LimitError } from '../../src/errors.ts';
 import type { RequestError } from '../../src/errors.ts';
-import type { CheckedHeaders } from '../../src/headers.ts';
-import { InputStream } from '../../src/input.ts';
-import { sizeOfVariables } from '../../src/resources.ts';
-import type { Claim } from '../../src/resources.ts';
+import type { CheckedHeaders } from '../../src/response/headers.ts';
+import { InputStream } from '../../src/handler/input.ts';
+import { sizeOfVariables } from '../../src/resources/resources.ts';
+import type { Claim } from '../../src/resources/resources.ts';
 import type { Awaitable, Environ, ErrorStream, StartResponse } from '../../src/types.ts';
 import { RequestBody } from './body.ts';
-import type { HttpConnection } from './connection.ts';
+import type { Peer } from './environ.ts';
 import type { Expiring, Gateway } from './gateway.ts';
 import type { Exchange } from './pipeline.ts';
 
 /** A body up to this size is sent as a string, in one piece with its head: one write, and a cheaper one. */
 const SMALL_BODY = 4 * 1024;
+
+/** What a request needs of the connection that carries it. */
+export interface Carrier {
+  readonly peer: Peer;
+  /** The last response has begun: what else comes is ignored. */
+  isClosing: boolean;
+  /** Whether the connection ends with the response of the current request. */
+  readonly endsWithCurrent: boolean;
+  /** Nothing behind the current request is one. */
+  endWithCurrent(): void;
+  /** The response is complete, as far as the application is concerned. */
+  finished(handler: HttpHandler): void;
+  /** Throws away what is left of a body after the response, to keep the connection if that is not too much. */
+  drain(body: RequestBody): void;
+  /** Ends the connection in a way that lets the client see the response before it has sent all of its body. */
+  linger(body: RequestBody): void;
+  /** A response has broken off. @param endsWithConnection whether its end would look like a good one */
+  abandon(endsWithConnection: boolean): void;
+  /** The client is slow to take what is sent. */
+  watchOutput(): void;
+  unwatchOutput(): void;
+}
 
 /** Serves one request. */
 export class HttpHandler extends BaseHandler implements Expiring, Claim {
@@ -27,7 +49,7 @@ export class HttpHandler extends BaseHandler implements Expiring, Claim {
 
   readonly #exchange: Exchange;
   readonly #response: ServerResponse;
-  readonly #connection: HttpConnection;
+  readonly #connection: Carrier;
   readonly #gateway: Gateway;
 
   size = 0;
@@ -40,7 +62,7 @@ export class HttpHandler extends BaseHandler implements Expiring, Claim {
   #endsWithConnection = false; // the response has neither length nor chunks
   #onDrain: (() => void) | undefined;
 
-  constructor(exchange: Exchange, connection: HttpConnection, gateway: Gateway) {
+  constructor(exchange: Exchange, connection: Carrier, gateway: Gateway) {
     super(gateway.options);
     this.#exchange = exchange;
     this.#response = exchange.response;

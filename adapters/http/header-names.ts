@@ -1,7 +1,7 @@
 /** From names of request headers to those of CGI variables (RFC 3875 § 4.1.18). */
 
-import { isWanted } from '../../src/environ.ts';
-import { remember } from '../../src/remember.ts';
+import { isWanted } from '../../src/environ/environ.ts';
+import { remember } from '../../src/bytes.ts';
 
 /**
  * Makes the function that tells the variable of a header, `'HTTP_USER_AGENT'` for `'User-Agent'`, or `''` when it is to

@@ -9,8 +9,8 @@
 import type { IncomingMessage } from 'node:http';
 
 import type { LimitError } from '../../src/errors.ts';
-import { Overflow } from '../../src/overflow.ts';
-import type { UnreadBody } from '../../src/unread-bodies.ts';
+import { Overflow } from '../../src/resources/overflow.ts';
+import type { UnreadBody } from '../../src/resources/unread-bodies.ts';
 import type { Gateway } from './gateway.ts';
 
 export class NativeBody implements UnreadBody {

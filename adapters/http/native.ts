@@ -2,13 +2,13 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { BODY_SHARE, InputStream } from '../../src/input.ts';
-import { failResponse, listenerOfApplication, runListener } from '../../src/apps/native.ts';
+import { BODY_SHARE, InputStream } from '../../src/handler/input.ts';
+import { failResponse, listenerOfApplication, runListener } from '../../src/apps/node/native.ts';
 import type { RequestError } from '../../src/errors.ts';
 import type { ApplicationFunction, Awaitable, Environ, HeaderList } from '../../src/types.ts';
-import type { HttpConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import { HttpHandler } from './handler.ts';
+import type { Carrier } from './handler.ts';
 import { NativeBody } from './native-body.ts';
 import type { Exchange } from './pipeline.ts';
 
@@ -21,12 +21,12 @@ export class NativeHandler extends HttpHandler {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #exchange: Exchange;
-  readonly #connection: HttpConnection;
+  readonly #connection: Carrier;
   readonly #gateway: Gateway;
   readonly #bytesBefore: number;
   #isNative = true; // not once it is answered as any other
 
-  constructor(exchange: Exchange, connection: HttpConnection, gateway: Gateway) {
+  constructor(exchange: Exchange, connection: Carrier, gateway: Gateway) {
     super(exchange, connection, gateway);
     this.#request = exchange.request;
     this.#response = exchange.response;

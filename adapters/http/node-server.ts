@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import { UsageError } from '../../src/errors.ts';
-import { peerOf } from '../../src/sockets.ts';
+import { peerOf } from '../../src/sockets/peer.ts';
 import { readTlsOptions } from './certificate.ts';
 import { HttpConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';

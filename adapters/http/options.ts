@@ -17,10 +17,10 @@ import {
   REQUEST_TIMEOUT,
   SEND_TIMEOUT,
 } from '../../src/limits.ts';
-import { RESOURCE_DEFAULTS } from '../../src/resources.ts';
-import type { ResourceLimits, SpoolOptions } from '../../src/resources.ts';
-import { settleLimits } from '../../src/settle-limits.ts';
-import type { ServerOptions } from '../../src/server.ts';
+import { RESOURCE_DEFAULTS } from '../../src/resources/resources.ts';
+import type { ResourceLimits, SpoolOptions } from '../../src/resources/resources.ts';
+import { settleLimits } from '../../src/resources/settle-limits.ts';
+import type { ServerOptions } from '../../src/listening/server.ts';
 import type { ErrorStream, GatewayOptions } from '../../src/types.ts';
 import type { ForwardingOptions } from './forwarded.ts';
 

@@ -3,10 +3,10 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 
-import { Admission } from '../../src/admission.ts';
-import { toFunction } from '../../src/application.ts';
-import { SocketServer } from '../../src/server.ts';
-import type { Connection, Server } from '../../src/server.ts';
+import { Admission } from '../../src/listening/admission.ts';
+import { toFunction } from '../../src/handler/application.ts';
+import { SocketServer } from '../../src/listening/server.ts';
+import type { Connection, Server } from '../../src/listening/server.ts';
 import type { Application } from '../../src/types.ts';
 import { Gateway } from './gateway.ts';
 import { connectionOf, createNodeServer } from './node-server.ts';

@@ -2,13 +2,12 @@
 
 import type { AddressInfo } from 'node:net';
 
-import { DEFAULT_HOST } from '../../src/address.ts';
-import { toFunction } from '../../src/application.ts';
-import type { Server } from '../../src/server.ts';
+import { DEFAULT_HOST } from '../../src/sockets/address.ts';
+import { toFunction } from '../../src/handler/application.ts';
+import type { Server } from '../../src/listening/server.ts';
 import type { Application } from '../../src/types.ts';
-import type { HttpConnection } from './connection.ts';
 import { Gateway } from './gateway.ts';
-import type { RequestQueue } from './gateway.ts';
+import type { QueuedConnection, RequestQueue } from './gateway.ts';
 import type { HttpOptions } from './options.ts';
 import { HttpServer } from './serve.ts';
 
@@ -100,17 +99,17 @@ class QueueingServer implements SimpleServer {
 /** Connections whose requests wait to be asked for, and those who wait for requests. */
 class Queue implements RequestQueue {
   isOpen = false;
-  readonly #connections = new Set<HttpConnection>(); // in the order of their first requests
+  readonly #connections = new Set<QueuedConnection>(); // in the order of their first requests
   #takers: (() => void)[] = [];
   #closed = false;
 
-  add(connection: HttpConnection): void {
+  add(connection: QueuedConnection): void {
     this.#connections.add(connection);
     this.#match();
   }
 
   /** One whose client did not wait that long. */
-  delete(connection: HttpConnection): void {
+  delete(connection: QueuedConnection): void {
     this.#connections.delete(connection);
   }
 

@@ -1,4 +1,4 @@
-import { RequestHandler } from '../../src/request-handler.ts';
+import { RequestHandler } from '../../src/one-request/handler.ts';
 
 /** Serves one SCGI request. The response is as in CGI. */
 export class ScgiHandler extends RequestHandler {

@@ -5,9 +5,9 @@
  *       └── bytes up to the comma
  */
 
-import { Block } from '../../src/block.ts';
+import { Block } from '../../src/one-request/block.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
-import { guessStranger } from '../../src/sockets.ts';
+import { guessStranger } from '../../src/sockets/peer.ts';
 
 /** What of the limits concerns the codec. */
 export interface NetstringLimits {

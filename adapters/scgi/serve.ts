@@ -1,8 +1,8 @@
 /** The SCGI server: `runWithScgi`. */
 
-import type { RequestServerOptions } from '../../src/request-options.ts';
-import { serveRequests } from '../../src/request-server.ts';
-import type { Server } from '../../src/server.ts';
+import type { RequestServerOptions } from '../../src/one-request/options.ts';
+import { serveRequests } from '../../src/one-request/server.ts';
+import type { Server } from '../../src/listening/server.ts';
 import type { Application } from '../../src/types.ts';
 import { ScgiHandler } from './handler.ts';
 import { NetstringReader } from './netstring.ts';

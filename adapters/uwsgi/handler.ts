@@ -1,4 +1,4 @@
-import { RequestHandler } from '../../src/request-handler.ts';
+import { RequestHandler } from '../../src/one-request/handler.ts';
 
 /** Serves one uwsgi request. */
 export class UwsgiHandler extends RequestHandler {

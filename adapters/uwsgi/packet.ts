@@ -5,9 +5,9 @@
  *          0           all numbers: little-endian      └── pairs: u16 length, name, u16 length, value
  */
 
-import { Block } from '../../src/block.ts';
+import { Block } from '../../src/one-request/block.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
-import { guessStranger } from '../../src/sockets.ts';
+import { guessStranger } from '../../src/sockets/peer.ts';
 
 /** What of the limits concerns the codec. */
 export interface PacketLimits {

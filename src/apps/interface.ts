@@ -1,11 +1,11 @@
 /** What a module exports, recognised and made an application. */
 
-import { isClass } from '../application.ts';
-import { describe, isPromise } from '../body.ts';
+import { isClass } from '../handler/application.ts';
+import { describe, isPromise } from '../response/chunk.ts';
 import { ApplicationError, UsageError } from '../errors.ts';
 import type { Application, ApplicationFunction, StartResponse } from '../types.ts';
-import { fromFetchAlone, isResponse } from './fetch.ts';
-import type { FetchFunction, FetchObject } from './fetch.ts';
+import { fromFetchAlone, isResponse } from './fetch/fetch.ts';
+import type { FetchFunction, FetchObject } from './fetch/fetch.ts';
 
 /**
  * Shapes of an application, as `--interface` names them: `wsgi` is the contract of this package,
@@ -100,7 +100,7 @@ function asFetch(exported: unknown): Application {
 
 async function asNode(exported: unknown): Promise<Application> {
   // Loaded when it is needed: it takes node:http with it, which a CGI process otherwise does without.
-  const { fromNodeAlone, listenerOf } = await import('./node.ts');
+  const { fromNodeAlone, listenerOf } = await import('./node/node.ts');
   return fromNodeAlone(await listenerOf(exported));
 }
 

@@ -2,20 +2,20 @@
 
 import { dirname } from 'node:path';
 
-import { runCgi } from './cgi.ts';
-import { readConfigFile, readPackageConfig } from './config.ts';
-import { detectListeners } from './detect.ts';
-import { checkListeners, isDevelopment } from './gateways.ts';
-import type { Listener } from './gateways.ts';
-import { loadApplication, resolveApplication } from './load-app.ts';
-import { WrongUsage } from './option.ts';
-import { environmentSource, settle } from './options.ts';
-import type { RawValue, Settings, Source } from './options.ts';
-import { parseArguments } from './parse.ts';
+import { runCgi } from './cgi/cgi.ts';
+import { readConfigFile, readPackageConfig } from './options/config.ts';
+import { detectListeners } from './serve/detect.ts';
+import { checkListeners, isDevelopment } from './serve/gateways.ts';
+import type { Listener } from './serve/gateways.ts';
+import { loadApplication, resolveApplication } from './load/load-app.ts';
+import { WrongUsage } from './options/option.ts';
+import { environmentSource, settle } from './options/options.ts';
+import type { RawValue, Settings, Source } from './options/options.ts';
+import { parseArguments } from './options/parse.ts';
 import { SERVER_NAMES } from './registry.ts';
 import { reportError } from './report.ts';
-import { serve } from './serve.ts';
-import { isManaged } from './signals.ts';
+import { serve } from './serve/serve.ts';
+import { isManaged } from './serve/signals.ts';
 
 /**
  * Does what the arguments ask for. Errors are told of on stderr and end the process, with exit code 2
@@ -27,7 +27,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   let settings: Settings | undefined;
   try {
     if (args[0] === 'conf') {
-      const { runConf } = await import('./conf-command.ts');
+      const { runConf } = await import('./conf/conf-command.ts');
       runConf(args.slice(1));
       return;
     }

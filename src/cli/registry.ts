@@ -3,7 +3,7 @@
  * No other file of the command names an adapter.
  */
 
-import type { Server, ServerOptions } from '../server.ts';
+import type { Server, ServerOptions } from '../listening/server.ts';
 import type { Application, GatewayOptions } from '../types.ts';
 
 /** Starts a gateway that listens: `runWithHttp` and its kin. */

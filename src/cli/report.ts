@@ -2,8 +2,8 @@
 
 import { escapeLine } from '../bytes.ts';
 import { UsageError } from '../errors.ts';
-import { formatError } from '../log.ts';
-import type { LogLevel } from '../log.ts';
+import { formatError } from '../logging/log.ts';
+import type { LogLevel } from '../logging/log.ts';
 
 /**
  * What the user can set right is said in one line, and with its stack at the level `debug`.

@@ -3,20 +3,14 @@
 import { UsageError } from '../errors.ts';
 import type { Application, Header, HeaderList } from '../types.ts';
 import { CookieJar } from './cookies.ts';
+import type { TestDriver } from './driver.ts';
 import { direct } from './handler.ts';
 import type { DirectOptions } from './handler.ts';
 import { overHttp } from './http.ts';
 import type { Listening } from './http.ts';
 import { buildRequest } from './request.ts';
-import type { RequestOptions, TestRequest } from './request.ts';
+import type { RequestOptions } from './request.ts';
 import { TestResponse } from './response.ts';
-import type { RawResponse } from './response.ts';
-
-/** Whatever carries a request to an application: the client is the same before all of them. */
-export interface TestDriver {
-  /** Rejects only when the request could not be made at all. */
-  send(request: TestRequest): Promise<RawResponse>;
-}
 
 /** What a client can be of. */
 export type TestTarget = Application | TestDriver | Listening | URL | string;

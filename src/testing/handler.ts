@@ -2,14 +2,14 @@
 
 import { Readable } from 'node:stream';
 
-import { toFunction } from '../application.ts';
-import { unquotePath } from '../percent.ts';
-import { BaseHandler } from '../base-handler.ts';
-import { addVariable } from '../environ.ts';
-import type { Variables } from '../environ.ts';
-import { InputStream } from '../input.ts';
-import { createLog } from '../log.ts';
-import { readFrom, writeTo } from '../stream-handler.ts';
+import { toFunction } from '../handler/application.ts';
+import { unquotePath } from '../uri/percent.ts';
+import { BaseHandler } from '../handler/base-handler.ts';
+import { addVariable } from '../environ/environ.ts';
+import type { Variables } from '../environ/environ.ts';
+import { InputStream } from '../handler/input.ts';
+import { createLog } from '../logging/log.ts';
+import { readFrom, writeTo } from '../handler/stream-handler.ts';
 import type {
   Application,
   Environ,
@@ -19,7 +19,7 @@ import type {
   Header,
   Role,
 } from '../types.ts';
-import type { TestDriver } from './client.ts';
+import type { TestDriver } from './driver.ts';
 import type { TestRequest } from './request.ts';
 import type { Outcome, RawResponse } from './response.ts';
 

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 
 import { UsageError } from '../errors.ts';
 import type { Header } from '../types.ts';
-import type { TestDriver } from './client.ts';
+import type { TestDriver } from './driver.ts';
 import type { TestRequest } from './request.ts';
 import type { RawResponse } from './response.ts';
 

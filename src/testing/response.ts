@@ -1,6 +1,6 @@
 /** What a test gets for its request. */
 
-import { Headers, isHopByHop } from '../headers.ts';
+import { Headers, isHopByHop } from '../response/headers.ts';
 import type { HeaderList } from '../types.ts';
 
 /**

@@ -1,7 +1,8 @@
 /** Both sides of a body: what the application returns, and how the gateway iterates and closes it. */
 
-import { BodyReader, isPromise } from '../body.ts';
-import { FileWrapper } from '../file-wrapper.ts';
+import { BodyReader } from '../handler/body.ts';
+import { isPromise } from '../response/chunk.ts';
+import { FileWrapper } from '../response/file-wrapper.ts';
 import type { Awaitable, Body } from '../types.ts';
 import { check, violation } from './rules.ts';
 

@@ -1,6 +1,6 @@
 /** The gateway's side: what an environ must hold. */
 
-import { isToken, parseContentLength } from '../headers.ts';
+import { isToken, parseContentLength } from '../response/headers.ts';
 import { check } from './rules.ts';
 
 type Vars = Readonly<Record<string, unknown>>;

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { fromNode, fromNodeAlone } from '../../src/apps/node.ts';
+import { fromNode, fromNodeAlone } from '../../src/apps/node/node.ts';
 import { get, until } from './kit.ts';
 
 const MIB = 1024 * 1024;

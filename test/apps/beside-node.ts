@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { fromNode } from '../../src/apps/node.ts';
+import type { fromNode } from '../../src/apps/node/node.ts';
 import { OF_CONNECTION } from './client.ts';
 import { get } from './kit.ts';
 

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 
 import { demoApp, validator } from '../../src/index.ts';
-import { testClient } from '../../src/testing.ts';
+import { testClient } from '../../src/testing/index.ts';
 
 test('greets, and lists the environ, sorted', async () => {
   const response = await testClient(validator(demoApp)).get("/it's?a=b", {

@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 
-import { toFunction } from '../../src/application.ts';
-import { StreamHandler } from '../../src/stream-handler.ts';
+import { toFunction } from '../../src/handler/application.ts';
+import { StreamHandler } from '../../src/handler/stream-handler.ts';
 import type { Application } from '../../src/types.ts';
 import { Incoming } from '../suite/incoming.ts';
 import type { Response, SuiteRequest } from '../suite/types.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options.ts';
+import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options/options.ts';
 import { ask } from './ask.ts';
 import { CommandProcess, descriptorOf, fixture, run } from './process.ts';
 

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { runWithHttp } from '../../adapters/http/index.ts';
 import type { Application } from '../../src/index.ts';
-import type { Server } from '../../src/server.ts';
+import type { Server } from '../../src/listening/server.ts';
 import { HOSTILE, SCRIPT } from '../http/hostile.ts';
 import { describeWithServer } from '../servers/availability.ts';
 import { faintTexts, launchBrowser, picture, visit } from '../servers/browser.ts';

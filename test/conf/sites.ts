@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { renderConf } from '../../src/cli/conf.ts';
+import { renderConf } from '../../src/cli/conf/conf.ts';
 import { startApache } from '../servers/apache.ts';
 import { startCaddy } from '../servers/caddy.ts';
 import { startHaproxy } from '../servers/haproxy.ts';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-import type { Server } from '../../src/server.ts';
+import type { Server } from '../../src/listening/server.ts';
 import type { ApplicationFunction, Environ, StartResponse } from '../../src/types.ts';
 import { RecordParser, TYPE } from '../suite/fastcgi-client.ts';
 import type { FastCgiRecord } from '../suite/fastcgi-client.ts';

@@ -4,12 +4,12 @@ import { afterEach, vi } from 'vitest';
 
 import { runWithFastCgi } from '../../adapters/fastcgi/index.ts';
 import type { FastCgiOptions } from '../../adapters/fastcgi/index.ts';
-import type { Server, SocketServer } from '../../src/server.ts';
+import type { Server, SocketServer } from '../../src/listening/server.ts';
 import type { Application, ApplicationFunction, Environ } from '../../src/types.ts';
 import { Peer } from './peer.ts';
 import type { Answer, RequestParts } from './peer.ts';
 
-export { controlTime, digest, echo, hello, pattern, until } from '../request-kit.ts';
+export { controlTime, digest, echo, hello, pattern, until } from '../one-request/kit.ts';
 
 /** A gateway under test. */
 export class Running {

@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 
-import { FrontEnd } from '../request-client.ts';
-import type { Ending } from '../request-client.ts';
+import { FrontEnd } from '../one-request/client.ts';
+import type { Ending } from '../one-request/client.ts';
 import {
   RecordParser,
   TYPE,

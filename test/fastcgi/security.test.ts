@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { runWithFastCgi } from '../../adapters/fastcgi/index.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/logging/log.ts';
 import type { Environ } from '../../src/types.ts';
 import { echo, hello, keeping, serve, until } from './kit.ts';
 import type { Running } from './kit.ts';

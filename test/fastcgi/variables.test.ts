@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import { ParamsDecoder, encodePairs } from '../../adapters/fastcgi/params.ts';
 import { addVariables } from '../../adapters/fastcgi/variables.ts';
-import { completeEnviron, createEnviron, isWanted } from '../../src/environ.ts';
+import { completeEnviron, createEnviron, isWanted } from '../../src/environ/environ.ts';
 
 type Pair = [name: string, value: string];
 

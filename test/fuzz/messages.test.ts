@@ -5,10 +5,15 @@ import { expect } from 'vitest';
 
 import { parseTarget } from '../../adapters/http/target.ts';
 import type { Target } from '../../adapters/http/target.ts';
-import { ResponseParser } from '../../src/apps/response-parser.ts';
-import { addVariable, asEnviron, completeEnviron, createEnviron } from '../../src/environ.ts';
+import { ResponseParser } from '../../src/apps/node/response-parser.ts';
+import {
+  addVariable,
+  asEnviron,
+  completeEnviron,
+  createEnviron,
+} from '../../src/environ/environ.ts';
 import { HeaderError, RequestError } from '../../src/errors.ts';
-import { Headers, checkHeaders, checkStatus } from '../../src/headers.ts';
+import { Headers, checkHeaders, checkStatus } from '../../src/response/headers.ts';
 import type { Header } from '../../src/types.ts';
 import { byteString, cutAt, places } from '../reader-kit.ts';
 import { fuzz } from './fuzz.ts';

@@ -6,7 +6,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { fromNode } from '../../src/apps/node.ts';
+import { fromNode } from '../../src/apps/node/node.ts';
 import type { Application } from '../../src/types.ts';
 import { request, serve } from '../http/kit.ts';
 import type { Running } from '../http/kit.ts';

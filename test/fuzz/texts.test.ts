@@ -5,9 +5,9 @@ import { expect } from 'vitest';
 
 import { Describer } from '../../adapters/http/error-page/describe.ts';
 import { maskSecrets } from '../../adapters/http/error-page/secrets.ts';
-import { readForwarded, readXForwarded } from '../../src/forwarded/claims.ts';
-import { elementsFromRight } from '../../src/forwarded/elements.ts';
-import { parseNode } from '../../src/forwarded/node.ts';
+import { readForwarded, readXForwarded } from '../../src/environ/forwarded/claims.ts';
+import { elementsFromRight } from '../../src/environ/forwarded/elements.ts';
+import { parseNode } from '../../src/environ/forwarded/node.ts';
 import { fuzz } from './fuzz.ts';
 
 /** Texts of pieces that mean something, and of any others. */

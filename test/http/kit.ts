@@ -8,7 +8,7 @@ import { afterEach } from 'vitest';
 
 import { runWithHttp } from '../../adapters/http/index.ts';
 import type { HttpOptions } from '../../adapters/http/index.ts';
-import type { Server } from '../../src/server.ts';
+import type { Server } from '../../src/listening/server.ts';
 import type { Application, Environ, StartResponse } from '../../src/types.ts';
 
 const running: Server[] = [];

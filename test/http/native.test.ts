@@ -7,9 +7,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { runWithHttp } from '../../adapters/http/index.ts';
-import type { MountedRequest } from '../../src/apps/native.ts';
-import { fromNode } from '../../src/apps/node.ts';
-import type { Server } from '../../src/server.ts';
+import type { MountedRequest } from '../../src/apps/node/native.ts';
+import { fromNode } from '../../src/apps/node/node.ts';
+import type { Server } from '../../src/listening/server.ts';
 import type { AccessEntry, Application } from '../../src/types.ts';
 import { until } from '../apps/kit.ts';
 

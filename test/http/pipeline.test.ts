@@ -10,7 +10,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import type { HttpOptions } from '../../adapters/http/index.ts';
-import { fromNode } from '../../src/apps/node.ts';
+import { fromNode } from '../../src/apps/node/node.ts';
 import type { Application } from '../../src/types.ts';
 import { CERTIFICATE, KEY } from './certificate.ts';
 import { Client, hello, parse, request, serve, settled, signal, until, where } from './kit.ts';

@@ -175,7 +175,7 @@ test('a request with Upgrade is served as any other', async () => {
 
 test('what is refused says nothing of what was sent, and its log line has no control characters', async () => {
   const lines: string[] = [];
-  const { createLog } = await import('../../src/log.ts');
+  const { createLog } = await import('../../src/logging/log.ts');
   const gateway = await serve(hello, { log: createLog('debug', (line) => void lines.push(line)) });
   const text = await gateway.talk('GET /%zz\x1b[31m HTTP/1.1\r\nHost: <script>\x85\r\n\r\n');
   expect(text).not.toContain('script');

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 
-import { fromFetch } from '../../src/apps/fetch.ts';
-import { fromNode } from '../../src/apps/node.ts';
+import { fromFetch } from '../../src/apps/fetch/fetch.ts';
+import { fromNode } from '../../src/apps/node/node.ts';
 import type { Application, Environ } from '../../src/types.ts';
 import { parse, request, serve } from './kit.ts';
 

@@ -6,9 +6,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 
 import type { HttpServer } from '../../adapters/http/serve.ts';
-import { fromNode } from '../../src/apps/node.ts';
+import { fromNode } from '../../src/apps/node/node.ts';
 import type { Application, ApplicationFunction } from '../../src/types.ts';
-import { digest, pattern } from '../request-kit.ts';
+import { digest, pattern } from '../one-request/kit.ts';
 import { request, serve, signal, until } from './kit.ts';
 import type { Client } from './kit.ts';
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { fromNode } from '../../src/apps/node.ts';
+import { fromNode } from '../../src/apps/node/node.ts';
 import type { Application } from '../../src/types.ts';
 import { parse, request, serve, signal, until } from './kit.ts';
 

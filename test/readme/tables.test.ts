@@ -6,9 +6,9 @@ import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
-import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options.ts';
-import type { Option } from '../../src/cli/option.ts';
-import type { OptionName } from '../../src/cli/options.ts';
+import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options/options.ts';
+import type { Option } from '../../src/cli/options/option.ts';
+import type { OptionName } from '../../src/cli/options/options.ts';
 import * as limits from '../../src/limits.ts';
 import { ROOT, readPage } from './markdown.ts';
 
@@ -66,9 +66,9 @@ const COMMENTED = /\/\*\*((?:(?!\*\/)[^])*)\*\/\nexport const (\w+) =/g;
 
 /** Where the gateways name their options and, for each, the limit that is its default. */
 const GATEWAYS = {
-  'FastCGI, SCGI, uwsgi, HTTP': 'src/resources.ts',
+  'FastCGI, SCGI, uwsgi, HTTP': 'src/resources/resources.ts',
   FastCGI: 'adapters/fastcgi/options.ts',
-  'SCGI, uwsgi': 'src/request-options.ts',
+  'SCGI, uwsgi': 'src/one-request/options.ts',
   HTTP: 'adapters/http/options.ts',
 };
 

@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
 
-import { requestDriver } from '../request-driver.ts';
-import { SCGI } from '../request-kit.ts';
+import { requestDriver } from '../one-request/driver.ts';
+import { SCGI } from '../one-request/kit.ts';
 import { defineSuite } from '../suite/suite.ts';
 
 const driver = requestDriver(SCGI);

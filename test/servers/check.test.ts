@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, expect, test } from 'vitest';
 
-import { renderConf } from '../../src/cli/conf.ts';
+import { renderConf } from '../../src/cli/conf/conf.ts';
 import { prepareApache } from './apache.ts';
 import { describeWithServer } from './availability.ts';
 import { prepareCaddy } from './caddy.ts';

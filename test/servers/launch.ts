@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { renderConf } from '../../src/cli/conf.ts';
+import { renderConf } from '../../src/cli/conf/conf.ts';
 
 /** What a test says to start a server. */
 export interface ServerOptions {

@@ -2,7 +2,7 @@
 
 import { pathToFileURL } from 'node:url';
 
-import { toFunction } from '../../src/application.ts';
+import { toFunction } from '../../src/handler/application.ts';
 import type { Application, ApplicationFunction } from '../../src/types.ts';
 
 /** @param spec `path[:export]` */

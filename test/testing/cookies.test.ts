@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 
-import { CookieJar } from '../../src/testing.ts';
+import { CookieJar } from '../../src/testing/index.ts';
 
 describe('cookies', () => {
   test('the last value of a name and path counts', () => {

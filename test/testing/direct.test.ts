@@ -3,7 +3,7 @@
 import { describe, expect, test, vi } from 'vitest';
 
 import type { ApplicationFunction, Environ } from '../../src/index.ts';
-import { testClient } from '../../src/testing.ts';
+import { testClient } from '../../src/testing/index.ts';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain; charset=utf-8']];
 

@@ -1,10 +1,10 @@
 /** One request that the package node-fastcgi has taken. */
 
 import { escapeLines } from '../../../src/bytes.ts';
-import type { Variables } from '../../../src/environ.ts';
-import type { CheckedHeaders } from '../../../src/headers.ts';
-import type { InputStream } from '../../../src/input.ts';
-import { StreamHandler, readFrom, writeTo } from '../../../src/stream-handler.ts';
+import type { Variables } from '../../../src/environ/environ.ts';
+import type { CheckedHeaders } from '../../../src/response/headers.ts';
+import type { InputStream } from '../../../src/handler/input.ts';
+import { StreamHandler, readFrom, writeTo } from '../../../src/handler/stream-handler.ts';
 import type { GatewayOptions, Role } from '../../../src/types.ts';
 import { formatHead } from '../head.ts';
 import { abortWith, dataLength, forgetResource } from '../roles.ts';

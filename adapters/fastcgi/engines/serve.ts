@@ -2,11 +2,11 @@
 
 import type { Socket } from 'node:net';
 
-import type { Admission } from '../../../src/admission.ts';
-import { DEFAULT_LOG } from '../../../src/log.ts';
-import { SocketServer } from '../../../src/server.ts';
-import type { Connection, Server } from '../../../src/server.ts';
-import { peerOf, resetSocket } from '../../../src/sockets.ts';
+import type { Admission } from '../../../src/listening/admission.ts';
+import { DEFAULT_LOG } from '../../../src/logging/log.ts';
+import { SocketServer } from '../../../src/listening/server.ts';
+import type { Connection, Server } from '../../../src/listening/server.ts';
+import { peerOf, resetSocket } from '../../../src/sockets/peer.ts';
 import type { ApplicationFunction, Log, Role } from '../../../src/types.ts';
 import { limitNames, resolveLimits } from '../options.ts';
 import type { FastCgiOptions } from '../options.ts';

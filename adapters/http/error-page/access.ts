@@ -7,8 +7,8 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv4 } from 'node:net';
 
-import { createAllowList } from '../../../src/allow-list.ts';
-import { splitPort } from '../../../src/environ.ts';
+import { createAllowList } from '../../../src/sockets/allow-list.ts';
+import { splitPort } from '../../../src/environ/environ.ts';
 import { tellsOfProxy } from './proxy-headers.ts';
 
 /**

@@ -7,16 +7,11 @@
 
 import type { IncomingMessage } from 'node:http';
 
-import { formatError } from '../../../src/log.ts';
-import type { HeaderList, Log } from '../../../src/types.ts';
+import { formatError } from '../../../src/logging/log.ts';
+import type { Log } from '../../../src/types.ts';
 import type { ForwardingOptions } from '../forwarded.ts';
 import { isLocalBrowser } from './access.ts';
-
-/** A response that shows an error; its status is the handler's. */
-export interface ErrorPage {
-  headers: HeaderList;
-  body: Uint8Array;
-}
+import type { ErrorPage } from './render.ts';
 
 /**
  * Makes the page of an error.

@@ -12,10 +12,15 @@ import { Describer } from './describe.ts';
 import { showErrors } from './errors.ts';
 import type { ShownError } from './errors.ts';
 import { escapeHtml } from './html.ts';
-import type { ErrorPage } from './index.ts';
 import { SourceReader } from './source.ts';
 import { STYLES } from './styles.ts';
 import { Source, createYouch, toPlainError } from './youch.ts';
+
+/** A response that shows an error; its status is the handler's. */
+export interface ErrorPage {
+  headers: HeaderList;
+  body: Uint8Array;
+}
 
 /**
  * Renders an error.

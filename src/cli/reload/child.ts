@@ -5,11 +5,11 @@
 
 import type { Socket } from 'node:net';
 
-import { Gateways } from '../gateways.ts';
-import { loadApplication, resolveApplication, traceOf } from '../load-app.ts';
+import { Gateways } from '../serve/gateways.ts';
+import { loadApplication, resolveApplication, traceOf } from '../load/load-app.ts';
 import { formatFailure } from '../report.ts';
-import { guard } from '../serve.ts';
-import { reopenOnSignals } from '../signals.ts';
+import { guard } from '../serve/serve.ts';
+import { reopenOnSignals } from '../serve/signals.ts';
 import { watchImports } from './imports.ts';
 import { startInlets } from './inlets.ts';
 import { isOurs } from './messages.ts';

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 
-import type { Gateways } from '../gateways.ts';
+import type { Gateways } from '../serve/gateways.ts';
 import type { BoundListener } from './messages.ts';
 
 /** Starts a gateway for each listener. @returns by the listener's number, what a connection to it is given to */

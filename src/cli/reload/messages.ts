@@ -3,7 +3,7 @@
 import type { AddressInfo } from 'node:net';
 
 import type { ServerName } from '../registry.ts';
-import type { Settings } from '../options.ts';
+import type { Settings } from '../options/options.ts';
 
 /** A gateway and where the other process listens for it. */
 export interface BoundListener {

@@ -3,8 +3,8 @@
 import type { Socket } from 'node:net';
 
 import type { Application, ErrorStream } from '../../types.ts';
-import { Gateways } from '../gateways.ts';
-import type { Settings } from '../options.ts';
+import { Gateways } from '../serve/gateways.ts';
+import type { Settings } from '../options/options.ts';
 import { startInlets } from './inlets.ts';
 import type { BoundListener, Failure } from './messages.ts';
 import type { Server } from './process.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 
 import { loadApplication } from '../load.ts';
-import { StreamHandler } from '../../../src/stream-handler.ts';
+import { StreamHandler } from '../../../src/handler/stream-handler.ts';
 import type { Driver } from '../types.ts';
 import { bodyOf, cgiVariables } from '../variables.ts';
 

@@ -1,0 +1,136 @@
+/** Fetch handlers, `(request: Request) => Response`, as applications. */
+
+import { describe, isPromise } from '../../response/chunk.ts';
+import { ApplicationError } from '../../errors.ts';
+import { isHopByHop } from '../../response/headers.ts';
+import { statusLine } from '../../response/status.ts';
+import type {
+  ApplicationFunction,
+  Awaitable,
+  Body,
+  Environ,
+  Header,
+  StartResponse,
+} from '../../types.ts';
+import { createRequest } from './request.ts';
+import { createLightRequest, installLightRequest } from './light-request.ts';
+import { installLightResponse, lightPartsOf } from './light-response.ts';
+import type { LightParts } from './light-response.ts';
+import { readAhead } from './read-ahead.ts';
+
+/** What a fetch handler gets as its second argument (Hono's `c.env`). */
+export interface FetchContext {
+  /** The request as the gateway knows it: `REMOTE_ADDR`, `REMOTE_USER`, … */
+  environ: Environ;
+}
+
+/** A fetch handler as a function. */
+export type FetchFunction = (request: Request, context: FetchContext) => Awaitable<Response>;
+
+/** A fetch handler as an object, as `export default { fetch }` and Hono have it. */
+export interface FetchObject {
+  fetch: FetchFunction;
+}
+
+/** How a fetch handler is run. */
+export interface FetchOptions {
+  /**
+   * Whether the global `Request` and `Response` are replaced by ones that cost nothing until they are looked into:
+   * without it a small request costs several times as much. Default false in code, where the process is not ours
+   * alone; the command `postern`, whose process it is, does it.
+   */
+  lightObjects?: boolean;
+}
+
+/**
+ * Makes an application of a fetch handler.
+ *
+ * The URL of the request is the one that the client used, mount included. `Request.body` streams,
+ * `Request.signal` is aborted when the client leaves, and the body of the response is cancelled then.
+ * Headers that belong to a connection (RFC 9110 § 7.6.1) are the gateway's and dropped.
+ *
+ * Errors that the handler throws, or that its response body ends with, are handled as any
+ * application's: 500 before the headers have left, a broken response after.
+ */
+export function fromFetch(
+  handler: FetchFunction | FetchObject,
+  options: FetchOptions = {},
+): ApplicationFunction {
+  return makeApplication(handler, options.lightObjects === true, false);
+}
+
+/**
+ * {@link fromFetch} with `lightObjects`, for an application that nothing stands before but the gateway: it need not
+ * encode text. For the command, whose process it is.
+ */
+export function fromFetchAlone(handler: FetchFunction | FetchObject): ApplicationFunction {
+  return makeApplication(handler, true, true);
+}
+
+function makeApplication(
+  handler: FetchFunction | FetchObject,
+  isLight: boolean,
+  keepsText: boolean,
+): ApplicationFunction {
+  if (isLight) {
+    installLightRequest();
+    installLightResponse();
+  }
+  const makeRequest = isLight ? createLightRequest : createRequest;
+  const fetch: FetchFunction =
+    typeof handler === 'function' ? handler : (request, context) => handler.fetch(request, context);
+  return (environ, startResponse) => {
+    const response = fetch(makeRequest(environ), { environ });
+    return isPromise(response)
+      ? response.then((settled) => respond(settled, startResponse, keepsText))
+      : respond(response, startResponse, keepsText);
+  };
+}
+
+// ---- the response
+
+function respond(
+  response: Response,
+  startResponse: StartResponse,
+  keepsText: boolean,
+): Awaitable<Body> {
+  const parts = lightPartsOf(Object(response));
+  if (parts !== undefined) return respondAtOnce(parts, startResponse, keepsText);
+  if (!isResponse(response)) {
+    throw new ApplicationError(`the fetch handler returned ${describe(response)}, not a Response`);
+  }
+  const { status, statusText } = response;
+  startResponse(
+    statusText === '' ? statusLine(status) : `${status} ${statusText}`,
+    responseHeaders(response),
+  );
+  const { body } = response;
+  if (body === null) return [];
+  return response.headers.has('content-length') ? body : readAhead(body);
+}
+
+function respondAtOnce(
+  { status, headers, body }: LightParts,
+  startResponse: StartResponse,
+  keepsText: boolean,
+): Body {
+  startResponse(statusLine(status), headers.filter(isPassed));
+  if (body === undefined) return [];
+  return [typeof body === 'string' && !keepsText ? Buffer.from(body) : (body as Uint8Array)];
+}
+
+/** Whether a header is the response's own, and not the connection's or, in CGI, the status. */
+function isPassed([name]: Header): boolean {
+  return !isHopByHop(name) && name !== 'status';
+}
+
+/** By its members: a Response may come from another realm, or from a library of its own. */
+export function isResponse(value: unknown): value is Response {
+  const members = value as Partial<Response> | null | undefined;
+  return typeof members?.status === 'number' && typeof members.headers?.get === 'function';
+}
+
+function responseHeaders(response: Response): Header[] {
+  // Iteration gives each Set-Cookie by itself (Fetch § 5.1, "sort and combine").
+  return [...response.headers].filter(isPassed);
+}

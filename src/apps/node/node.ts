@@ -1,0 +1,77 @@
+/** Node listeners, `(req, res) => void`, as applications: Express, Koa, Fastify and their kin. */
+
+import type { RequestListener, Server } from 'node:http';
+
+import { isClass } from '../../handler/application.ts';
+import { describe } from '../../response/chunk.ts';
+import { UsageError } from '../../errors.ts';
+import type { ApplicationFunction } from '../../types.ts';
+import { markListener } from './native.ts';
+import { NodeExchange } from './exchange.ts';
+
+/**
+ * Makes an application of a Node listener.
+ *
+ * The listener gets Node's own `IncomingMessage` and `ServerResponse`. Under a mount, `req.url` is
+ * what lies below it, `req.baseUrl` the mount and `req.originalUrl` the whole, as in a mounted Express
+ * application. What has no place in a response through a web server is left out: headers of the
+ * connection (`Connection`, `Keep-Alive`, `Transfer-Encoding`), trailers, and `writeEarlyHints`,
+ * `writeContinue`, `writeProcessing`. The HTTP gateway calls the listener with its own objects, where
+ * nothing is left out.
+ *
+ * What the listener throws, or rejects with, is an error of the application: 500 before the headers have
+ * left, a broken response after. `res.destroy()` before the headers is answered with 500, too.
+ */
+export function fromNode(listener: RequestListener): ApplicationFunction {
+  return makeApplication(listener, false);
+}
+
+/** {@link fromNode} for an application that nothing stands before but the gateway: it need not encode text. */
+export function fromNodeAlone(listener: RequestListener): ApplicationFunction {
+  return makeApplication(listener, true);
+}
+
+function makeApplication(listener: RequestListener, keepsText: boolean): ApplicationFunction {
+  const application: ApplicationFunction = (environ, startResponse) =>
+    new NodeExchange(environ, startResponse, keepsText).run(listener);
+  return markListener(application, listener);
+}
+
+/** Members by which the applications of frameworks are known; each of them may be missing. */
+interface Framework {
+  callback?: () => RequestListener;
+  listening?: boolean;
+  ready?: () => PromiseLike<unknown>;
+  routing?: RequestListener;
+}
+
+/**
+ * The listener of a framework's application: of Koa (`callback()`), Fastify (after `ready()`), an
+ * `http.Server`; a function is one already.
+ *
+ * @throws {UsageError} for what has none
+ */
+export async function listenerOf(exported: unknown): Promise<RequestListener> {
+  if (typeof exported === 'function') {
+    if (!isClass(exported)) return exported as RequestListener;
+  } else if (exported !== null && typeof exported === 'object') {
+    const framework = exported as Framework;
+    if (typeof framework.listening === 'boolean') return listenerOfServer(exported as Server);
+    if (typeof framework.callback === 'function') return framework.callback();
+    if (typeof framework.routing === 'function') {
+      await framework.ready?.();
+      return framework.routing;
+    }
+  }
+  throw new UsageError(
+    `the application is ${describe(exported)}: not a Node listener (req, res), nor the application ` +
+      'of a framework that makes one',
+  );
+}
+
+function listenerOfServer(server: Server): RequestListener {
+  if (server.listenerCount('request') === 0) {
+    throw new UsageError('the application is an http.Server without a request listener');
+  }
+  return (req, res) => void server.emit('request', req, res);
+}

@@ -1,0 +1,133 @@
+/** An application as a Node listener: the way back, for mounting it in Express and its kin. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import { toFunction } from '../../handler/application.ts';
+import { BaseHandler } from '../../handler/base-handler.ts';
+import { escapeLines } from '../../bytes.ts';
+import { addVariable } from '../../environ/environ.ts';
+import type { Variables } from '../../environ/environ.ts';
+import type { CheckedHeaders } from '../../response/headers.ts';
+import { InputStream } from '../../handler/input.ts';
+import { readFrom, writeTo } from '../../handler/stream-handler.ts';
+import type { Application, ErrorStream, GatewayOptions } from '../../types.ts';
+import type { MountedRequest } from './native.ts';
+import { unquotePath } from '../../uri/percent.ts';
+
+/**
+ * Makes a listener of an application: `app.use('/x', toNode(application))`.
+ *
+ * What the listener is mounted at (`req.baseUrl`, as Express sets it) is SCRIPT_NAME. It answers every
+ * request and never calls a `next`. A body that a parser has read before cannot be read again.
+ *
+ * @param options `wsgi.errors` and the log go to stderr by default
+ */
+export function toNode(
+  application: Application,
+  options: GatewayOptions = {},
+): (req: IncomingMessage, res: ServerResponse) => void {
+  const run = toFunction(application);
+  return (req, res) => void new NodeHandler(req, res, options).run(run);
+}
+
+class NodeHandler extends BaseHandler {
+  override readonly gateway = 'http';
+  readonly #req: MountedRequest;
+  readonly #res: ServerResponse;
+  #head: string[] = [];
+
+  constructor(req: IncomingMessage, res: ServerResponse, options: GatewayOptions) {
+    super(options);
+    this.#req = req;
+    this.#res = res;
+    res.on('close', () => this.disconnect());
+    res.on('error', () => this.disconnect());
+  }
+
+  protected override addCgiVars(environ: Variables): void {
+    const { method = 'GET', url = '/', httpVersion, headers, socket } = this.#req;
+    const mount = this.#req.baseUrl ?? '';
+    const query = url.indexOf('?');
+    const path = query < 0 ? url : url.slice(0, query);
+    const isTls = 'encrypted' in socket && socket.encrypted === true;
+    const variables: Record<string, string | undefined> = {
+      REQUEST_METHOD: method,
+      SCRIPT_NAME: unquotePath(mount),
+      // Below a mount, Express writes what has no path at all as `/`.
+      PATH_INFO: unquotePath(path),
+      QUERY_STRING: query < 0 ? '' : url.slice(query + 1),
+      REQUEST_URI: this.#req.originalUrl ?? mount + url,
+      SERVER_NAME: socket.localAddress,
+      SERVER_ADDR: socket.localAddress,
+      SERVER_PORT: socket.localPort?.toString(),
+      SERVER_PROTOCOL: `HTTP/${httpVersion}`,
+      REMOTE_ADDR: socket.remoteAddress,
+      REMOTE_PORT: socket.remotePort?.toString(),
+      CONTENT_TYPE: headers['content-type'],
+      CONTENT_LENGTH: headers['content-length'],
+      HTTPS: isTls ? 'on' : undefined,
+    };
+    for (const [name, value = ''] of Object.entries(variables)) addVariable(environ, name, value);
+    for (const [name, value] of Object.entries(headers)) {
+      // `_` would pass for `-` (CVE-2015-0219).
+      if (value === undefined || name.includes('_')) continue;
+      const key = `HTTP_${name.toUpperCase().replaceAll('-', '_')}`;
+      addVariable(environ, key, Array.isArray(value) ? value.join(', ') : value);
+    }
+  }
+
+  protected override getStdin(): InputStream {
+    const req = this.#req;
+    const isChunked = req.headers['transfer-encoding'] !== undefined;
+    if (!isChunked && this.contentLength === 0) return new InputStream(0);
+    return readFrom(() => req, isChunked ? -1 : this.contentLength);
+  }
+
+  protected override getStderr(): ErrorStream {
+    return writeTo((text) => void process.stderr.write(escapeLines(text)));
+  }
+
+  protected override formatHead(status: string, headers: CheckedHeaders): string {
+    this.#head = headers.list.flat();
+    return status; // not sent as it is: see #writeHead
+  }
+
+  #writeHead(status: string): void {
+    // Middleware may have set headers before (X-Powered-By, CORS): they stay, unless they are given here.
+    const res = this.#res;
+    res.statusCode = Number(status.slice(0, 3));
+    res.statusMessage = status.slice(4);
+    for (let i = 0; i < this.#head.length; i += 2) res.removeHeader(this.#head[i]!);
+    for (let i = 0; i < this.#head.length; i += 2) {
+      res.appendHeader(this.#head[i]!, this.#head[i + 1]!);
+    }
+  }
+
+  protected override send(head: string, chunk: Uint8Array): boolean {
+    if (head !== '') this.#writeHead(head);
+    if (chunk.length > 0) return this.#res.write(chunk);
+    this.#res.flushHeaders();
+    return true;
+  }
+
+  protected override drained(): Promise<void> {
+    const res = this.#res;
+    if (this.isOver || !res.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        res.off('drain', settle).off('close', settle);
+        resolve();
+      };
+      res.on('drain', settle).on('close', settle);
+    });
+  }
+
+  protected override finish(head: string, last: Uint8Array | undefined): void {
+    if (head !== '') this.#writeHead(head);
+    this.#res.end(last);
+  }
+
+  protected override abandon(): void {
+    this.#res.destroy();
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The command as a CGI program.
+ *
+ * A web server may turn the query string into arguments (RFC 3875 § 4.4), so that whoever sends a
+ * request writes them: only the first is read, as the application, where a shebang or a wrapper has
+ * put it and nobody else can have (CVE-2012-1823, CVE-2024-4577). Options come from the environment and
+ * the configuration.
+ */
+
+import { dirname } from 'node:path';
+
+import { UsageError } from '../../errors.ts';
+import { createLog } from '../../logging/log.ts';
+import type { Application, GatewayOptions } from '../../types.ts';
+import { whyVisitors } from './arguments.ts';
+import { readConfigFile, readPackageConfig } from '../options/config.ts';
+import { loadApplication, resolveApplication } from '../load/load-app.ts';
+import { gatewayOptions } from '../options/gateway-options.ts';
+import { OPTIONS, OPTION_NAMES, environmentSource, settle } from '../options/options.ts';
+import type { Settings, Source } from '../options/options.ts';
+import { loadCgi } from '../registry.ts';
+import { reportError } from '../report.ts';
+
+/**
+ * Serves the request that the environment describes. An application that cannot be loaded is answered
+ * for with an error, and the process ends with exit code 1.
+ *
+ * @param readSettings is called once nothing can be printed into the response any more
+ */
+export async function runCgi(readSettings: () => Settings): Promise<void> {
+  const { prepareCgi, runWithCgi } = await loadCgi();
+  prepareCgi();
+  let settings: Settings | undefined;
+  let options: GatewayOptions = {};
+  let application: Application;
+  try {
+    settings = readSettings();
+    options = { ...gatewayOptions(settings), accessLog: await openFile(settings) };
+    application = await loadApplication(resolveApplication(settings.app!), settings.interface);
+  } catch (error) {
+    reportError(error, settings?.logLevel);
+    process.exitCode = 1;
+    application = unavailable;
+  }
+  await runWithCgi(application, { ...options, log: createLog(settings?.logLevel) });
+}
+
+/** The access log, if there is one: it is loaded only then. */
+async function openFile(settings: Settings): Promise<GatewayOptions['accessLog']> {
+  // What a terminal shows by itself is not wanted here: a web server may run at a terminal.
+  const { accessLog: target = false } = settings;
+  if (target === false) return undefined;
+  if (target === '-')
+    throw new UsageError('the access log cannot go to stdout, which is the response');
+  const { openAccessLog } = await import('../log/access-log.ts');
+  const { log, file } = openAccessLog(settings)!;
+  return (entry) => {
+    log(entry);
+    file?.flush(); // the process is about to end
+  };
+}
+
+const CGI_OPTIONS = OPTION_NAMES.filter((name) => 'cgi' in OPTIONS[name]);
+
+/**
+ * Settings of a process that a web server started.
+ *
+ * @param args of the process, without node and the command itself
+ * @throws {UsageError} when there is no application, or a variable or the configuration is wrong
+ */
+export function readCgiSettings(args: readonly string[]): Settings {
+  const environment = environmentSource(process.env);
+  const app = applicationOf(environment, args);
+  const file = environment.values.config;
+  const { path } = resolveApplication(app);
+  const config =
+    file === undefined ? readPackageConfig(dirname(path), path) : readConfigFile(String(file));
+  const sources = config === undefined ? [environment] : [environment, config];
+  return { ...settle(sources, CGI_OPTIONS), app };
+}
+
+function applicationOf(environment: Source, args: readonly string[]): string {
+  if (environment.values.app !== undefined) return String(environment.values.app);
+  const [application] = args;
+  if (application === undefined) {
+    throw new UsageError('no application: name it in the first argument or in POSTERN_APP');
+  }
+  const reason = whyVisitors(application, process.env);
+  if (reason !== undefined) {
+    throw new UsageError(`${reason}: name the application in POSTERN_APP`);
+  }
+  return application;
+}
+
+const unavailable: Application = (_environ, startResponse) => {
+  startResponse('500 Internal Server Error', [['Content-Type', 'text/plain; charset=utf-8']]);
+  return [Buffer.from('The application could not be started. Please contact the administrator.')];
+};

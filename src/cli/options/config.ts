@@ -1,0 +1,132 @@
+/** Options from a JSON file, or from the `"postern"` key of the nearest package.json. */
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+
+import { UsageError } from '../../errors.ts';
+import { doubtContent, doubtFolder, doubtOwner, ownAccounts } from '../../files/ownership.ts';
+import type { Accounts } from '../../files/ownership.ts';
+import { OPTION_NAMES } from './options.ts';
+import type { OptionName, RawValue, Source } from './options.ts';
+import { reportLine } from '../report.ts';
+
+const PACKAGE = 'package.json';
+
+/**
+ * Reads a configuration file. It was named, and so it counts whoever wrote it. Of a package.json that is its
+ * key `"postern"`.
+ *
+ * @throws {UsageError} when it cannot be read, is no JSON object, or has a key that is no option
+ */
+export function readConfigFile(file: string): Source {
+  const text = orExplain(file, () => readFileSync(file, 'utf8'));
+  if (text === undefined) throw new UsageError(`no such configuration file: ${file}`);
+  const config = parse(file, text);
+  return toSource(file, basename(file) === PACKAGE ? (packageKey(config) ?? {}) : config);
+}
+
+/**
+ * Finds the package.json that a folder belongs to and reads its key `"postern"`. Nobody has named this file: it
+ * counts when nobody can have written it who could not do anything here anyway. Else it is told of in one line.
+ *
+ * @param application the path of the application, if it is known: whose file that is decides here anyway
+ * @returns undefined when there is no such file, it does not count, or it has no such key
+ */
+export function readPackageConfig(folder: string, application?: string): Source | undefined {
+  for (let current = resolve(folder); ; current = dirname(current)) {
+    const file = join(current, PACKAGE);
+    const found = orExplain(file, () => readOwn(file, accountsFor(application)));
+    if (found !== undefined) {
+      if ('doubt' in found) {
+        reportLine(`${file} is not read: ${found.doubt} (--config FILE reads it all the same)`);
+        return undefined;
+      }
+      const config = packageKey(parse(file, found.text));
+      return config === undefined ? undefined : toSource(file, config);
+    }
+    if (current === dirname(current)) return undefined;
+  }
+}
+
+function packageKey(content: unknown): unknown {
+  return (content as { postern?: unknown } | null)?.postern;
+}
+
+function accountsFor(application: string | undefined): Accounts {
+  const own = ownAccounts();
+  return own === undefined || application === undefined
+    ? own
+    : new Set([...own, statSync(application).uid]);
+}
+
+/** The text of a file that is ours, whatever somebody else does in the meantime; or why it is not. */
+function readOwn(file: string, own: Accounts): { text: string } | { doubt: string } {
+  const named = lstatSync(file);
+  let doubt = doubtOwner(named, own) ?? doubtFolder(dirname(file), own);
+  if (doubt === undefined && named.isSymbolicLink())
+    doubt = doubtFolder(dirname(realpathSync(file)), own);
+  if (doubt !== undefined) return { doubt };
+  // A pipe would be waited for.
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    doubt = doubtContent(fstatSync(fd), own);
+    return doubt === undefined ? { text: readFileSync(fd, 'utf8') } : { doubt };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** @returns undefined when there is no such file */
+function orExplain<T>(file: string, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new UsageError(`cannot read ${file}: ${message}`, { cause: error });
+  }
+}
+
+function parse(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${file} is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function toSource(file: string, config: unknown): Source {
+  if (config === null || typeof config !== 'object' || Array.isArray(config)) {
+    throw new UsageError(`${file}: the configuration is not an object`);
+  }
+  const values: Partial<Record<OptionName, RawValue>> = {};
+  for (const [key, value] of Object.entries(config as Record<string, unknown>)) {
+    const name = OPTION_NAMES.find((candidate) => candidate === key);
+    if (name === undefined)
+      throw new UsageError(`${file}: there is no option ${JSON.stringify(key)}`);
+    if (!isRawValue(value))
+      throw new UsageError(`${file}: ${key} is no text, number, switch or list`);
+    values[name] = value;
+  }
+  // A module is named from where its name is written.
+  if (typeof values.app === 'string') values.app = resolve(dirname(file), values.app);
+  return { label: (name) => `${file}: ${name}`, values };
+}
+
+function isRawValue(value: unknown): value is RawValue {
+  if (Array.isArray(value)) return value.every(isScalar);
+  return isScalar(value) || typeof value === 'boolean';
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number';
+}

@@ -1,0 +1,153 @@
+/**
+ * Limits as options of the command: one for all gateways where they mean the same. What they are for, and why
+ * their defaults are what they are, is in src/limits.ts.
+ */
+
+import * as limits from '../../limits.ts';
+import { option } from './option.ts';
+import type { Option } from './option.ts';
+import { readBytes, readCount, readMilliseconds } from './readers.ts';
+
+interface Unit {
+  readonly argument: string;
+  readonly read: (text: string) => number;
+  /** A default, as it could be given. */
+  format(value: number): string;
+}
+
+const COUNT: Unit = { argument: 'COUNT', read: readCount, format: String };
+const BYTES: Unit = { argument: 'BYTES', read: readBytes, format: formatBytes };
+const TIME: Unit = {
+  argument: 'SECONDS',
+  read: readMilliseconds,
+  format: (value) => String(value / 1000),
+};
+
+/** @param gateway names under which the gateways know it, if they are others */
+function limit(
+  describe: string,
+  unit: Unit,
+  defaults: number | Readonly<Record<string, number>>,
+  gateway: readonly string[] | true = true,
+): Option<number> {
+  const defaultText =
+    typeof defaults === 'number'
+      ? unit.format(defaults)
+      : Object.entries(defaults)
+          .map(([name, value]) => `${unit.format(value)} for ${name}`)
+          .join(', ');
+  return option<number>({
+    group: 'Limits',
+    describe,
+    argument: unit.argument,
+    read: unit.read,
+    // Not a default: each gateway has its own.
+    defaultText,
+    gateway,
+  });
+}
+
+export const LIMIT_OPTIONS = {
+  maxConnections: limit('COUNT connections at once', COUNT, limits.MAX_CONNECTIONS),
+  maxRequests: limit(
+    'COUNT requests at once, until the application is through with them',
+    COUNT,
+    limits.MAX_REQUESTS,
+  ),
+  maxRequestsPerConnection: limit(
+    'FastCGI: COUNT requests at once on a connection',
+    COUNT,
+    limits.MAX_REQUESTS_PER_CONNECTION,
+  ),
+  maxVariables: limit(
+    'FastCGI, SCGI, uwsgi: COUNT variables of a request',
+    COUNT,
+    limits.MAX_VARIABLES,
+    ['maxVariables', 'maxParams'],
+  ),
+  maxVariablesSize: limit(
+    'FastCGI, SCGI, uwsgi: BYTES of all variables of a request',
+    BYTES,
+    limits.MAX_VARIABLE_BYTES,
+    ['maxVariablesSize', 'maxParamsSize'],
+  ),
+  maxResponseHeadSize: limit(
+    'FastCGI: BYTES of the head of a response',
+    BYTES,
+    limits.MAX_RESPONSE_HEAD_SIZE,
+  ),
+  maxRequestLine: limit('HTTP: BYTES of a request line', BYTES, limits.MAX_REQUEST_LINE),
+  maxHeaders: limit('HTTP: COUNT header lines of a request', COUNT, limits.MAX_HEADERS),
+  maxHeaderSize: limit('HTTP: BYTES of all headers of a request', BYTES, limits.MAX_HEADER_SIZE),
+  maxBodySize: limit('HTTP: BYTES of a request body', BYTES, limits.MAX_BODY_SIZE),
+  maxBufferedSize: limit(
+    'BYTES in memory of variables, heads and bodies of all connections of a gateway',
+    BYTES,
+    limits.MAX_BUFFERED_SIZE,
+  ),
+  maxSpoolSize: limit(
+    'BYTES of a body that is not being read in a temporary file',
+    BYTES,
+    limits.MAX_SPOOL_SIZE,
+  ),
+  maxSpoolTotal: limit('BYTES of all these files of a gateway', BYTES, limits.MAX_SPOOL_TOTAL),
+  drainLimit: limit(
+    'FastCGI, HTTP: BYTES of an unread body that are read to keep the connection',
+    BYTES,
+    {
+      FastCGI: limits.FASTCGI_DRAIN_LIMIT,
+      HTTP: limits.DRAIN_LIMIT,
+    },
+  ),
+
+  variablesTimeout: limit(
+    'FastCGI, SCGI, uwsgi: SECONDS for the variables of a request',
+    TIME,
+    limits.VARIABLES_TIMEOUT,
+    ['variablesTimeout', 'paramsTimeout'],
+  ),
+  headersTimeout: limit('HTTP: SECONDS for the headers of a request', TIME, limits.HEADERS_TIMEOUT),
+  requestTimeout: limit('HTTP: SECONDS for a request with its body', TIME, limits.REQUEST_TIMEOUT),
+  bodyTimeout: limit(
+    'SECONDS without a byte of a request body that is waited for',
+    TIME,
+    limits.BODY_TIMEOUT,
+  ),
+  unreadTimeout: limit(
+    'SECONDS in which the application reads nothing of a body that waits for it',
+    TIME,
+    limits.UNREAD_TIMEOUT,
+  ),
+  responseTimeout: limit(
+    'SECONDS for the application to begin its response',
+    TIME,
+    limits.RESPONSE_TIMEOUT,
+  ),
+  sendTimeout: limit('SECONDS in which nothing of a response is taken', TIME, limits.SEND_TIMEOUT),
+  idleTimeout: limit('SECONDS between two requests on a connection', TIME, {
+    FastCGI: limits.IDLE_TIMEOUT,
+    HTTP: limits.KEEP_ALIVE_TIMEOUT,
+  }),
+  closeTimeout: limit(
+    'SECONDS in which a peer neither sends nor closes, after the response',
+    TIME,
+    limits.CLOSE_TIMEOUT,
+  ),
+  lingerTimeout: limit(
+    'SECONDS for which what still comes after it is thrown away',
+    TIME,
+    limits.LINGER_TIMEOUT,
+  ),
+} as const;
+
+/** With the largest unit that divides it: `128K`. */
+function formatBytes(value: number): string {
+  for (const [unit, size] of [
+    ['G', 2 ** 30],
+    ['M', 2 ** 20],
+    ['K', 2 ** 10],
+  ] as const) {
+    if (value % size === 0) return `${value / size}${unit}`;
+  }
+  return String(value);
+}

@@ -1,0 +1,259 @@
+/**
+ * Every option of the command, once: its flag, its `POSTERN_…` variable and its configuration key
+ * are read by the same function and described by the same words.
+ *
+ * To add one, add it here, or to those of a kind, which have a file of their own. `scriptName` is `--script-name`, `POSTERN_SCRIPT_NAME` and `"scriptName"`.
+ */
+
+import { parseAddress } from '../../sockets/address.ts';
+import type { Address } from '../../sockets/address.ts';
+import { INTERFACES } from '../../apps/interface.ts';
+import type { Interface } from '../../apps/interface.ts';
+import { UsageError } from '../../errors.ts';
+import { SHUTDOWN_TIMEOUT } from '../../limits.ts';
+import { LOG_LEVELS } from '../../logging/log.ts';
+import type { LogLevel } from '../../logging/log.ts';
+import { normalizeMount } from '../../uri/mount.ts';
+import { LIMIT_OPTIONS } from './limit-options.ts';
+import { WrongUsage, option } from './option.ts';
+import type { Option, Repeated, Required } from './option.ts';
+import { readChoice, readMilliseconds, readSeconds, readSwitch, readText } from './readers.ts';
+import { FASTCGI_OPTIONS, HTTP_OPTIONS, SERVING_OPTIONS } from './serving-options.ts';
+
+const ADDRESS_FORMS = 'HOST:PORT, :PORT, PORT, [IPV6]:PORT, unix:PATH or fd:N';
+
+function gateway(protocol: string, more = ''): Repeated<Address> {
+  return option<Address>({
+    group: 'Gateways',
+    describe: `Serve ${protocol} on ADDR${more}`,
+    argument: 'ADDR',
+    read: parseAddress,
+    repeated: true,
+  });
+}
+
+export const OPTIONS = {
+  app: option<string>({
+    group: 'Application',
+    describe: 'path[:export]; the export is default, application or app, if none is named',
+    argument: 'APP',
+    positional: true,
+    read: readText,
+    cgi: true,
+  }),
+
+  http: gateway('HTTP', `: ${ADDRESS_FORMS}`),
+  fastcgi: gateway('FastCGI'),
+  scgi: gateway('SCGI'),
+  uwsgi: gateway('uwsgi'),
+  cgi: option<boolean>({
+    group: 'Gateways',
+    describe: 'Serve one CGI request, even if the environment has no CGI variables',
+    read: readSwitch,
+    default: false,
+  }),
+
+  interface: option<Interface>({
+    group: 'Application',
+    describe: `SHAPE of the application: ${INTERFACES.join(', ')}`,
+    argument: 'SHAPE',
+    read: readChoice(INTERFACES),
+    default: 'auto',
+    cgi: true,
+  }),
+  scriptName: option<string>({
+    group: 'Application',
+    gateway: true,
+    describe:
+      'Mount the application at the URL prefix PREFIX, however the web server splits the path',
+    argument: 'PREFIX',
+    read: normalizeMount,
+    defaultText: 'as the web server splits the path',
+    cgi: true,
+  }),
+
+  reload: option<boolean>({
+    group: 'Serving',
+    describe: 'Load the application again when a file has changed that it imports',
+    read: readSwitch,
+    defaultText: 'at a terminal, unless NODE_ENV is production; --no-reload: never',
+  }),
+  cert: option<string>({
+    group: 'Serving',
+    describe:
+      'Serve HTTPS instead of HTTP, with the certificate in FILE (PEM, its chain behind it)',
+    argument: 'FILE',
+    read: readText,
+  }),
+  key: option<string>({
+    group: 'Serving',
+    describe: 'Read the private key of the certificate from FILE (PEM)',
+    argument: 'FILE',
+    read: readText,
+    defaultText: 'from that of --cert',
+  }),
+  ...SERVING_OPTIONS,
+  shutdownTimeout: option<number>({
+    group: 'Serving',
+    describe: 'Wait SECONDS for requests in flight when told to stop',
+    argument: 'SECONDS',
+    read: readSeconds,
+    default: SHUTDOWN_TIMEOUT / 1000,
+  }),
+  config: option<string>({
+    group: 'Serving',
+    describe: 'Read options from the JSON file FILE',
+    argument: 'FILE',
+    read: readText,
+    defaultText: 'the key "postern" of the nearest package.json',
+    cgi: true,
+  }),
+
+  logLevel: option<LogLevel>({
+    group: 'Logging',
+    describe: `Tell on stderr of everything up to LEVEL: ${LOG_LEVELS.join(', ')}`,
+    argument: 'LEVEL',
+    read: readChoice(LOG_LEVELS),
+    default: 'info',
+    cgi: true,
+  }),
+
+  accessLog: option<string | false>({
+    group: 'Logging',
+    describe:
+      'Write a line for each response to FILE, to stderr if none is named, or to stdout (-)',
+    argument: '[FILE]',
+    read: readAccessLog,
+    defaultText: 'stderr at a terminal, elsewhere none; --no-access-log: none',
+    cgi: true,
+  }),
+  accessLogFormat: option<string>({
+    group: 'Logging',
+    describe: "FORMAT of these lines: common, combined, json, dev, or gunicorn's atoms",
+    argument: 'FORMAT',
+    read: readText,
+    defaultText: 'dev at a terminal, else combined',
+    cgi: true,
+  }),
+
+  ...FASTCGI_OPTIONS,
+  ...HTTP_OPTIONS,
+
+  nph: option<boolean>({
+    group: 'CGI',
+    gateway: true,
+    describe: 'The web server does not parse the headers of the response',
+    read: readSwitch,
+    defaultText: 'when the name of the script begins with nph-',
+    cgi: true,
+  }),
+  iis: option<boolean>({
+    group: 'CGI',
+    gateway: true,
+    describe: 'PATH_INFO repeats SCRIPT_NAME, as under IIS',
+    read: readSwitch,
+    default: false,
+    cgi: true,
+  }),
+  graceTimeout: option<number>({
+    group: 'CGI',
+    gateway: true,
+    describe: 'End the process SECONDS after its response, whatever the application has left open',
+    argument: 'SECONDS',
+    read: readMilliseconds,
+    defaultText: '0.5',
+    cgi: true,
+  }),
+
+  ...LIMIT_OPTIONS,
+} as const;
+
+export type OptionName = keyof typeof OPTIONS;
+export const OPTION_NAMES = Object.keys(OPTIONS) as OptionName[];
+
+type ValueOf<O> =
+  O extends Repeated<infer T>
+    ? T[]
+    : O extends Required<infer T>
+      ? T
+      : O extends Option<infer T>
+        ? T | undefined
+        : never;
+
+/** The value of every option. */
+export type Settings = { [Name in OptionName]: ValueOf<(typeof OPTIONS)[Name]> };
+
+/** A value before it is read: text, or what JSON may hold instead. */
+export type RawValue = string | number | boolean | readonly (string | number)[];
+
+/** Where values come from. */
+export interface Source {
+  /** What a user would call an option of it: `--script-name`. */
+  label(name: OptionName): string;
+  readonly values: { readonly [Name in OptionName]?: RawValue | undefined };
+}
+
+/**
+ * Settles every option from the first source that gives it, or its default.
+ *
+ * @throws {UsageError} for a value that cannot be read
+ */
+export function settle(
+  sources: readonly Source[],
+  names: readonly OptionName[] = OPTION_NAMES,
+): Settings {
+  const settings: Partial<Record<OptionName, unknown>> = {};
+  for (const name of OPTION_NAMES) {
+    const definition: Option<unknown> = OPTIONS[name];
+    const source = names.includes(name)
+      ? sources.find(({ values }) => values[name] !== undefined)
+      : undefined;
+    settings[name] =
+      source === undefined
+        ? (definition.default ?? (definition.repeated ? [] : undefined))
+        : readValue(definition, source.label(name), source.values[name]!);
+  }
+  return settings as Settings;
+}
+
+function readValue(definition: Option<unknown>, label: string, raw: RawValue): unknown {
+  try {
+    if (!definition.repeated) {
+      if (typeof raw === 'object') throw new UsageError('it can be given once only');
+      return definition.read(String(raw));
+    }
+    const texts = typeof raw === 'object' ? raw : [raw];
+    return texts.map((text) => definition.read(String(text)));
+  } catch (error) {
+    throw new WrongUsage(`${label}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+// ---- names
+
+/** `scriptName` as `script-name`. */
+export function toFlag(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `scriptName` as `POSTERN_SCRIPT_NAME`. */
+export function toVariable(name: string): string {
+  return `POSTERN_${toFlag(name).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** The `POSTERN_…` variables. Several values of one are separated by blanks. */
+export function environmentSource(environment: NodeJS.ProcessEnv): Source {
+  const values: Partial<Record<OptionName, RawValue>> = {};
+  for (const name of OPTION_NAMES) {
+    const text = environment[toVariable(name)];
+    if (text === undefined || text === '') continue;
+    values[name] = 'repeated' in OPTIONS[name] ? text.trim().split(/\s+/) : text;
+  }
+  return { label: toVariable, values };
+}
+
+/** @returns a path, `-` for stdout, `''` for stderr, false for none */
+function readAccessLog(text: string): string | false {
+  if (text === 'false') return false;
+  return text === 'true' ? '' : text;
+}

@@ -1,0 +1,85 @@
+/** Gateways of one process: they share an application and its settings, and are stopped together. */
+
+import type { Address } from '../../sockets/address.ts';
+import { createLog } from '../../logging/log.ts';
+import type { Server, ServerOptions } from '../../listening/server.ts';
+import type { Application, ErrorStream, GatewayOptions } from '../../types.ts';
+import { openAccessLog } from '../log/access-log.ts';
+import { gatewayOptions } from '../options/gateway-options.ts';
+import type { LogFile } from '../log/file.ts';
+import { WrongUsage } from '../options/option.ts';
+import type { Settings } from '../options/options.ts';
+import { SERVERS } from '../registry.ts';
+import type { ServerName } from '../registry.ts';
+
+/** A gateway and where it listens. */
+export interface Listener {
+  readonly gateway: ServerName;
+  readonly address: Address;
+}
+
+/** The running gateways, and their log. */
+export class Gateways {
+  /** The file of the access log, if it is one. */
+  readonly accessLogFile: LogFile | undefined;
+  readonly #application: Application;
+  readonly #options: GatewayOptions & Omit<ServerOptions, 'listen'>;
+  readonly #tls: { readonly certFile: string; readonly keyFile: string | undefined } | undefined;
+  readonly #servers: Server[] = [];
+
+  /**
+   * @param more options that are no settings
+   * @throws {UsageError} when the access log cannot be opened
+   */
+  constructor(
+    application: Application,
+    settings: Settings,
+    more: { readonly errors?: ErrorStream } = {},
+  ) {
+    const accessLog = openAccessLog(settings);
+    const log = createLog(settings.logLevel);
+    this.accessLogFile = accessLog?.file;
+    this.#application = application;
+    this.#options = {
+      ...gatewayOptions(settings),
+      ...(settings.errorPage === undefined && isDevelopment() && { errorPage: true }),
+      ...more,
+      accessLog: accessLog?.log,
+      log,
+    };
+    const { cert: certFile, key: keyFile } = settings;
+    this.#tls = certFile === undefined ? undefined : { certFile, keyFile };
+  }
+
+  /** @throws {UsageError} when it cannot listen */
+  async start(gateway: ServerName, listen: ServerOptions['listen']): Promise<Server> {
+    const run = await SERVERS[gateway]();
+    const tls = gateway === 'http' && this.#tls !== undefined ? { tls: this.#tls } : {};
+    const server = await run(this.#application, { ...this.#options, ...tls, listen });
+    this.#servers.push(server);
+    return server;
+  }
+
+  /**
+   * Stops all of them, gracefully.
+   *
+   * @param timeout seconds for what is in flight
+   */
+  async stop(timeout: number): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.close({ timeout: timeout * 1000 })));
+    await this.accessLogFile?.close();
+  }
+}
+
+/** Whether somebody sits at a terminal and works on the application. */
+export function isDevelopment(): boolean {
+  return process.stderr.isTTY && process.env['NODE_ENV'] !== 'production';
+}
+
+/** @throws {WrongUsage} for settings that do not go with the gateways */
+export function checkListeners(listeners: readonly Listener[], settings: Settings): void {
+  if (settings.key !== undefined && settings.cert === undefined)
+    throw new WrongUsage('--key is the key of a certificate: --cert is missing');
+  if (settings.cert !== undefined && !listeners.some(({ gateway }) => gateway === 'http'))
+    throw new WrongUsage('--cert is for HTTP, which is not served: --http is missing');
+}

@@ -1,0 +1,53 @@
+/** Which connections a gateway takes. */
+
+import type { Socket } from 'node:net';
+
+import { createAllowList } from '../sockets/allow-list.ts';
+import type { LimitError } from '../errors.ts';
+import { isTcp, peerOf } from '../sockets/peer.ts';
+import type { GatewayName, Log } from '../types.ts';
+
+/** What decides on a connection that has come. */
+export class Admission {
+  readonly #gateway: GatewayName;
+  readonly #maxConnections: number;
+  readonly #log: Log;
+  readonly #isAllowed: ((address: string | undefined) => boolean) | undefined;
+
+  /**
+   * @param allow addresses and networks that may connect over TCP; undefined for all
+   * @throws {UsageError} for an entry that is neither
+   */
+  constructor(
+    gateway: GatewayName,
+    maxConnections: number,
+    allow: readonly string[] | undefined,
+    log: Log,
+  ) {
+    this.#gateway = gateway;
+    this.#maxConnections = maxConnections;
+    this.#log = log;
+    if (allow !== undefined) this.#isAllowed = createAllowList(allow);
+  }
+
+  /**
+   * Whether a connection is taken; if not, the log has it.
+   *
+   * @param open how many there are already
+   * @param shortage of what a connection takes by itself
+   */
+  admits(socket: Socket, open: number, shortage?: LimitError): boolean {
+    // Unix sockets have permissions instead of addresses.
+    if (this.#isAllowed?.(socket.remoteAddress) === false && isTcp(socket)) {
+      return this.#refuse(socket, 'not among the addresses that may connect');
+    }
+    const limit = this.#maxConnections;
+    if (open >= limit) return this.#refuse(socket, `more than maxConnections (${limit})`);
+    return shortage === undefined || this.#refuse(socket, shortage.message);
+  }
+
+  #refuse(socket: Socket, reason: string): false {
+    this.#log.warn(`${this.#gateway}: ${peerOf(socket)}: ${reason}`);
+    return false;
+  }
+}

@@ -1,0 +1,161 @@
+/** A running gateway: what every `runWith…` resolves to, and the server that socket gateways share. */
+
+import { createServer } from 'node:net';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
+
+import { parseAddress } from '../sockets/address.ts';
+import type { Address } from '../sockets/address.ts';
+import { closeInlet, openInlet } from './inlet.ts';
+import type { Inlet } from './inlet.ts';
+import { SHUTDOWN_TIMEOUT } from '../limits.ts';
+import { listen, stopListening } from './listener.ts';
+import type { ListenOptions } from './listener.ts';
+import { MAX_TIME } from '../resources/settle-limits.ts';
+
+/** A running gateway. */
+export interface Server extends AsyncDisposable {
+  /** The bound address: as Node's `server.address()`, a string for a unix socket. */
+  address(): AddressInfo | string | null;
+  /**
+   * Graceful stop: no new connections, idle ones closed, requests in flight finished. After `timeout`
+   * milliseconds (default 30,000) what is left is cut off. Calling it again is allowed.
+   */
+  close(options?: { timeout?: number }): Promise<void>;
+  /** Fulfilled when the server has stopped, however that came about. */
+  readonly closed: Promise<void>;
+}
+
+/** Options of a gateway that listens. */
+export interface ServerOptions extends ListenOptions {
+  /** `HOST:PORT`, `PORT`, `unix:PATH`, `fd:N`, or the same as an object; or connections that are accepted elsewhere. */
+  listen: string | number | Address | Inlet;
+}
+
+/** One accepted socket and its protocol state, as the server sees it. */
+export interface Connection {
+  /** No new requests: closes itself when those in flight are done, at once when there are none. */
+  shutdown(): void;
+  /** Closes at once. */
+  destroy(): void;
+}
+
+/** The server of every gateway that listens; HTTP gives it a server of node:http. */
+export class SocketServer implements Server {
+  readonly closed: Promise<void>;
+  readonly #server: NetServer;
+  readonly #address: Address | Inlet;
+  readonly #connections = new Set<Connection>();
+  #runs = 0; // requests that are not over
+  #stopping: Promise<void> | undefined;
+  #markClosed!: () => void;
+  #onDrained: () => void = () => {};
+  #onIdle: () => void = () => {};
+
+  private constructor(server: NetServer, address: Address | Inlet) {
+    this.#server = server;
+    this.#address = address;
+    this.closed = new Promise((resolve) => (this.#markClosed = resolve));
+  }
+
+  /**
+   * Starts one.
+   *
+   * @param accept makes the protocol's connection of an accepted socket, or refuses it with undefined
+   * @param netServer emits 'connection'. Default: one of node:net
+   */
+  static async start(
+    options: ServerOptions,
+    accept: (socket: Socket) => Connection | undefined,
+    // Half-open: a front end may shut down its side after the request and still wait for the answer.
+    netServer: NetServer = createServer({ allowHalfOpen: true, noDelay: true }),
+  ): Promise<SocketServer> {
+    const address =
+      typeof options.listen === 'object' ? options.listen : parseAddress(options.listen);
+    const server = new SocketServer(netServer, address);
+    netServer.on('connection', (socket) => server.#accept(socket, accept));
+    if ('open' in address) openInlet(netServer, address);
+    else await listen(netServer, address, options);
+    return server;
+  }
+
+  /** Open connections. */
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections;
+  }
+
+  /**
+   * Lets a stop wait for the end of a request: bodies are closed after their response was sent.
+   *
+   * @param onEnd called then
+   */
+  track(run: PromiseLike<void>, onEnd: () => void = () => {}): void {
+    this.#runs++;
+    void run.then(() => this.#runEnded(onEnd));
+  }
+
+  #runEnded(onEnd: () => void): void {
+    onEnd();
+    this.#runs--;
+    if (this.#runs === 0) this.#onIdle();
+  }
+
+  address(): AddressInfo | string | null {
+    return 'open' in this.#address ? this.#address.bound : this.#server.address();
+  }
+
+  close({ timeout = SHUTDOWN_TIMEOUT }: { timeout?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(timeout);
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accept(socket: Socket, accept: (socket: Socket) => Connection | undefined): void {
+    const connection = accept(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.add(connection);
+    socket.on('close', () => {
+      this.#connections.delete(connection);
+      if (this.#connections.size === 0) this.#onDrained();
+    });
+  }
+
+  /** Resolves when the last connection has gone. */
+  #drained(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#onDrained = resolve));
+  }
+
+  /** Resolves when the last request is over. */
+  #idle(): Promise<void> {
+    if (this.#runs === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#onIdle = resolve));
+  }
+
+  async #stop(timeout: number): Promise<void> {
+    const stopped =
+      'open' in this.#address
+        ? closeInlet(this.#server, this.#address, this.#drained())
+        : stopListening(this.#server, this.#address);
+    for (const connection of this.#connections) connection.shutdown();
+    let cut: NodeJS.Timeout | undefined;
+    const expired = new Promise<void>((resolve) => {
+      cut = setTimeout(
+        () => {
+          for (const connection of this.#connections) connection.destroy();
+          resolve();
+        },
+        Math.min(timeout, MAX_TIME),
+      );
+    });
+    await stopped;
+    await Promise.race([this.#idle(), expired]);
+    clearTimeout(cut);
+    this.#markClosed();
+  }
+}

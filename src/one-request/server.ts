@@ -1,0 +1,63 @@
+/** The server of gateways whose connections carry one request each. */
+
+import { Admission } from '../listening/admission.ts';
+import { toFunction } from '../handler/application.ts';
+import { Deadlines } from '../resources/deadlines.ts';
+import { DEFAULT_LOG } from '../logging/log.ts';
+import { RequestConnection } from './connection.ts';
+import type { Gateway, VariablesReader } from './connection.ts';
+import type { RequestCarrier, RequestHandler } from './handler.ts';
+import { resolveLimits } from './options.ts';
+import { Resources } from '../resources/resources.ts';
+import type { RequestLimits, RequestServerOptions } from './options.ts';
+import { SocketServer } from '../listening/server.ts';
+import type { Server } from '../listening/server.ts';
+import type { Application, GatewayName, GatewayOptions } from '../types.ts';
+import { UnreadBodies } from '../resources/unread-bodies.ts';
+
+/** What a gateway of this kind consists of. */
+export interface RequestProtocol {
+  readonly name: GatewayName;
+  /** Its codec. */
+  readonly Reader: new (limits: RequestLimits) => VariablesReader;
+  readonly Handler: new (
+    carrier: RequestCarrier,
+    variables: readonly string[],
+    options: GatewayOptions,
+  ) => RequestHandler;
+}
+
+/**
+ * Serves an application.
+ *
+ * @throws {UsageError} when the application is none, a limit is no number, or the address cannot be used
+ */
+export async function serveRequests(
+  protocol: RequestProtocol,
+  application: Application,
+  options: RequestServerOptions,
+): Promise<Server> {
+  const { name, Reader, Handler } = protocol;
+  const limits = resolveLimits(options);
+  const log = options.log ?? DEFAULT_LOG;
+  const admission = new Admission(name, limits.maxConnections, options.allow, log);
+  const deadlines = new Deadlines<object>();
+  const gateway: Gateway = {
+    name,
+    application: toFunction(application),
+    limits,
+    log,
+    deadlines,
+    resources: new Resources(limits, options, deadlines, log),
+    unread: new UnreadBodies(limits.unreadTimeout),
+    createReader: () => new Reader(limits),
+    createHandler: (carrier, variables) => new Handler(carrier, variables, options),
+    track: (run, onEnd) => server.track(run, onEnd),
+  };
+  const server: SocketServer = await SocketServer.start(options, (socket) =>
+    admission.admits(socket, server.connections.size)
+      ? new RequestConnection(socket, gateway)
+      : undefined,
+  );
+  return server;
+}

@@ -1,0 +1,174 @@
+/** What the requests of a server take together, and how much that may be: their number, memory, disk. */
+
+import type { Deadlines } from './deadlines.ts';
+import { LimitError } from '../errors.ts';
+import {
+  MAX_BUFFERED_SIZE,
+  MAX_REQUESTS,
+  MAX_SPOOL_SIZE,
+  MAX_SPOOL_TOTAL,
+  RESPONSE_TIMEOUT,
+  UNREAD_TIMEOUT,
+} from '../limits.ts';
+import { Spool } from '../files/spool.ts';
+import type { SpoolLimits } from '../files/spool.ts';
+import type { Log } from '../types.ts';
+
+/** Limits that all servers have, most of them for all of their requests together. Sizes are in bytes, times in milliseconds. */
+export interface ResourceLimits extends SpoolLimits {
+  /** For which the application may read nothing of a body that waits for it; then reading it fails. Default 60 seconds. */
+  unreadTimeout: number;
+  /** From the start of the application to the headers of its response; then 503. Default 5 minutes. */
+  responseTimeout: number;
+  /**
+   * Requests in flight, on all connections; more are answered 503. A request counts until the application is through
+   * with it, even if the client has left. Default 4,096.
+   */
+  maxRequests: number;
+  /**
+   * What all connections together may hold in memory of variables, heads and bodies; with more, new requests are
+   * answered 503; over HTTP, where each open connection counts with its `maxHeaderSize`, new connections are closed.
+   * Default 256 MiB.
+   */
+  maxBufferedSize: number;
+  /** What of one body that is not being read may be stored in a file. Default 256 MiB. */
+  maxSpoolSize: number;
+  /** The same of all bodies together. Default 1 GiB. */
+  maxSpoolTotal: number;
+}
+
+/** Options of a server that stores what applications do not read. */
+export interface SpoolOptions {
+  /**
+   * Folder for temporary files: what of a request body is not read, and does not fit in memory. Default `/var/tmp`,
+   * which unlike `/tmp` is never memory (systemd's file-hierarchy(7)); where there is none, the system's own.
+   */
+  spoolDir?: string | undefined;
+}
+
+export const RESOURCE_DEFAULTS: ResourceLimits = {
+  responseTimeout: RESPONSE_TIMEOUT,
+  unreadTimeout: UNREAD_TIMEOUT,
+  maxRequests: MAX_REQUESTS,
+  maxBufferedSize: MAX_BUFFERED_SIZE,
+  maxSpoolSize: MAX_SPOOL_SIZE,
+  maxSpoolTotal: MAX_SPOOL_TOTAL,
+};
+
+/** What a variable takes in memory beside its text, measured: two strings, and their places in the environ. */
+const VARIABLE_OVERHEAD = 128;
+
+/** Bytes that the variables of a request take. @param length of all names and values together */
+export function sizeOfVariables(count: number, length: number): number {
+  return length + count * VARIABLE_OVERHEAD;
+}
+
+/** A request as far as it is counted: a handler. */
+export interface Claim {
+  /** Bytes that it holds, beside its body. */
+  size: number;
+  /** Of its two ends, how many have come: that of the response, and that of the run. It counts until both have. */
+  ends: number;
+}
+
+/** What is in use. */
+export class Resources {
+  readonly limits: ResourceLimits;
+  readonly spool: Spool;
+  /** Requests that are not over. */
+  requests = 0;
+  /** Bytes in memory, but for those that wait to be written to spool files. */
+  held = 0;
+
+  readonly #deadlines: Deadlines<object>;
+  readonly #log: Log;
+
+  constructor(
+    limits: ResourceLimits,
+    { spoolDir }: SpoolOptions,
+    deadlines: Deadlines<object>,
+    log: Log,
+  ) {
+    this.limits = limits;
+    this.spool = new Spool(spoolDir, limits, log);
+    this.#deadlines = deadlines;
+    this.#log = log;
+  }
+
+  /** Why no memory is to be had any more; undefined if there is some. */
+  get shortage(): LimitError | undefined {
+    const { maxBufferedSize } = this.limits;
+    if (this.held + this.spool.pending < maxBufferedSize) return undefined;
+    return new LimitError('maxBufferedSize', `more than maxBufferedSize (${maxBufferedSize})`);
+  }
+
+  /** Counts a request that is about to be run. Most runs are over at once: see {@link goesOn}. */
+  begin(claim: Claim): void {
+    claim.ends = 1;
+    this.requests++;
+  }
+
+  /**
+   * The run of a request is not over at once.
+   *
+   * @param size bytes of memory that it holds until then
+   * @returns what is to be called at its end
+   */
+  goesOn(claim: Claim, size: number): () => void {
+    if (claim.ends === 2) return NOTHING; // only its body is still being closed
+    claim.ends--;
+    claim.size = size;
+    this.held += size;
+    return () => this.#runOver(claim);
+  }
+
+  /**
+   * The response of a request is over, or nobody waits for it any more. An application that is not through with it has
+   * the time that it has for a response; what still hangs then will hang for ever, and is not to shut everybody out.
+   */
+  responseOver(claim: Claim): void {
+    this.#end(claim);
+    if (claim.ends < 2) this.#deadlines.add(claim, this.limits.responseTimeout, this.#giveUp);
+  }
+
+  #runOver(claim: Claim): void {
+    this.#deadlines.delete(claim);
+    this.#end(claim);
+  }
+
+  #end(claim: Claim): void {
+    if (++claim.ends !== 2) return;
+    this.requests--;
+    this.held -= claim.size;
+  }
+
+  readonly #giveUp = (claim: object): void => {
+    this.#log.warn('a run is still not over, responseTimeout after its response or its client');
+    this.#end(claim as Claim);
+  };
+
+  /** Why a further request cannot be taken; undefined if it can. */
+  get refusal(): LimitError | undefined {
+    const { maxRequests } = this.limits;
+    if (this.requests < maxRequests) return this.shortage;
+    return new LimitError('maxRequests', `more than maxRequests (${maxRequests})`);
+  }
+}
+
+const NOTHING = (): void => {};
+
+/** What one connection holds in memory for one purpose. */
+export class Share {
+  readonly #resources: Resources;
+  #held = 0;
+
+  constructor(resources: Resources) {
+    this.#resources = resources;
+  }
+
+  /** @param bytes that are held now, in place of those before */
+  set(bytes: number): void {
+    this.#resources.held += bytes - this.#held;
+    this.#held = bytes;
+  }
+}

@@ -1,0 +1,28 @@
+/** The limits of a gateway: those that it was given, and its defaults. */
+
+import { UsageError } from '../errors.ts';
+
+/** The longest time that Node's timers take, in milliseconds: some 24 days. */
+export const MAX_TIME = 0x7fff_ffff;
+
+/**
+ * Fills in the defaults.
+ *
+ * @param given may hold other options as well; a time that no timer can wait for is none, like 0
+ * @throws {UsageError} for a limit that is no number, or below 0
+ */
+export function settleLimits<L extends { [Name in keyof L]: number }>(
+  defaults: Readonly<L>,
+  given: Partial<L>,
+): L {
+  const limits: Partial<L> = {};
+  for (const name of Object.keys(defaults) as (keyof L & string)[]) {
+    const value: unknown = given[name] ?? defaults[name];
+    if (typeof value !== 'number' || !(value >= 0)) {
+      throw new UsageError(`${name} ${String(value)} is not a number from 0 up`);
+    }
+    const isEndless = name.endsWith('Timeout') && value > MAX_TIME;
+    limits[name] = (isEndless ? 0 : value) as L[typeof name];
+  }
+  return limits as L;
+}

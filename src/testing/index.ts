@@ -1,0 +1,11 @@
+/** `postern/testing`: a client for tests of applications and gateways. */
+
+export { TestClient, testClient } from './client.ts';
+export type { TestClientOptions, TestTarget } from './client.ts';
+export { CookieJar } from './cookies.ts';
+export type { TestDriver } from './driver.ts';
+export type { DirectOptions } from './handler.ts';
+export type { Listening } from './http.ts';
+export type { RequestOptions, TestRequest } from './request.ts';
+export { TestResponse } from './response.ts';
+export type { Outcome, RawResponse } from './response.ts';

@@ -1,0 +1,283 @@
+/** `postern conf` as users run it; what it prints is judged by the servers' own checkers. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+
+import { runConf } from '../../../src/cli/conf/conf-command.ts';
+import { WrongUsage } from '../../../src/cli/options/option.ts';
+import { UsageError } from '../../../src/errors.ts';
+import { prepareApache } from '../../servers/apache.ts';
+import { describeWithServer } from '../../servers/availability.ts';
+import { prepareCaddy } from '../../servers/caddy.ts';
+import { prepareHaproxy } from '../../servers/haproxy.ts';
+import {
+  check,
+  temporaryFolder,
+  type PreparedServer,
+  type ServerOptions,
+} from '../../servers/launch.ts';
+import { prepareLighttpd } from '../../servers/lighttpd.ts';
+import { prepareNginx } from '../../servers/nginx.ts';
+import { stagePackage, type StagedPackage } from '../../servers/staging.ts';
+
+/** Each front end's gateways, and the file that its checker is prepared for. */
+const GATEWAYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  nginx: {
+    fastcgi: 'nginx/fastcgi.conf',
+    scgi: 'nginx/scgi.conf',
+    uwsgi: 'nginx/uwsgi.conf',
+    http: 'nginx/http.conf',
+  },
+  apache: {
+    fastcgi: 'apache/proxy_fcgi.conf',
+    scgi: 'apache/proxy_scgi.conf',
+    uwsgi: 'apache/proxy_uwsgi.conf',
+    http: 'apache/proxy_http.conf',
+    cgi: 'apache/cgi.conf',
+    fcgid: 'apache/fcgid.conf',
+  },
+  lighttpd: {
+    fastcgi: 'lighttpd/fastcgi.conf',
+    'fastcgi-spawn': 'lighttpd/fastcgi-spawn.conf',
+    scgi: 'lighttpd/scgi.conf',
+    uwsgi: 'lighttpd/uwsgi.conf',
+    http: 'lighttpd/proxy.conf',
+    cgi: 'lighttpd/cgi.conf',
+  },
+  haproxy: { fastcgi: 'haproxy/fastcgi.cfg', http: 'haproxy/http.cfg' },
+  caddy: { fastcgi: 'caddy/Caddyfile.fastcgi', http: 'caddy/Caddyfile.http' },
+};
+
+const PREPARE: Readonly<Record<string, (options: ServerOptions) => Promise<PreparedServer>>> = {
+  nginx: prepareNginx,
+  apache: prepareApache,
+  lighttpd: prepareLighttpd,
+  haproxy: prepareHaproxy,
+  caddy: prepareCaddy,
+};
+
+let staged: StagedPackage;
+let app: string;
+
+beforeAll(() => {
+  staged = stagePackage();
+  app = join(staged.apps, 'environ.mjs');
+});
+
+function conf(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(staged.postern, ['conf', ...args], { encoding: 'utf8', cwd: staged.apps });
+}
+
+/** What is printed; nothing else may have gone wrong. */
+function print(...args: string[]): string {
+  const { status, stdout, stderr } = conf(...args);
+  expect(status, stderr).toBe(0);
+  return stdout;
+}
+
+for (const [frontEnd, gateways] of Object.entries(GATEWAYS)) {
+  for (const [gateway, file] of Object.entries(gateways)) {
+    describeWithServer(file, `conf ${frontEnd} --gateway ${gateway}`, () => {
+      test('its server is content with it', async () => {
+        const text = (port: number): string => {
+          const args = [frontEnd, app, '--gateway', gateway, '--mount', 'below/v1.0/'];
+          if (frontEnd !== 'lighttpd') args.push('--listen', `127.0.0.1:${port}`);
+          if (!/^cgi|fcgid/.test(gateway)) args.push('--address', '127.0.0.1:9009');
+          return print(...args);
+        };
+        const { ok, output } = check(await PREPARE[frontEnd]!({ conf: file, values: {}, text }));
+        expect(ok, output).toBe(true);
+        expect(output).not.toMatch(/warn/i);
+      });
+    });
+  }
+}
+
+/** A line of HAProxy's configuration that is no comment. */
+const MULTIPLEXING = /^ *option mpxs-conns$/m;
+
+function printMultiplexed(port: number): string {
+  return print('haproxy', app, '--multiplex', '--listen', `127.0.0.1:${port}`);
+}
+
+describeWithServer('haproxy', 'conf haproxy --multiplex', () => {
+  test('its server is content with it', async () => {
+    expect(printMultiplexed(80)).toMatch(MULTIPLEXING);
+    const { ok, output } = check(
+      await prepareHaproxy({ conf: 'haproxy/fastcgi.cfg', values: {}, text: printMultiplexed }),
+    );
+    expect(ok, output).toBe(true);
+    expect(output).not.toMatch(/warn/i);
+  });
+
+  test('without it requests are not multiplexed', () => {
+    expect(print('haproxy', app)).not.toMatch(MULTIPLEXING);
+    expect(print('haproxy', app, '--no-multiplex')).not.toMatch(MULTIPLEXING);
+  });
+});
+
+describeWithServer('systemd', 'conf systemd', () => {
+  test.each(['fastcgi', 'scgi', 'uwsgi', 'http'])('--gateway %s --output', (gateway) => {
+    const folder = temporaryFolder('units');
+    print('systemd', `${app}:default`, '--gateway', gateway, '--mount', '/app', '--output', folder);
+    const units = ['environ.service', 'environ.socket'];
+    expect(readdirSync(folder).toSorted()).toEqual(units);
+    const result = spawnSync(
+      'systemd-analyze',
+      ['verify', ...units.map((unit) => join(folder, unit))],
+      { encoding: 'utf8' },
+    );
+    expect(result.error).toBeUndefined();
+    // It also verifies what the units of the system ask for; only ours matter.
+    expect(result.stderr.split('\n').filter((line) => line.includes(folder))).toEqual([]);
+    const service = readFileSync(join(folder, 'environ.service'), 'utf8');
+    expect(service).toContain(` ${app}:default --${gateway} fd:3 --script-name "/app"\n`);
+  });
+});
+
+describe('conf kubernetes', () => {
+  interface Manifest {
+    readonly kind: string;
+    readonly metadata: { readonly name: string; readonly annotations?: Record<string, string> };
+    // oxlint-disable-next-line typescript/no-explicit-any -- what a manifest holds depends on its kind
+    readonly spec: any;
+  }
+
+  function manifests(...args: string[]): Record<string, Manifest> {
+    const documents = parseAllDocuments(print('kubernetes', ...args));
+    for (const document of documents) expect(document.errors).toEqual([]);
+    const all = documents.map((document) => document.toJS() as Manifest);
+    return Object.fromEntries(all.map((manifest) => [manifest.kind, manifest]));
+  }
+
+  test('an ingress that speaks FastCGI to the pods of a deployment', () => {
+    const { Deployment, Service, Ingress, NetworkPolicy } = manifests(
+      'app.mjs:handler',
+      '--image',
+      'registry.example.org/team/my_app:1.0',
+      '--name',
+      'my_app',
+      '--server-name',
+      'example.org',
+      '--mount',
+      '/app',
+    );
+    const pod = Deployment!.spec.template;
+    const [container] = pod.spec.containers;
+    expect(Deployment!.metadata.name).toBe('my-app');
+    expect(container.image).toBe('registry.example.org/team/my_app:1.0');
+    expect(container.command).toEqual([
+      'postern',
+      'app.mjs:handler',
+      '--fastcgi',
+      '0.0.0.0:9000',
+      '--script-name',
+      '/app',
+    ]);
+    expect(Deployment!.spec.selector.matchLabels).toEqual(pod.metadata.labels);
+    expect(Service!.spec.selector).toEqual(pod.metadata.labels);
+    expect(NetworkPolicy!.spec.podSelector.matchLabels).toEqual(pod.metadata.labels);
+    const [port] = container.ports;
+    expect(port).toEqual({ name: 'gateway', containerPort: 9000 });
+    expect(Service!.spec.ports).toEqual([{ name: 'gateway', port: 9000, targetPort: port.name }]);
+    expect(NetworkPolicy!.spec.ingress[0].ports).toEqual([{ port: port.name }]);
+    expect(Ingress!.metadata.annotations).toMatchObject({
+      'nginx.ingress.kubernetes.io/backend-protocol': 'FCGI',
+    });
+    const [rule] = Ingress!.spec.rules;
+    expect(rule.host).toBe('example.org');
+    const [path] = rule.http.paths;
+    expect(path).toMatchObject({ path: '/app', pathType: 'Prefix' });
+    expect(path.backend.service).toEqual({
+      name: Service!.metadata.name,
+      port: { name: 'gateway' },
+    });
+  });
+
+  test('--gateway http', () => {
+    const { Deployment, Ingress } = manifests('app.mjs', '--gateway', 'http', '--address', '8080');
+    expect(Deployment!.spec.template.spec.containers[0].command).toEqual([
+      'postern',
+      'app.mjs',
+      '--http',
+      '0.0.0.0:8080',
+      '--script-name',
+      '',
+    ]);
+    expect(Ingress!.metadata.annotations).toBeUndefined();
+    expect(Ingress!.spec.rules[0].http.paths[0].path).toBe('/');
+  });
+});
+
+describe('the command', () => {
+  test('says on standard error what the file begins with', () => {
+    const { stdout, stderr } = conf('nginx', 'environ.mjs', '--address', 'unix:/run/app.sock');
+    expect(stderr).toContain('/etc/nginx/conf.d/environ.conf');
+    expect(stderr).toContain(`postern ${app} --fastcgi unix:/run/app.sock\n`);
+    for (const line of stderr.split('\n').slice(0, -1))
+      expect(stdout).toContain(`#${line && ' '}${line}\n`);
+  });
+
+  test('calls it after the application', () => {
+    expect(print('nginx', '/srv/My-Shop.mjs')).toContain('upstream my_shop {');
+    expect(print('nginx', '/srv/1.mjs')).toContain('upstream app {');
+    expect(print('nginx')).toContain('postern APP --fastcgi 127.0.0.1:9000');
+  });
+
+  test('overwrites nothing', () => {
+    const folder = temporaryFolder('taken');
+    writeFileSync(join(folder, 'environ.conf'), 'precious');
+    const { status, stderr } = conf('nginx', 'environ.mjs', '--output', folder);
+    expect([status, stderr]).toEqual([
+      1,
+      `postern: cannot write ${folder}/environ.conf: it is there already\n`,
+    ]);
+    expect(readFileSync(join(folder, 'environ.conf'), 'utf8')).toBe('precious');
+  });
+
+  test.each([
+    [[], 'Not enough non-option arguments: got 0, need at least 1 (see postern conf --help)'],
+    [['iis'], 'no front end "iis": nginx, apache, lighttpd, haproxy, caddy, systemd, kubernetes'],
+    [['nginx', '--gateway', 'cgi'], 'nginx has no gateway "cgi", only fastcgi, scgi, uwsgi, http'],
+    [['lighttpd', '--listen', '80'], '--listen has no place in the configuration of lighttpd'],
+    [['nginx', '--image', 'x'], '--image has no place in the configuration of nginx'],
+    [['nginx', '--multiplex'], '--multiplex has no place in the configuration of nginx'],
+    [
+      ['haproxy', '--gateway', 'http', '--multiplex'],
+      '--multiplex has no place in the configuration of haproxy',
+    ],
+    [['apache', '--gateway', 'cgi'], 'the application is missing: postern conf apache APP'],
+    [['systemd'], 'the application is missing: postern conf systemd APP'],
+    [['nginx', '--name', 'a', '--name', 'b'], '--name: it can be given once only'],
+    [['nginx', 'a', 'b'], 'Unknown argument: b (see postern conf --help)'],
+  ])('%j is wrong usage', (args, message) => {
+    expect(() => runConf(args)).toThrow(new WrongUsage(message));
+  });
+
+  test.each([
+    [['nginx', '--address', 'nowhere'], /no address/],
+    [['nginx', '--listen', '80;'], /listen is HOST:PORT or \*:PORT, not "80;"/],
+    [['nginx', '--mount', '/a b'], /mount is empty, or a path such as \/app, not "\/a b"/],
+    [['nginx', '--server-name', 'a;b'], /serverName is a host name, not "a;b"/],
+    [['nginx', 'with space.mjs'], /a path without spaces/],
+    [['kubernetes', 'app.mjs', '--address', 'unix:/run/app.sock'], /no value for port/],
+  ])('%j is an error', (args, message) => {
+    expect(() => runConf(args)).toThrow(message);
+    expect(() => runConf(args)).toThrow(UsageError);
+  });
+
+  test('ends with 2 for wrong usage, like postern itself', () => {
+    expect(conf('iis')).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^postern: no front end "iis": .*\n$/) as string,
+    });
+  });
+
+  test('--help', () => {
+    expect(print('--help')).toContain('postern conf FRONTEND [APP] [options]');
+  });
+});

@@ -1,0 +1,222 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+import { UsageError } from '../../../src/errors.ts';
+import { renderConf, upstreamFor } from '../../../src/cli/conf/conf.ts';
+
+const CONF = join(import.meta.dirname, '../../../conf');
+const FRONT_ENDS = ['nginx', 'apache', 'lighttpd', 'haproxy', 'caddy', 'systemd', 'kubernetes'];
+const FILES = FRONT_ENDS.flatMap((folder) =>
+  readdirSync(join(CONF, folder)).map((file) => `${folder}/${file}`),
+).filter((file) => statSync(join(CONF, file)).isFile());
+
+const VALUES = {
+  name: 'app',
+  serverName: 'example.org',
+  listen: '127.0.0.1:8080',
+  upstream: '127.0.0.1:9000',
+  mount: '/app',
+  app: '/srv/app/hello.mjs',
+  postern: '/usr/bin/postern',
+  path: '/usr/local/bin:/usr/bin:/bin',
+  user: 'www-data',
+  gateway: 'fastcgi',
+  image: 'app:latest',
+};
+
+/** What the connections of HAProxy's FastCGI application are like. */
+function haproxyOptions(values: Readonly<Record<string, string>>): (string | undefined)[] {
+  const [, section] = renderConf('haproxy/fastcgi.cfg', values).split('\nfcgi-app ');
+  return [...section!.matchAll(/^ *option (.*)$/gm)].map(([, option]) => option);
+}
+
+describe('renderConf', () => {
+  test.each(FILES)('fills in every placeholder of %s', (file) => {
+    for (const mount of ['', '/app']) {
+      const text = renderConf(file, { ...VALUES, mount });
+      expect(text).not.toContain('{{');
+      expect(text).not.toContain('undefined');
+    }
+  });
+
+  test('puts a value wherever its name stands', () => {
+    const text = renderConf('nginx/fastcgi.conf', VALUES);
+    expect(text).toContain('upstream app {');
+    expect(text).toContain('fastcgi_param PATH_INFO         $app_path_info;');
+    expect(text).toContain('location /app/ {');
+    expect(text).toContain('location = "/app" {');
+  });
+
+  test('the root is an empty mount', () => {
+    const text = renderConf('apache/proxy_fcgi.conf', { ...VALUES, mount: '' });
+    expect(text).toContain('<Location "/">');
+    expect(text).toContain('ProxyPass "fcgi://127.0.0.1:9000/"');
+    expect(text).toContain('SCRIPT_NAME ""');
+  });
+
+  test('a dot in the mount matches only a dot', () => {
+    const text = renderConf('haproxy/fastcgi.cfg', { ...VALUES, mount: '/v1.0' });
+    expect(text).toContain(String.raw`path-info ^(/v1\.0)(/.*)?$`);
+    expect(text).toContain('path,url_dec -m beg /v1.0/');
+  });
+
+  test('says the address as postern itself takes it', () => {
+    const upstream = 'unix:/run/app.sock';
+    const text = renderConf('haproxy/fastcgi.cfg', { ...VALUES, upstream });
+    expect(text).toContain('postern /srv/app/hello.mjs --fastcgi unix:/run/app.sock');
+    expect(text).toContain('server app unix@/run/app.sock proto fcgi');
+  });
+
+  test('HAProxy multiplexes only where that is asked for', () => {
+    const kept = ['keep-conn'];
+    const multiplexed = ['keep-conn', 'get-values', 'mpxs-conns', 'max-reqs 100'];
+    expect(haproxyOptions(VALUES)).toEqual(kept);
+    expect(haproxyOptions({ ...VALUES, multiplex: 'no' })).toEqual(kept);
+    expect(haproxyOptions({ ...VALUES, multiplex: 'yes' })).toEqual(multiplexed);
+  });
+
+  test('names the program that is to be started', () => {
+    const { app: _, ...rest } = VALUES;
+    expect(renderConf('nginx/http.conf', rest)).toContain('postern APP --http');
+    const program = '/srv/app.mjs:handler';
+    expect(renderConf('nginx/http.conf', { ...VALUES, program })).toContain(`postern ${program} `);
+  });
+
+  test.each([
+    ['8000', '127.0.0.1'],
+    ['127.8.8.8:8000', '127.8.8.8'],
+    ['[::1]:8000', '::1'],
+    ['unix:/run/app.sock', 'unix'],
+    ['192.0.2.1:8000', 'PEER'], // through which of its addresses the front end connects, it alone knows
+  ])('to an application on %s the front end is %s', (upstream, peer) => {
+    const text = renderConf('nginx/http.conf', { ...VALUES, upstream });
+    expect(text).toContain(`--forwarded-allow-ips ${peer}\n`);
+  });
+
+  test('a name of Kubernetes has no underscore', () => {
+    const text = renderConf('kubernetes/http.yaml', { ...VALUES, name: 'my_app' });
+    expect(text).toContain('  name: my-app\n');
+  });
+
+  test.each(Object.keys(VALUES))('names %s when a file needs it and it is missing', (name) => {
+    const { [name]: _, ...rest } = VALUES as Record<string, string>;
+    const messages = FILES.map((file) => {
+      try {
+        return renderConf(file, rest) && '';
+      } catch (error) {
+        expect(error).toBeInstanceOf(UsageError);
+        return (error as Error).message;
+      }
+    }).filter((message) => message !== '');
+    expect(messages.length).toBeGreaterThan(0);
+    for (const message of messages) expect(message).toMatch(/no value for \w+$/);
+  });
+
+  test.each(['toString', '__proto__', 'location', 'Mount'])(
+    'there is no value named %s',
+    (name) => {
+      const values = Object.fromEntries([...Object.entries(VALUES), [name, 'x']]);
+      expect(() => renderConf('nginx/http.conf', values)).toThrow(
+        `conf/nginx/http.conf: there is no value named ${name}`,
+      );
+    },
+  );
+
+  test('there is no such file', () => {
+    expect(() => renderConf('nginx/gopher.conf', VALUES)).toThrow(
+      'there is no configuration conf/nginx/gopher.conf',
+    );
+  });
+
+  test.each(Object.keys(VALUES))('%s cannot break out of its place', (name) => {
+    const value = (VALUES as Record<string, string>)[name]!;
+    for (const evil of [
+      '\n',
+      '\r',
+      '\0',
+      '"',
+      "'",
+      ';',
+      '{',
+      '}',
+      '$',
+      '`',
+      '#',
+      '\\',
+      '|',
+      '<',
+      ' ',
+      '%',
+    ]) {
+      for (const text of [value + evil, evil + value, `${value}${evil}${value}`]) {
+        expect(() => renderConf('nginx/http.conf', { ...VALUES, [name]: text })).toThrow(
+          UsageError,
+        );
+      }
+    }
+  });
+
+  test.each([
+    ['mount', '/'],
+    ['mount', '/app/'],
+    ['mount', 'app'],
+    ['mount', '//app'],
+    ['mount', '/app/../x'],
+    ['mount', '/.'],
+    ['upstream', 'unix:run/app.sock'],
+    ['upstream', '*:9000'],
+    ['listen', '80'],
+    ['listen', 'unix:/run/app.sock'],
+    ['app', 'hello.mjs'],
+    ['path', 'bin:/usr/bin'],
+    ['path', '/usr/bin:'],
+    ['name', 'App'],
+    ['name', ''],
+    ['multiplex', 'true'],
+    ['multiplex', ''],
+  ])('%s is not %j', (name, text) => {
+    expect(() => renderConf('nginx/http.conf', { ...VALUES, [name]: text })).toThrow(
+      `conf/nginx/http.conf: ${name} is`,
+    );
+  });
+});
+
+describe('upstreamFor', () => {
+  test.each([
+    ['nginx/fastcgi.conf', '127.0.0.1:9000', '127.0.0.1:9000'],
+    ['nginx/fastcgi.conf', '[::1]:9000', '[::1]:9000'],
+    ['nginx/fastcgi.conf', 'unix:/run/app.sock', 'unix:/run/app.sock'],
+    ['apache/proxy_fcgi.conf', '127.0.0.1:9000', 'fcgi://127.0.0.1:9000'],
+    ['apache/proxy_fcgi.conf', 'unix:/run/app.sock', 'unix:/run/app.sock|fcgi://localhost'],
+    ['apache/proxy_scgi.conf', '[::1]:9000', 'scgi://[::1]:9000'],
+    ['apache/proxy_uwsgi.conf', '127.0.0.1:9000', 'uwsgi://127.0.0.1:9000'],
+    ['apache/proxy_http.conf', 'unix:/run/app.sock', 'unix:/run/app.sock|http://localhost'],
+    ['haproxy/fastcgi.cfg', '[::1]:9000', '[::1]:9000'],
+    ['haproxy/http.cfg', 'unix:/run/app.sock', 'unix@/run/app.sock'],
+    ['lighttpd/fastcgi.conf', '[::1]:9000', '"host" => "::1", "port" => 9000'],
+    ['lighttpd/proxy.conf', 'unix:/run/app.sock', '"socket" => "/run/app.sock"'],
+    ['caddy/Caddyfile.http', '127.0.0.1:9000', '127.0.0.1:9000'],
+    ['caddy/Caddyfile.fastcgi', 'unix:/run/app.sock', 'unix//run/app.sock'],
+    ['systemd/postern.socket', 'unix:/run/app.sock', '/run/app.sock'],
+  ])('%s: %s is %s', (file, address, expected) => {
+    expect(upstreamFor(file, address)).toBe(expected);
+  });
+
+  test('the host may be left out, as on the command line', () => {
+    expect(upstreamFor('haproxy/http.cfg', '9000')).toBe('127.0.0.1:9000');
+    expect(upstreamFor('apache/proxy_http.conf', ':9000')).toBe('http://127.0.0.1:9000');
+  });
+
+  test('a server that starts the program connects to no address', () => {
+    expect(upstreamFor('apache/cgi.conf', '127.0.0.1:9000')).toBeUndefined();
+  });
+
+  test.each(['fd:3', 'nowhere', '::1:9000', 'localhost:99999'])('%s is none', (address) => {
+    expect(() => upstreamFor('nginx/http.conf', address)).toThrow(UsageError);
+    expect(() => renderConf('nginx/http.conf', { ...VALUES, upstream: address })).toThrow(
+      UsageError,
+    );
+  });
+});

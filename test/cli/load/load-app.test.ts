@@ -1,0 +1,350 @@
+/** Applications as users write and call them: every extension, both kinds of module, every mistake. */
+
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { POSTERN, run } from '../process.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'postern-apps-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, source: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, source);
+  return file;
+}
+
+/** An application that answers with `text`, as an expression. */
+const answering = (text: string): string =>
+  `(environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from(${text})]; }`;
+
+/** What it answers with when it is loaded by the command. */
+async function answerOf(application: string): Promise<string> {
+  const { stdout, stderr, code } = await run([application, '--cgi'], { cwd: folder });
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return stdout.slice(stdout.indexOf('\r\n\r\n') + 4);
+}
+
+const ESM = `
+  import { basename } from 'node:path';
+  export default ${answering("basename('/loaded')")};
+`;
+const AWAITING = `
+  const text = await Promise.resolve('loaded');
+  export default ${answering('text')};
+`;
+const COMMON = `
+  const { basename } = require('node:path');
+  module.exports = ${answering("basename('/loaded')")};
+`;
+const TYPED = `
+  import type { Application } from 'postern';
+  import { text, type Text } from './typed-part.ts';
+  interface Unused { a: number }
+  const loaded: Text = await Promise.resolve(text);
+  export default (${answering('loaded as string')
+    .replace('environ', 'environ: object')
+    .replace(
+      'startResponse)',
+      'startResponse: (status: string, headers: [string, string][]) => void)',
+    )});
+`;
+
+describe('a module', () => {
+  test.each([
+    ['app.mjs', ESM],
+    ['app.mjs', AWAITING],
+    ['app.js', ESM],
+    ['app.js', COMMON],
+    ['app.cjs', COMMON],
+    ['app.cgi', ESM],
+    ['app.cgi', AWAITING],
+    ['app.cgi', COMMON],
+    ['app.fcgi', AWAITING],
+    ['app.1', ESM],
+    ['app', ESM],
+    ['app', AWAITING],
+    ['app', COMMON],
+    ['.app', ESM],
+    ['app with blanks and \u00e9.cgi', AWAITING],
+    ['app#?%41.mjs', ESM],
+    ['app#?%41.cgi', AWAITING],
+  ])('%s is loaded, whatever it is: %s', async (name, source) => {
+    expect(await answerOf(write(name, source))).toBe('loaded');
+    expect(await answerOf(write(name, `#!/usr/bin/env postern\n${source}`))).toBe('loaded');
+  });
+
+  test.each(['app.ts', 'app.mts'])(
+    '%s in TypeScript is loaded, with what it imports',
+    async (name) => {
+      write('typed-part.ts', "export type Text = string;\nexport const text: Text = 'loaded';\n");
+      expect(await answerOf(write(name, TYPED))).toBe('loaded');
+    },
+  );
+
+  test.each([
+    [
+      'an enum',
+      'beyond.ts',
+      `enum Kind { One = 'loaded' } export default ${answering('Kind.One as string')};`,
+    ],
+    [
+      'a property made by a parameter',
+      'beyond.ts',
+      `class Text { constructor(readonly text: string) {} }
+       export default ${answering("new Text('loaded').text")};`,
+    ],
+    [
+      'an import without its ending',
+      'beyond.ts',
+      `import { text } from './typed-part'; export default ${answering('text as string')};`,
+    ],
+    [
+      'an import named as the compiler writes it',
+      'beyond.ts',
+      `import { text } from './typed-part.js'; export default ${answering('text as string')};`,
+    ],
+    [
+      'an import by JavaScript',
+      'beyond.mjs',
+      `import { text } from './typed-part.ts'; export default ${answering('text')};`,
+    ],
+  ])('in TypeScript with %s is loaded on every Node', async (_what, name, source) => {
+    write('typed-part.ts', "export type Text = string;\nexport const text: Text = 'loaded';\n");
+    expect(await answerOf(write(name, source))).toBe('loaded');
+  });
+
+  test('is named relative to the current folder', async () => {
+    write('relative.mjs', ESM);
+    expect(await answerOf('relative.mjs')).toBe('loaded');
+    expect(await answerOf('./relative.mjs')).toBe('loaded');
+  });
+});
+
+describe('an export', () => {
+  test.each([
+    ['default', 'app.mjs', `export default ${answering("'found'")}; export const app = 1;`],
+    [
+      'application',
+      'app.mjs',
+      `export const application = ${answering("'found'")}; export const app = 1;`,
+    ],
+    ['app', 'app.mjs', `export const app = ${answering("'found'")};`],
+    ['app', 'app.cjs', `exports.app = ${answering("'found'")};`],
+    ['application', 'app.cgi', `exports.application = ${answering("'found'")};`],
+    ['default', 'app.cjs', `exports.__esModule = true; exports.default = ${answering("'found'")};`],
+  ])('%s of %s is found', async (_name, file, source) => {
+    expect(await answerOf(write(file, source))).toBe('found');
+  });
+
+  test.each([
+    ['app.mjs', `export const $other_1 = ${answering("'named'")}; export default 1;`],
+    ['app.cjs', `exports.$other_1 = ${answering("'named'")};`],
+    ['app.cgi', `exports.$other_1 = ${answering("'named'")};`],
+    ['C:app.mjs', `export const $other_1 = ${answering("'named'")};`],
+  ])('of %s is the one that is named', async (file, source) => {
+    expect(await answerOf(`${write(file, source)}:$other_1`)).toBe('named');
+  });
+
+  test('is not looked for where the whole name is that of a file', async () => {
+    write('half.mjs', `export const other = ${answering("'export'")};`);
+    expect(await answerOf(write('half.mjs:other', ESM))).toBe('loaded');
+  });
+
+  test.each([
+    [
+      'class',
+      'class { constructor(e, s) { s("200 OK", []); } *[Symbol.iterator]() { yield Buffer.from("shape"); } }',
+    ],
+    ['object', `{ call: ${answering("'shape'")} }`],
+  ])('may be a %s', async (_kind, source) => {
+    expect(await answerOf(write('shape.mjs', `export default ${source};`))).toBe('shape');
+  });
+});
+
+describe('what cannot be loaded', () => {
+  /** [what, file, source or undefined, argument, message] */
+  test.each([
+    ['no file', 'none.mjs', undefined, /^postern: no such application: .*none\.mjs\n$/],
+    ['a folder', 'folder', undefined, /^postern: .*folder is a folder, not a module\n$/],
+    [
+      'a syntax error',
+      'bad.mjs',
+      'export default\nfunction (',
+      /^postern: cannot load .*bad\.mjs: SyntaxError: .* \(.*bad\.mjs:\d+\)\n$/,
+    ],
+    [
+      'a syntax error in TypeScript',
+      'bad.ts',
+      '\n\nexport default function (',
+      /^postern: cannot load .*bad\.ts: .*Error: .* \(.*bad\.ts:\d+\)\n$/,
+    ],
+    [
+      'a syntax error in CommonJS',
+      'bad.cjs',
+      '\n\nmodule.exports = (',
+      /^postern: cannot load .*: SyntaxError: .* \(.*bad\.cjs:\d+\)\n$/,
+    ],
+    [
+      'a syntax error in a script',
+      'bad.cgi',
+      '\n\nmodule.exports = (',
+      /^postern: cannot load .*: SyntaxError: .* \(.*bad\.cgi:\d+\)\n$/,
+    ],
+    [
+      'a missing import',
+      'gone.mjs',
+      "import './gone-too.mjs';",
+      /^postern: cannot load .*: Cannot find module '.*gone-too\.mjs' imported from .*gone\.mjs:1\n$/,
+    ],
+    [
+      'a missing package',
+      'gone.mjs',
+      "import 'no-such-package-at-all';",
+      /^postern: cannot load .*: Cannot find package 'no-such-package-at-all' imported from .*:1: npm install no-such-package-at-all\n$/,
+    ],
+    [
+      'a missing require',
+      'gone.cjs',
+      "require('./gone-too.cjs');",
+      /^postern: cannot load .*: Cannot find module '\.\/gone-too\.cjs', required by .*gone\.cjs:1\n$/,
+    ],
+    [
+      'an error',
+      'throws.mjs',
+      "\nthrow new TypeError('at load\\nin two lines');",
+      /^postern: cannot load .*throws\.mjs: TypeError: at load \(.*throws\.mjs:2\)\n$/,
+    ],
+    [
+      'an error after a while',
+      'throws.cgi',
+      "await 1;\nthrow new TypeError('at load');",
+      /^postern: cannot load .*: TypeError: at load \(.*throws\.cgi:2\)\n$/,
+    ],
+    [
+      'something that is thrown',
+      'throws.mjs',
+      'throw null;',
+      /^postern: cannot load .*throws\.mjs: it threw null\n$/,
+    ],
+    [
+      'something that is thrown',
+      'throws.cgi',
+      'throw undefined;',
+      /^postern: cannot load .*throws\.cgi: it threw undefined\n$/,
+    ],
+    [
+      'control characters',
+      'throws.mjs',
+      "throw new Error('\\x1b[31mred');",
+      /^postern: cannot load .*: Error: \\x1b\[31mred \(.*\n$/,
+    ],
+    [
+      'no export',
+      'none-at-all.mjs',
+      'export const other = 1;',
+      /^postern: .*none-at-all\.mjs has no export default, application or app\n$/,
+    ],
+    [
+      'no such export',
+      'one.mjs:other',
+      'export const app = 1;',
+      /^postern: .*one\.mjs has no export other\n$/,
+    ],
+    ['a number', 'number.mjs', 'export default 5;', /^postern: .*a number/],
+    ['an object', 'object.mjs', 'export default { handler() {} };', /^postern: .*an object/],
+  ])('%s is said in one line: %s', async (_what, name, source, message) => {
+    mkdirSync(join(folder, 'folder'), { recursive: true });
+    if (source !== undefined) write(name.split(':')[0]!, source);
+    const { stdout, stderr, code } = await run([join(folder, name), '--http', '0']);
+    expect(stderr).toMatch(message);
+    expect(stderr.split('\n').length).toBe(2);
+    expect(stdout).toBe('');
+    expect(code).toBe(1);
+  });
+
+  // The kernel writes the environment into a file: headers of a request would be a program (CGI).
+  test.each([
+    ['/proc/self/environ', [], /\/environ is below \/dev, \/proc or \/sys: no module/],
+    ['/proc/self/environ:app', [], /\/environ is below \/dev/],
+    ['//proc/./self/../self/environ', [], /\/environ is below \/dev/],
+    ['link-to-environ', [], /link-to-environ is below \/dev/],
+    ['link-to-proc/self/environ', [], /\/environ is below \/dev/],
+    ['/proc/self/cwd/good.mjs', [], /good\.mjs is below \/dev/],
+    ['/sys/kernel/uevent_seqnum', [], /seqnum is below \/dev/],
+    ['/dev/stdin', ['ignore'], /\/dev\/stdin is not a regular file/],
+    ['/dev/zero', [], /\/dev\/zero is not a regular file/],
+    ['pipe', [], /pipe is not a regular file/],
+    ['socket', [], /socket is not a regular file/],
+  ] as const)('is what is no file of somebody: %s', async (name, stdio, message) => {
+    write('good.mjs', `export default ${answering("'loaded'")};`);
+    const link = (target: string, path: string): void => {
+      rmSync(join(folder, path), { force: true });
+      symlinkSync(target, join(folder, path));
+    };
+    link('/proc/self/environ', 'link-to-environ');
+    link('/proc', 'link-to-proc');
+    spawnSync('mkfifo', [join(folder, 'pipe')]);
+    const server = createServer().listen(join(folder, 'socket'));
+    await once(server, 'listening');
+    for (const mode of ['--cgi', '--http=0', '--reload']) {
+      const { stderr, code } = await run([name, mode], { cwd: folder, stdio });
+      expect(stderr).toMatch(message);
+      expect(stderr).toMatch(/^postern: [^\n]*\n$/);
+      expect(code).toBe(1);
+    }
+    server.close();
+  });
+
+  test('is said with the stack at the level debug', async () => {
+    const file = write('throws.mjs', "function deep() { throw new Error('at load'); }\ndeep();");
+    const { stderr } = await run([file, '--http', '0', '--log-level', 'debug']);
+    expect(stderr).toMatch(/^postern: UsageError: cannot load /);
+    expect(stderr).toMatch(/\[cause\]: Error: at load\n\s+at deep /);
+  });
+
+  test('is answered for by CGI', async () => {
+    const { stdout, stderr, code } = await run([join(folder, 'nothing.mjs')], {
+      env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET' },
+    });
+    expect(stdout).toMatch(/^Status: 500 Internal Server Error\r\n/);
+    expect(stderr).toMatch(/^postern: no such application: .*nothing\.mjs\n$/);
+    expect(code).toBe(1);
+  });
+});
+
+describe('#!/usr/bin/env postern', () => {
+  test.each([ESM, AWAITING, COMMON])('makes a program of a file: %s', (source) => {
+    const bin = join(folder, 'bin');
+    mkdirSync(bin, { recursive: true });
+    const command = write(
+      'bin/postern',
+      `#!/bin/sh\nexec '${process.execPath}' '${POSTERN}' "$@"\n`,
+    );
+    const program = write('program', `#!/usr/bin/env postern\n${source}`);
+    for (const file of [command, program]) chmodSync(file, 0o755);
+    // As a web server calls it, with a query that has become arguments.
+    const { stdout, stderr, status } = spawnSync(program, ['--version', '-e'], {
+      encoding: 'utf8',
+      env: {
+        PATH: `${bin}:${process.env['PATH']}`,
+        GATEWAY_INTERFACE: 'CGI/1.1',
+        REQUEST_METHOD: 'GET',
+        QUERY_STRING: '--version+-e',
+      },
+    });
+    expect(stdout).toBe('Status: 200 OK\r\nContent-Length: 6\r\n\r\nloaded');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  });
+});
