@@ -4,6 +4,7 @@ import { closeSync, fstatSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 
+import { escapeLines } from '../../src/bytes.ts';
 import { toFunction } from '../../src/handler/application.ts';
 import { guardProcess } from '../../src/handler/process-guard.ts';
 import { writeTo } from '../../src/handler/stream-handler.ts';
@@ -68,7 +69,8 @@ export async function runWithCgi(
       return stdin.open();
     },
     stdout,
-    stderr: writeTo((text) => void process.stderr.write(text)),
+    // What applications log often comes from outside, and servers write it to their logs as it is.
+    stderr: writeTo((text) => void process.stderr.write(escapeLines(text))),
     environ,
   };
   const handler = new (options.iis === true ? IisCgiHandler : CgiHandler)(streams, options);

@@ -62,6 +62,13 @@ describe('the response', () => {
   });
 });
 
+test('row 16: what the error log is told has no control characters', async () => {
+  const { stderr } = await runApplication('complaining', {
+    variables: { QUERY_STRING: 'a%1b%5b31mb%0dc%0a%09d' },
+  });
+  expect(stderr).toBe('a\\x1b[31mb\\rc\n\td\n');
+});
+
 describe('non-parsed headers', () => {
   const EXPECTED =
     /^HTTP\/1\.1 200 OK\r\nDate: [A-Z][a-z]{2}, .* GMT\r\nServer: postern\r\nConnection: close\r\nContent-Type: text\/plain\r\nContent-Length: 5\r\n\r\nhello$/;
