@@ -1,6 +1,6 @@
 /**
  * Errors outside of any request's own promise chain: thrown by a timer or an event, or a rejection
- * that nobody awaits. They take no process down silently (2-semantics, rule 15).
+ * that nobody awaits. They take no process down silently (src/README.md, rule 15).
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';

@@ -1,6 +1,6 @@
 /**
  * What visitors of a real Apache make of arguments: in each way in which postern can be reached as a program,
- * nothing that they send is loaded, and applications go on answering (4-security, rows 8 and 25).
+ * nothing that they send is loaded, and applications go on answering (SECURITY.md, rows 8 and 25).
  */
 
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Errors that belong to no request's own chain of promises (2-semantics, rule 15). */
+/** Errors that belong to no request's own chain of promises (src/README.md, rule 15). */
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

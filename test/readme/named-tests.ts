@@ -1,7 +1,7 @@
 /** Pages that name tests: `file` “name” “name”. Each of them is there, under that name. */
 
-import { readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { expect } from 'vitest';
 
@@ -21,7 +21,10 @@ export function expectTests(text: string): void {
   expect(tests).not.toEqual([]);
   // What is in quotes is the name of a test; nothing of it was misunderstood.
   expect(tests).toHaveLength(text.split('“').length - 1);
-  for (const [file, name] of tests) expect(readTest(file), file).toContain(name);
+  for (const [file, name] of tests) {
+    expect(existsSync(join(ROOT, file)), `${file} is not there`).toBe(true);
+    expect(readPage(file), file).toContain(name);
+  }
 }
 
 /** Files and names of tests. */
@@ -32,14 +35,4 @@ export function testsIn(text: string): [file: string, name: string][] {
       name!.replaceAll(/\s+/g, ' '),
     ]),
   );
-}
-
-const TESTS = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' });
-
-/** The text of a test file, found by its base name: pages may be ahead of a move between folders. */
-function readTest(file: string): string {
-  const sameName = TESTS.filter((each) => basename(each) === basename(file));
-  const path = sameName.find((each) => `test/${each}` === file) ?? sameName[0];
-  expect(path, `${file} is not there`).toBeDefined();
-  return readPage(`test/${path}`);
 }

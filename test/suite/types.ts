@@ -58,7 +58,7 @@ export interface SuiteRequest {
 
 /** A row of the suite. */
 export interface Row {
-  /** The rule of the contract that it shows (2-semantics). */
+  /** The rule of the contract that it shows (src/README.md). */
   rule: number;
   /** In words; unique, for it is how the application is found. */
   name: string;

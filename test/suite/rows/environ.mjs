@@ -1,5 +1,5 @@
 /**
- * Rules 19 to 22: the environ, responses without a Content-Type, and the synchronous path.
+ * Rules 19 to 21, and 24: the environ, responses without a Content-Type, and the synchronous path.
  *
  * @import { Row, SuiteRequest, Visit } from '../types.ts'
  */
@@ -348,7 +348,7 @@ export const rows = [
     },
   },
   {
-    rule: 22,
+    rule: 24,
     name: 'an application that returns an array is answered without a promise in between',
     application(environ, startResponse) {
       // Anything that is awaited lets this run first.
@@ -363,7 +363,7 @@ export const rows = [
     },
   },
   {
-    rule: 22,
+    rule: 24,
     name: 'a generator that never waits is answered without a promise in between',
     *application(environ, startResponse) {
       queueMicrotask(() => report(environ, 'later'));

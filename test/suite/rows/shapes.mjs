@@ -1,5 +1,5 @@
 /**
- * The shapes of an application (2-semantics, before its rules).
+ * The shapes of an application (src/README.md, before its rules).
  *
  * @import { Row } from '../types.ts'
  */
