@@ -40,10 +40,7 @@ export interface Carrier {
 }
 
 /** Serves one request of a connection. */
-export class FastCgiHandler
-  extends BaseHandler
-  implements OutputStream, InputSource, BodyOwner, Claim
-{
+export class FastCgiHandler extends BaseHandler implements OutputStream, InputSource, BodyOwner {
   override readonly gateway = 'fastcgi';
   override readonly takesText = true;
 
@@ -63,8 +60,8 @@ export class FastCgiHandler
   /** Whether there is a time limit for its response: not for one that is answered in the turn in which it came. */
   isWatched = false;
   onDrain: (() => void) | undefined;
-  size = 0;
-  ends = 0;
+  /** From the start of the run on. */
+  claim: Claim | undefined;
 
   /** @param decoder holds the request's variables when {@link run} is called */
   constructor(

@@ -231,12 +231,11 @@ export class Requests implements RecordVisitor, Carrier {
     this.#faults = 0;
     const request = new FastCgiHandler(id, role, this, gateway.decoder, gateway.options);
     this.#active.add(request);
-    const { resources } = gateway;
-    resources.begin(request);
+    const claim = (request.claim = gateway.resources.begin());
     const { count } = gateway.decoder;
     const run = request.run(gateway.application);
     if (run === undefined) return;
-    gateway.track(run, resources.goesOn(request, sizeOfVariables(count, end - start)));
+    gateway.track(run, claim.goesOn(sizeOfVariables(count, end - start)));
     if (!request.isOver && !request.headersSent) this.#link.timeouts.watchResponse(request);
   }
 
@@ -356,6 +355,6 @@ export class Requests implements RecordVisitor, Carrier {
   #release(request: FastCgiHandler): void {
     this.#link.timeouts.unwatch(request);
     request.closeInput();
-    this.gateway.resources.responseOver(request);
+    request.claim!.responseOver();
   }
 }

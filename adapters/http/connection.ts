@@ -23,8 +23,6 @@ import type { Exchange } from './pipeline.ts';
 /** Bytes that pipelined requests hold which wait: their texts are bounded, and node:http has two objects for each. */
 const WAITING_SIZE = 64 * 1024;
 
-const NOTHING = (): void => {};
-
 /** State of a connection, beside that of node:http. */
 export class HttpConnection
   implements Connection, Carrier, QueuedConnection, Expiring, RequestTaker
@@ -156,8 +154,7 @@ export class HttpConnection
     this.#current = handler;
     const run = handler.run(gateway.application);
     if (run === undefined) return;
-    const isCounted = handler.isCounted;
-    gateway.track(run, isCounted ? gateway.resources.goesOn(handler, handler.footprint) : NOTHING);
+    gateway.track(run, handler.goesOn());
     if (!handler.headersSent) handler.watch();
   }
 

@@ -20,6 +20,8 @@ import type { Exchange } from './pipeline.ts';
 /** A body up to this size is sent as a string, in one piece with its head: one write, and a cheaper one. */
 const SMALL_BODY = 4 * 1024;
 
+const NOTHING = (): void => {};
+
 /** What a request needs of the connection that carries it. */
 export interface Carrier {
   readonly peer: Peer;
@@ -43,7 +45,7 @@ export interface Carrier {
 }
 
 /** Serves one request. */
-export class HttpHandler extends BaseHandler implements Expiring, Claim {
+export class HttpHandler extends BaseHandler implements Expiring {
   override readonly gateway = 'http';
   override readonly originServer = true;
 
@@ -52,9 +54,7 @@ export class HttpHandler extends BaseHandler implements Expiring, Claim {
   readonly #connection: Carrier;
   readonly #gateway: Gateway;
 
-  size = 0;
-  ends = 0;
-  #isCounted = false; // among the requests in flight
+  #claim: Claim | undefined; // while the request is among those in flight
   #body: RequestBody | undefined; // none: the request has no body
   #isWatched = false; // has a time limit
   #status = '';
@@ -81,13 +81,13 @@ export class HttpHandler extends BaseHandler implements Expiring, Claim {
     return !this.#exchange.request.complete;
   }
 
-  /** Whether the request is among those in flight. */
-  get isCounted(): boolean {
-    return this.#isCounted;
+  /** The run is not over at once. @returns what is to be called at its end */
+  goesOn(): () => void {
+    return this.#claim?.goesOn(this.footprint) ?? NOTHING;
   }
 
   /** Bytes that the request holds while it is run, beside a body that it reads. */
-  get footprint(): number {
+  protected get footprint(): number {
     const { rawHeaders, url } = this.#exchange.request;
     let length = url!.length;
     for (const text of rawHeaders) length += text.length;
@@ -120,15 +120,13 @@ export class HttpHandler extends BaseHandler implements Expiring, Claim {
     const { resources } = this.#gateway;
     const { refusal } = resources;
     if (refusal !== undefined) throw refusal;
-    this.#isCounted = true;
-    resources.begin(this);
+    this.#claim = resources.begin();
   }
 
   /** The response is over, or nobody waits for it any more. */
   protected responseOver(): void {
-    if (!this.#isCounted) return;
-    this.#isCounted = false;
-    this.#gateway.resources.responseOver(this);
+    this.#claim?.responseOver();
+    this.#claim = undefined;
   }
 
   protected override addCgiVars(environ: Variables): void {

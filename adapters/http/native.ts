@@ -78,7 +78,7 @@ export class NativeHandler extends HttpHandler {
     return new InputStream(0);
   }
 
-  override get footprint(): number {
+  protected override get footprint(): number {
     const body = this.contentLength < 0 ? BODY_SHARE : Math.min(this.contentLength, BODY_SHARE);
     return super.footprint + body;
   }

@@ -16,7 +16,7 @@ import { linger } from '../sockets/linger.ts';
 import type { RequestCarrier, RequestHandler } from './handler.ts';
 import type { RequestLimits } from './options.ts';
 import { Share, sizeOfVariables } from '../resources/resources.ts';
-import type { Resources } from '../resources/resources.ts';
+import type { Claim, Resources } from '../resources/resources.ts';
 import type { Connection } from '../listening/server.ts';
 import { writeAll } from '../sockets/writer.ts';
 import { peerOf, resetSocket } from '../sockets/peer.ts';
@@ -60,7 +60,7 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
   #input: InputStream | undefined;
   #early: Buffer = EMPTY; // beginning of the body, which came with the variables
   #wanted = false; // the application waits for the body
-  #isCounted = false; // the request is among those in flight
+  #claim: Claim | undefined; // while the request is among those in flight
   #closing = false; // the response is complete
   #waiters: (() => void)[] | undefined; // for the socket to take more
   #gathered = 0; // bytes of variables that are not complete
@@ -137,11 +137,10 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
       return;
     }
     this.#early = rest;
-    resources.begin(handler);
-    this.#isCounted = true;
+    const claim = (this.#claim = resources.begin());
     const run = handler.run(gateway.application);
     if (run === undefined) return;
-    gateway.track(run, resources.goesOn(handler, sizeOf(variables)));
+    gateway.track(run, claim.goesOn(sizeOf(variables)));
     if (handler.isOver || handler.headersSent) return;
     gateway.deadlines.add(handler, gateway.limits.responseTimeout, expire);
   }
@@ -285,9 +284,8 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
   }
 
   #responseOver(): void {
-    if (!this.#isCounted) return;
-    this.#isCounted = false;
-    this.#gateway.resources.responseOver(this.#handler!);
+    this.#claim?.responseOver();
+    this.#claim = undefined;
   }
 
   #forgetRequest(): void {

@@ -5,7 +5,6 @@ import { escapeLines } from '../bytes.ts';
 import { addVariable } from '../environ/environ.ts';
 import type { Variables } from '../environ/environ.ts';
 import type { InputStream } from '../handler/input.ts';
-import type { Claim } from '../resources/resources.ts';
 import { writeTo } from '../handler/stream-handler.ts';
 import type { ErrorStream, GatewayOptions } from '../types.ts';
 
@@ -23,10 +22,8 @@ export interface RequestCarrier {
 }
 
 /** Serves the request of a connection. A gateway adds its name, and what is its own in the response. */
-export abstract class RequestHandler extends BaseHandler implements Claim {
+export abstract class RequestHandler extends BaseHandler {
   override readonly takesText = true;
-  size = 0;
-  ends = 0;
   readonly #carrier: RequestCarrier;
   readonly #variables: readonly string[];
 

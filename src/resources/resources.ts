@@ -63,14 +63,6 @@ export function sizeOfVariables(count: number, length: number): number {
   return length + count * VARIABLE_OVERHEAD;
 }
 
-/** A request as far as it is counted: a handler. */
-export interface Claim {
-  /** Bytes that it holds, beside its body. */
-  size: number;
-  /** Of its two ends, how many have come: that of the response, and that of the run. It counts until both have. */
-  ends: number;
-}
-
 /** What is in use. */
 export class Resources {
   readonly limits: ResourceLimits;
@@ -102,50 +94,10 @@ export class Resources {
     return new LimitError('maxBufferedSize', `more than maxBufferedSize (${maxBufferedSize})`);
   }
 
-  /** Counts a request that is about to be run. Most runs are over at once: see {@link goesOn}. */
-  begin(claim: Claim): void {
-    claim.ends = 1;
-    this.requests++;
+  /** Counts a request that is about to be run. */
+  begin(): Claim {
+    return new Claim(this, this.#deadlines, this.#log);
   }
-
-  /**
-   * The run of a request is not over at once.
-   *
-   * @param size bytes of memory that it holds until then
-   * @returns what is to be called at its end
-   */
-  goesOn(claim: Claim, size: number): () => void {
-    if (claim.ends === 2) return NOTHING; // only its body is still being closed
-    claim.ends--;
-    claim.size = size;
-    this.held += size;
-    return () => this.#runOver(claim);
-  }
-
-  /**
-   * The response of a request is over, or nobody waits for it any more. An application that is not through with it has
-   * the time that it has for a response; what still hangs then will hang for ever, and is not to shut everybody out.
-   */
-  responseOver(claim: Claim): void {
-    this.#end(claim);
-    if (claim.ends < 2) this.#deadlines.add(claim, this.limits.responseTimeout, this.#giveUp);
-  }
-
-  #runOver(claim: Claim): void {
-    this.#deadlines.delete(claim);
-    this.#end(claim);
-  }
-
-  #end(claim: Claim): void {
-    if (++claim.ends !== 2) return;
-    this.requests--;
-    this.held -= claim.size;
-  }
-
-  readonly #giveUp = (claim: object): void => {
-    this.#log.warn('a run is still not over, responseTimeout after its response or its client');
-    this.#end(claim as Claim);
-  };
 
   /** Why a further request cannot be taken; undefined if it can. */
   get refusal(): LimitError | undefined {
@@ -156,6 +108,65 @@ export class Resources {
 }
 
 const NOTHING = (): void => {};
+
+/**
+ * One request among those in flight. It has two ends, that of its response and that of its run, and counts until both
+ * have come. It holds nothing of the request: an application that hangs with many is not to fill memory with them.
+ */
+export class Claim {
+  readonly #resources: Resources;
+  readonly #deadlines: Deadlines<object>;
+  readonly #log: Log;
+  #size = 0;
+  #ends = 1; // most runs are over at once
+
+  /** Use {@link Resources.begin}. */
+  constructor(resources: Resources, deadlines: Deadlines<object>, log: Log) {
+    this.#resources = resources;
+    this.#deadlines = deadlines;
+    this.#log = log;
+    resources.requests++;
+  }
+
+  /**
+   * The run is not over at once.
+   *
+   * @param size bytes of memory that it holds until then, beside a body
+   * @returns what is to be called at its end
+   */
+  goesOn(size: number): () => void {
+    if (this.#ends === 2) return NOTHING; // only its body is still being closed
+    this.#ends--;
+    this.#size = size;
+    this.#resources.held += size;
+    return () => {
+      this.#deadlines.delete(this);
+      this.#end();
+    };
+  }
+
+  /**
+   * The response is over, or nobody waits for it any more. An application that is not through with it has the time that
+   * it has for a response; what still hangs then will hang for ever, and is not to shut everybody out.
+   */
+  responseOver(): void {
+    this.#end();
+    if (this.#ends < 2) {
+      this.#deadlines.add(this, this.#resources.limits.responseTimeout, () => this.#giveUp());
+    }
+  }
+
+  #giveUp(): void {
+    this.#log.warn('a run is still not over, responseTimeout after its response or its client');
+    this.#end();
+  }
+
+  #end(): void {
+    if (++this.#ends !== 2) return;
+    this.#resources.requests--;
+    this.#resources.held -= this.#size;
+  }
+}
 
 /** What one connection holds in memory for one purpose. */
 export class Share {
