@@ -1,10 +1,10 @@
 /** What the requests of a server take together, on the gateways whose connections carry one request; FastCGI's is in its folder. */
 
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import type { ApplicationFunction } from '../../src/types.ts';
 import { serve as serveHttp, request } from '../http/kit.ts';
-import { PROTOCOLS, hello, serve, until } from '../one-request/kit.ts';
+import { PROTOCOLS, controlTime, hello, serve, until } from '../one-request/kit.ts';
 
 /** An application that answers `/` at once, and hangs with all else until it is told to go on. */
 class Hanging {
@@ -34,6 +34,8 @@ interface Gateway {
 }
 
 const options = { maxRequests: 2 };
+
+afterEach(() => void vi.useRealTimers());
 
 type Start = (hanging: Hanging, limits: object) => Promise<Gateway>;
 
@@ -88,6 +90,18 @@ describe.each(GATEWAYS)('$name', ({ name, start }) => {
     hanging.goOn();
     await until(() => hanging.begun === 2);
     expect(await gateway.ask()).toBe('200 hello');
+  });
+
+  test('one that hangs counts for responseTimeout after its client has left', async () => {
+    const second = controlTime();
+    const hanging = new Hanging();
+    const gateway = await start(hanging, { maxRequests: 1, responseTimeout: 3000 });
+    const leave = await gateway.hang();
+    await until(() => hanging.begun === 1);
+    leave();
+    expect(await gateway.ask()).toBe('503 Service Unavailable\n');
+    for (let answer = ''; answer !== '200 hello'; answer = await gateway.ask()) second();
+    expect(gateway.log.at(-1)).toMatch(/^a run is still not over/);
   });
 
   test('without memory new requests are refused, and taken again when there is some', async () => {
