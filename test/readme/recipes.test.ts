@@ -268,7 +268,7 @@ describe('npm start', () => {
   });
 });
 
-describeWithServer('systemd-socket-activate', '### systemd', () => {
+describeWithServer(['systemd-socket-activate', 'nginx'], '### systemd', () => {
   test('the socket is handed over as the unit says, and the web server finds it there', async () => {
     const folder = temporaryFolder('systemd');
     const socket = join(folder, 'app.sock');
