@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * The contract between gateways and applications: types only, no code.
  *

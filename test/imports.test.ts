@@ -159,7 +159,7 @@ function loadedWith(file: string, loaded = new Set<string>()): ReadonlySet<strin
 }
 
 // What is loaded for real, by paths that are taken when they are needed, test/cgi/isolation.test.ts looks at.
-test.each(['src/cli/main.ts', 'src/cli/cgi/cgi.ts', 'adapters/cgi/index.ts'])(
+test.each(['src/cli/serve/detect.ts', 'src/cli/cgi/cgi.ts', 'adapters/cgi/index.ts'])(
   'with %s comes no command line, no server and no other gateway',
   (file) => {
     const loaded = [...loadedWith(file)];

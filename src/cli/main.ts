@@ -1,14 +1,35 @@
 #!/usr/bin/env node
-/** The command `postern`. What a CGI process does not need is not loaded there. */
+/**
+ * The command `postern`. It imports nothing before it knows that this Node is new enough: an older one fails on syntax
+ * that it does not know, with a stack trace. So this file itself is written in what Node 12 understands. What a CGI
+ * process does not need is not loaded there.
+ */
 
-import { isCgi } from './serve/detect.ts';
+/** As `engines` of package.json has it. */
+const NEEDED = [20, 19];
 
-const args = process.argv.slice(2);
+const version = process.versions.node.split('.').slice(0, 2);
 
-if (isCgi(process.env)) {
-  const { readCgiSettings, runCgi } = await import('./cgi/cgi.ts');
-  await runCgi(() => readCgiSettings(args));
+if (isOlder(version.map(Number))) {
+  process.stderr.write(
+    `postern needs Node ${NEEDED.join('.')} or later; this is ${version.join('.')}\n`,
+  );
+  process.exitCode = 1;
 } else {
-  const { runCommand } = await import('./command.ts');
-  await runCommand(args);
+  void start(process.argv.slice(2));
+}
+
+function isOlder([major = 0, minor = 0]: readonly number[]): boolean {
+  return major < NEEDED[0]! || (major === NEEDED[0]! && minor < NEEDED[1]!);
+}
+
+async function start(args: readonly string[]): Promise<void> {
+  const { isCgi } = await import('./serve/detect.ts');
+  if (isCgi(process.env)) {
+    const { readCgiSettings, runCgi } = await import('./cgi/cgi.ts');
+    await runCgi(() => readCgiSettings(args));
+  } else {
+    const { runCommand } = await import('./command.ts');
+    await runCommand(args);
+  }
 }

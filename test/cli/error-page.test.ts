@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { testWithServer } from '../servers/availability.ts';
 import { CommandProcess, POSTERN, fixture } from './process.ts';
 
 const APP = fixture('failing.ts');
@@ -35,7 +36,7 @@ test.each<[shown: boolean, args: string[], env: Record<string, string>]>([
   await command.says(/Error: the application has failed/);
 });
 
-test.each<[shown: boolean, args: string[], env: Record<string, string>]>([
+testWithServer('script').each<[shown: boolean, args: string[], env: Record<string, string>]>([
   [true, [], {}],
   [false, [], { NODE_ENV: 'production' }],
   [false, ['--no-error-page'], {}],

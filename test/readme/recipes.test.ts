@@ -1,7 +1,7 @@
 /** What the README says is to be typed is typed: commands as they stand there, with ports and folders of the tests. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -62,10 +62,20 @@ function shell(line: string, folder: string): string {
 }
 
 /** Starts a command line that stays, until the test has ended. */
-async function start(line: string, folder: string, port: number): Promise<ChildProcess> {
+function begin(line: string, folder: string, stdout: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
   const [command, ...args] = dyingWithUs('/bin/sh', '-c', `exec ${line}`);
-  const child = spawn(command, args, { cwd: folder, env: { PATH: staged.path }, stdio: 'ignore' });
+  const child = spawn(command, args, {
+    cwd: folder,
+    env: { PATH: staged.path },
+    stdio: ['ignore', stdout, 'ignore'],
+  });
   running.push(child);
+  return child;
+}
+
+/** The same, and waits until its port takes connections. */
+async function start(line: string, folder: string, port: number): Promise<ChildProcess> {
+  const child = begin(line, folder);
   for (const deadline = Date.now() + 15_000; !(await accepts(port)); await sleep(10)) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${line} did not start`);
   }
@@ -156,8 +166,15 @@ describe('an application', () => {
     const port = await freePort();
     const path = join(own, 'program.mjs');
     writeFileSync(path, program!.replace('unix:/run/hello.sock', `127.0.0.1:${port}`));
-    const child = await start(`node ${path}`, own, port);
+    // Its port is open before its next line asks for the signal: so the program says when it has asked.
+    writeFileSync(
+      join(own, 'tell.mjs'),
+      `process.on('newListener', (name) => name === 'SIGTERM' && console.log('asks for it'));`,
+    );
+    const child = begin(`node --import ./tell.mjs ${path}`, own, 'pipe');
     const exited = once(child, 'exit');
+    const [said] = (await Promise.race([once(child.stdout!, 'data'), exited])) as [unknown];
+    expect(String(said)).toBe('asks for it\n');
     child.kill('SIGTERM');
     expect(await exited).toEqual([0, null]);
   });
@@ -251,7 +268,7 @@ describe('npm start', () => {
   });
 });
 
-describeWithServer('systemd-socket-activate', '### systemd', () => {
+describeWithServer(['systemd-socket-activate', 'nginx'], '### systemd', () => {
   test('the socket is handed over as the unit says, and the web server finds it there', async () => {
     const folder = temporaryFolder('systemd');
     const socket = join(folder, 'app.sock');
@@ -275,7 +292,7 @@ describeWithServer('systemd-socket-activate', '### systemd', () => {
     const text = (port: number): string => shell(`${listing} --listen 127.0.0.1:${port}`, folder);
     const server = await startNginx({ conf: 'nginx/fastcgi.conf', values: {}, text });
     try {
-      while (!existsSync(socket)) await sleep(10);
+      while (!(await accepts(socket))) await sleep(10); // it is there before it listens
       chmodSync(socket, 0o666); // the web server's account: systemd-socket-activate cannot give it to it
       const { status, body } = await ask(server.port, 'GET', '/');
       expect([status, body]).toEqual([200, 'Hello, 127.0.0.1! You asked for /\n']);

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { describe } from 'vitest';
+import { describe, test } from 'vitest';
 
 import { apacheModuleFolder, apacheModules } from './apache.ts';
 import { findExecutable } from './launch.ts';
@@ -28,13 +28,35 @@ export function serverAvailable(name: string): boolean {
   return missing(name) === undefined;
 }
 
-/** `describe` for tests that need a server; `name` as for {@link serverAvailable}. */
-export function describeWithServer(name: string, title: string, tests: () => void): void {
-  const reason = missing(name);
+/**
+ * `describe` for tests that need servers or programs.
+ *
+ * @param needs all that they start, each as for {@link serverAvailable}
+ */
+export function describeWithServer(
+  needs: string | readonly string[],
+  title: string,
+  tests: () => void,
+): void {
+  const reason = firstMissing(needs);
+  describe.skipIf(reason !== undefined)(reason ? `${title} (skipped: ${reason})` : title, tests);
+}
+
+/** `test` for a single one that needs servers or programs; `needs` as for {@link describeWithServer}. */
+export function testWithServer(needs: string | readonly string[]): typeof test {
+  return firstMissing(needs) === undefined ? test : (test.skip as typeof test);
+}
+
+/** @throws {Error} under CI, when something is missing */
+function firstMissing(needs: string | readonly string[]): string | undefined {
+  const reason = [needs]
+    .flat()
+    .map(missing)
+    .find((text) => text !== undefined);
   if (reason !== undefined && process.env.CI === 'true') {
     throw new Error(`${reason}; test/servers/install.sh installs it`);
   }
-  describe.skipIf(reason !== undefined)(reason ? `${title} (skipped: ${reason})` : title, tests);
+  return reason;
 }
 
 /** What is not there, in words; undefined when everything is. */

@@ -145,11 +145,10 @@ export async function prepareSite(
   return { folder, port };
 }
 
-/** The path of a program. `/usr/sbin`, where servers live, is not in every account's PATH. */
+/** The path of a program. `/usr/sbin`, where servers live, is not in every account's PATH; `/usr/bin` is. */
 export function findExecutable(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  return folders
-    .filter((folder) => folder !== '')
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  return [...folders, ...folders.map((folder) => folder.replace(/\/bin$/, '/sbin'))]
     .map((folder) => join(folder, name))
     .find((path) => {
       try {

@@ -4,6 +4,8 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 
+import { packageFile } from '../package.ts';
+
 /** @returns what is said of it in one line, and its place as `file:line`; undefined for any other error */
 export function explainMissing(
   error: NodeJS.ErrnoException,
@@ -78,7 +80,16 @@ function remedyForPackage(specifier: string, importer: string): string | undefin
   if (isFile(beside)) return meaning(beside, importer);
   const [name] = /^(?:@[\w.-]+\/)?[a-z\d_-][\w.-]*/i.exec(specifier) ?? [];
   if (name === undefined) return undefined;
-  return isDependency(name, importer) ? 'npm install' : `npm install ${name}`;
+  if (isDependency(name, importer)) return 'npm install';
+  return `npm install ${name === OWN_NAME ? ownPackage() : name}`;
+}
+
+const OWN_NAME = 'postern';
+
+/** Where this package is, for npm: no registry has it. A copy, because a link cannot be uploaded. */
+function ownPackage(): string {
+  const folder = dirname(packageFile());
+  return `--install-links ${/\s/.test(folder) ? JSON.stringify(folder) : folder}`;
 }
 
 /** Whether the package of a file says that it needs another. */

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
+import { testWithServer } from '../../servers/availability.ts';
 import { ask } from '../ask.ts';
 import { CommandProcess, POSTERN, fixture, run } from '../process.ts';
 
@@ -85,7 +86,7 @@ describe('goes', () => {
     expect(stderr).toMatch(/^postern: http on .*\n$/);
   });
 
-  test.each([
+  testWithServer('script').each([
     [[], /\n[^\n]*\d\d:\d\d:\d\d 200 GET \/seen /],
     [['--no-access-log'], /^[^\n]*http on [^\n]*\n$/],
   ])('to the terminal with %j if there is one', async (args, expected) => {

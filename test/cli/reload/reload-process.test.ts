@@ -11,10 +11,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { CERTIFICATE, KEY } from '../../http/certificate.ts';
+import { testWithServer } from '../../servers/availability.ts';
 import { ask } from '../ask.ts';
 import { CommandProcess, POSTERN, descriptorOf, run } from '../process.ts';
-import { PLAIN, answering, folder, start, untilGone, untilRefused, write } from './kit.ts';
 import { askTls } from '../tls-client.ts';
+import { PLAIN, answering, folder, start, untilGone, untilRefused, write } from './kit.ts';
 
 describe('a stop', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)('by %s ends both processes', async (signal) => {
@@ -187,7 +188,7 @@ test('a log is opened again by both processes', async () => {
 });
 
 describe('without a flag', () => {
-  test.each([
+  testWithServer('script').each([
     [[], true],
     [['--no-reload'], false],
   ])('and with %j at a terminal: %s', async (args, expected) => {
