@@ -57,7 +57,11 @@ export class InputFlow {
   /** A body has enough waiting. */
   pause(input: InputStream, request: BodyOwner): void {
     this.#unwatch(input);
-    this.#gateway.unread.add(input, () => this.release(input));
+    // What was held because nobody else was on the connection may have company by now.
+    const onFull = (refusal: LimitError): void => {
+      if (this.#isShared) request.giveUp(input, refusal);
+    };
+    this.#gateway.unread.add(input, () => this.release(input), onFull);
     const refusal = this.#isShared ? input.spill() : 'later';
     if (refusal === 'later') this.hold(input);
     else if (refusal !== undefined) request.giveUp(input, refusal);

@@ -1,6 +1,6 @@
 /** A request that has not been started: its PARAMS are not complete, or it waits for its turn. */
 
-import { EMPTY } from '../../src/bytes.ts';
+import { ByteQueue, EMPTY } from '../../src/bytes.ts';
 import type { InputStream } from '../../src/handler/input.ts';
 import { HIGH_WATER_MARK } from '../../src/limits.ts';
 import type { Role } from '../../src/types.ts';
@@ -19,8 +19,7 @@ export class Opening {
   /** Whether PARAMS are complete. */
   isComplete = false;
   #isOwn = false; // whether `bytes` is a buffer of ours that may be written to
-  readonly #body: Buffer[] = []; // STDIN that has come before the request's turn
-  #bodySize = 0;
+  readonly #body = new ByteQueue(); // STDIN that has come before the request's turn
   #bodyEnded = false;
 
   constructor(id: number, role: Role) {
@@ -35,13 +34,12 @@ export class Opening {
 
   /** Bytes of memory that are its own. */
   get ownSize(): number {
-    return this.#bodySize + (this.#isOwn ? this.bytes.length : 0);
+    return this.#body.length + (this.#isOwn ? this.bytes.length : 0);
   }
 
   /** Keeps STDIN until the request's turn. @returns false when that is too much */
   addBody(bytes: Buffer): boolean {
-    this.#bodySize += bytes.length;
-    if (this.#bodySize > HIGH_WATER_MARK) return false;
+    if (this.#body.length + bytes.length > HIGH_WATER_MARK) return false;
     this.#body.push(Buffer.from(bytes));
     return true;
   }
@@ -53,7 +51,7 @@ export class Opening {
 
   /** Hands over what has come of STDIN. */
   moveBody(input: InputStream): void {
-    for (const bytes of this.#body) input.push(bytes);
+    while (this.#body.length > 0) input.push(this.#body.shift(Infinity));
     if (this.#bodyEnded) input.end();
   }
 

@@ -205,14 +205,12 @@ export class Requests implements RecordVisitor, Carrier {
 
   /** Starts a request that has waited. */
   #takeTurn(opening: Opening): void {
-    const { id } = opening;
-    if (this.#opening.get(id) !== opening) return; // aborted
     try {
       this.#start(opening);
     } catch (error) {
       this.#link.refuse(error);
     }
-    const input = this.#active.get(id)?.stdin;
+    const input = this.#active.get(opening.id)?.stdin;
     if (input !== undefined) opening.moveBody(input);
   }
 
@@ -241,6 +239,7 @@ export class Requests implements RecordVisitor, Carrier {
 
   #forget(opening: Opening): void {
     this.#opening.delete(opening);
+    if (opening.isComplete) this.#turns?.delete(opening);
     this.gateway.resources.requests--;
     this.gateway.resources.held -= opening.held;
     this.#link.timeouts.unwatch(opening);

@@ -10,7 +10,7 @@ export class Turns {
 
   /**
    * @param isFree whether no request is being served
-   * @param take starts a request that has waited, unless it was aborted meanwhile; it may be over at once
+   * @param take starts a request that has waited; it may be over at once
    * @param onNone called when nobody waits any more
    */
   constructor(isFree: () => boolean, take: (opening: Opening) => void, onNone: () => void) {
@@ -29,6 +29,12 @@ export class Turns {
   add(opening: Opening): void {
     opening.isComplete = true;
     this.#waiting.push(opening);
+  }
+
+  /** One is not to have its turn: it was aborted, or refused. */
+  delete(opening: Opening): void {
+    const at = this.#waiting.indexOf(opening);
+    if (at >= 0) this.#waiting.splice(at, 1);
   }
 
   /** A request is over. @returns whether somebody waits, and is taken in a moment */

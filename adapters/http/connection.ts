@@ -33,6 +33,7 @@ export class HttpConnection
   #bytesAtWatch = 0;
   #peer: Peer | undefined;
   #current: HttpHandler | undefined;
+  readonly #running = new Set<HttpHandler>(); // with those whose response waits to be sent
   #response: ServerResponse | undefined; // of the last request that was begun
   #previous: ServerResponse | undefined; // the one before it, if that was not sent yet
   // node:http hands out pipelined requests at once; in parallel only safe ones might be served (RFC 9112 § 9.3.2).
@@ -154,7 +155,12 @@ export class HttpConnection
     this.#current = handler;
     const run = handler.run(gateway.application);
     if (run === undefined) return;
-    gateway.track(run, handler.goesOn());
+    this.#running.add(handler);
+    const onEnd = handler.goesOn();
+    gateway.track(run, () => {
+      this.#running.delete(handler);
+      onEnd();
+    });
     if (!handler.headersSent) handler.watch();
   }
 
@@ -383,6 +389,7 @@ export class HttpConnection
     this.#gateway.unwatch(this);
     this.#current?.disconnect();
     this.#current = undefined;
+    for (const handler of this.#running) handler.disconnect();
     this.#hold();
   }
 

@@ -47,13 +47,19 @@ export class NativeBody implements UnreadBody {
     return this.#overflow.open();
   }
 
-  /** A listener reads whenever it likes, and is not to take what has come for the whole: requestTimeout ends it. */
-  destroy(): void {}
+  // No `destroy`: a listener reads whenever it likes, and is not to take a part for the whole. requestTimeout ends it.
 
-  /** The response is over: nobody reads any more. */
+  /** The response is over. A listener that has begun to read may go on. */
   end(): void {
     this.#isOver = true;
     this.#gateway.unread.delete(this);
+    const request = this.#request;
+    if (this.taken > 0 && !request.destroyed) {
+      request.once('close', () => this.#overflow.close());
+      return;
+    }
+    // node:http drops a body that was not read, but takes this one for read: see IncomingMessage._read.
+    request.resume();
     if (!this.#overflow.isOpen) return;
     this.#overflow.close();
     if (this.#ended) this.#push(null);

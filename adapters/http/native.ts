@@ -25,6 +25,7 @@ export class NativeHandler extends HttpHandler {
   readonly #gateway: Gateway;
   readonly #bytesBefore: number;
   #isNative = true; // not once it is answered as any other
+  #onOver = (): void => {};
 
   constructor(exchange: Exchange, connection: Carrier, gateway: Gateway) {
     super(exchange, connection, gateway);
@@ -54,12 +55,15 @@ export class NativeHandler extends HttpHandler {
     const body =
       this.contentLength === 0 ? undefined : new NativeBody(this.#request, this.#gateway);
     const closed = new Promise<void>((resolve) => {
-      response.once('close', () => {
+      this.#onOver = () => {
         this.#gateway.unwatch(this);
-        this.#logAccess(environ, startedAt);
         body?.end();
         this.responseOver();
         resolve();
+      };
+      response.once('close', () => {
+        this.#logAccess(environ, startedAt);
+        this.#onOver();
       });
     });
     if (this.#exchange.expects) response.writeContinue();
@@ -81,6 +85,12 @@ export class NativeHandler extends HttpHandler {
   protected override get footprint(): number {
     const body = this.contentLength < 0 ? BODY_SHARE : Math.min(this.contentLength, BODY_SHARE);
     return super.footprint + body;
+  }
+
+  /** node:http tells it to no response that waits behind others to be sent. */
+  override disconnect(): void {
+    super.disconnect();
+    this.#onOver();
   }
 
   override get headersSent(): boolean {

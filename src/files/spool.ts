@@ -43,6 +43,14 @@ export class Spool {
     this.#log = log;
   }
 
+  /** Why nothing more should be stored in any file; undefined if more may be. */
+  get refusal(): LimitError | undefined {
+    const { maxSpoolTotal } = this.limits;
+    if (this.used < maxSpoolTotal) return undefined;
+    const message = `more than maxSpoolTotal (${maxSpoolTotal}) of all bodies was not read`;
+    return new LimitError('maxSpoolTotal', message);
+  }
+
   /** Opens a file. @returns undefined where none can be made, which the log tells once */
   open(): SpoolFile | undefined {
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
@@ -50,7 +58,12 @@ export class Spool {
     const path = join(folder, `postern-${randomBytes(12).toString('hex')}`);
     try {
       const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-      unlinkSync(path);
+      try {
+        unlinkSync(path);
+      } catch (error) {
+        close(fd, ignore);
+        throw error;
+      }
       this.#hasFailed = false;
       return new SpoolFile(this, fd);
     } catch (error) {
@@ -62,6 +75,9 @@ export class Spool {
     }
   }
 }
+
+/** A file that nobody can find is of no use any more, whatever the disk says at its end. */
+function ignore(): void {}
 
 /** `/tmp` may be memory, of which the files are to save some; `/var/tmp` is not (file-hierarchy(7)). */
 function defaultFolder(): string {
@@ -99,18 +115,15 @@ export class SpoolFile {
 
   /** Why no more should be stored; undefined if more may be. */
   get refusal(): LimitError | undefined {
-    const { used, limits } = this.#spool;
-    const { maxSpoolSize, maxSpoolTotal } = limits;
+    const { maxSpoolSize } = this.#spool.limits;
     if (this.#error !== undefined) {
       return new LimitError('maxSpoolSize', `a spool file failed: ${this.#error.message}`);
     }
-    if (this.#size >= maxSpoolSize) {
+    if (this.length >= maxSpoolSize) {
       const message = `more than maxSpoolSize (${maxSpoolSize}) of the body was not read`;
       return new LimitError('maxSpoolSize', message, '413 Content Too Large');
     }
-    if (used < maxSpoolTotal) return undefined;
-    const message = `more than maxSpoolTotal (${maxSpoolTotal}) of all bodies was not read`;
-    return new LimitError('maxSpoolTotal', message);
+    return this.#spool.refusal;
   }
 
   /** Stores bytes, which must not be changed afterwards. They are taken whatever the limits say. */
@@ -155,13 +168,13 @@ export class SpoolFile {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#spool.used -= this.#size;
-    this.#spool.pending -= this.#size - this.#written;
+    if (this.#error === undefined) this.#spool.pending -= this.#size - this.#written;
     this.#waiting.clear();
     this.#closeIfIdle();
   }
 
   #closeIfIdle(): boolean {
-    if (this.#isClosed && !this.#isWriting && !this.#isReading) close(this.#fd);
+    if (this.#isClosed && !this.#isWriting && !this.#isReading) close(this.#fd, ignore);
     return this.#isClosed;
   }
 
@@ -202,6 +215,7 @@ export class SpoolFile {
   #fail(error: Error): void {
     this.#error = error;
     this.#waiting.clear();
+    this.#spool.pending -= this.#size - this.#written; // it does not wait any more
     this.#tellWritten();
   }
 

@@ -251,6 +251,7 @@ export class RequestConnection implements Connection, RequestCarrier, InputSourc
   /** The response is out; the peer is to take it and to close. */
   #linger(): void {
     this.#socket.setTimeout(0);
+    this.#hold(0);
     linger(this.#socket, this.#gateway.deadlines, this.#gateway.limits);
   }
 

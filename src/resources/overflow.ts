@@ -26,6 +26,8 @@ export class Overflow {
 
   /** @returns undefined when more may be stored; `'later'` while the disk is behind; or why nothing more can be */
   open(): LimitError | 'later' | undefined {
+    const refusal = this.#file === undefined ? this.#spool.refusal : undefined;
+    if (refusal !== undefined) return refusal;
     this.#file ??= this.#spool.open();
     if (this.#file === undefined) {
       return new LimitError('spoolDir', 'a body was not read, and there is no spool');

@@ -17,14 +17,16 @@ export interface UnreadBody {
   readonly complete: boolean;
   /** Lets what comes from now on wait in a file. @returns undefined when more may come; `'later'`; or why not */
   spill(): LimitError | 'later' | undefined;
-  /** Gives it up: reading it fails. */
-  destroy(error: Error): void;
+  /** Gives it up: reading it fails. Absent where a body is not given up. */
+  destroy?(error: Error): void;
 }
 
 /** What is known of a body that waits. */
 interface Wait {
   /** Reads the connection again. */
   readOn: () => void;
+  /** Told each time that nothing more of the body can be stored. */
+  onFull: (refusal: LimitError) => void;
   /** Whether it has begun to wait since the last look at all bodies. */
   isNew: boolean;
   /** What the application had taken of the body at the last look. */
@@ -47,11 +49,17 @@ export class UnreadBodies {
   /**
    * A body has as much waiting in memory as it may. Its connection need not be read until `readOn` is called, which may
    * be more than once; {@link delete} ends that.
+   *
+   * @param onFull called instead as long as nothing more can be stored; default: the connection goes on waiting
    */
-  add(body: UnreadBody, readOn: () => void): void {
+  add(
+    body: UnreadBody,
+    readOn: () => void,
+    onFull: (refusal: LimitError) => void = () => {},
+  ): void {
     const known = this.#waits.get(body);
     if (known === undefined) {
-      this.#waits.set(body, { readOn, isNew: true, taken: body.taken, idle: 0 });
+      this.#waits.set(body, { readOn, onFull, isNew: true, taken: body.taken, idle: 0 });
       this.#timer ??= setInterval(() => this.#sweep(), HOLD_TIME).unref();
     } else known.isNew = true;
   }
@@ -76,10 +84,17 @@ export class UnreadBodies {
     }
     wait.idle = body.taken === wait.taken ? wait.idle + HOLD_TIME : 0;
     wait.taken = body.taken;
-    if (this.#unreadTimeout > 0 && wait.idle >= this.#unreadTimeout) {
+    const isGivenUp = this.#unreadTimeout > 0 && wait.idle >= this.#unreadTimeout;
+    if (isGivenUp && body.destroy !== undefined) {
       const message = 'the application read nothing of the body for unreadTimeout';
       body.destroy(new LimitError('unreadTimeout', message));
     } else if (wait.isNew) wait.isNew = false;
-    else if (body.spill() === undefined) wait.readOn();
+    else this.#spill(body, wait);
+  }
+
+  #spill(body: UnreadBody, { readOn, onFull }: Wait): void {
+    const refusal = body.spill();
+    if (refusal === undefined) readOn();
+    else if (refusal !== 'later') onFull(refusal);
   }
 }

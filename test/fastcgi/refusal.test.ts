@@ -1,5 +1,8 @@
 /** Requests that are not taken (FastCGI 1.0 § 5.5), and what ends a connection. */
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import { describe, expect, test, vi } from 'vitest';
 
 import { Held, echo, hello, serve, until } from './kit.ts';
@@ -128,6 +131,32 @@ describe('requests at once, where multiplexing is off, wait for their turn', () 
     peer.leave();
   });
 
+  test('nothing is kept of those that are aborted, or come byte by byte', async () => {
+    const held = new Held();
+    const gateway = await serve(held.application, { multiplex: false });
+    const peer = await gateway.connect();
+    peer.send(encodeRequest({ id: 1, params: { PATH_INFO: '/1' } }));
+    await until(() => held.waiting.size === 1);
+    const before = process.memoryUsage().arrayBuffers;
+    const params = { HTTP_X: 'x'.repeat(100_000) };
+    for (let i = 0; i < 1000; i++) {
+      peer.send(encodeBegin({ id: 2 }), encodeParams({ id: 2, params }));
+      peer.send(encodeRecord(TYPE.ABORT_REQUEST, 2, NONE));
+      await peer.reply(2);
+    }
+    const byte = encodeRecord(TYPE.STDIN, 3, Buffer.from('x'));
+    peer.send(encodeBegin({ id: 3 }), encodeParams({ id: 3 }));
+    peer.send(Buffer.concat(Array<Buffer>(60_000).fill(byte)));
+    await peer.request({ id: 4, role: 9 });
+    await until(() => {
+      collect();
+      return process.memoryUsage().arrayBuffers - before < 5_000_000;
+    });
+    held.finish('/1');
+    expect((await peer.reply(1)).text).toBe('/1');
+    peer.leave();
+  });
+
   test('one that is aborted meanwhile has none', async () => {
     const held = new Held();
     const gateway = await serve(held.application, { multiplex: false });
@@ -145,6 +174,10 @@ describe('requests at once, where multiplexing is off, wait for their turn', () 
     peer.leave();
   });
 });
+
+setFlagsFromString('--expose-gc');
+/** Collects garbage. */
+const collect = runInNewContext('gc') as () => void;
 
 /** A request whose PARAMS are no pairs. */
 function malformed(id: number): Buffer {

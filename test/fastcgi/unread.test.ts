@@ -149,6 +149,19 @@ describe('what cannot be stored: that request alone is given up', () => {
     peer.leave();
   });
 
+  test('also when it was held back before others came to be known of', async () => {
+    const service = await Service.serve({ maxSpoolSize: MIB });
+    const peer = await service.gateway.connect();
+    await service.upload(peer, 1, '/unread', Buffer.alloc(10 * MIB), 100 * MIB);
+    const other = await service.gateway.connect();
+    other.send(encodeRequest({ id: 1, params: { PATH_INFO: '/stream' } }));
+    expect((await other.request({ id: 2 })).text).toBe('hello'); // connections are shared here
+    expect((await peer.reply(1)).status).toBe('413 Content Too Large');
+    expect((await peer.request({ id: 3 })).text).toBe('hello');
+    peer.leave();
+    other.leave();
+  });
+
   test.each(limits)('%s, once its response has begun: its body', async (_, options) => {
     const service = await Service.serve(options);
     const peer = await service.gateway.connect();

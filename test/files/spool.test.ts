@@ -76,13 +76,15 @@ test('closed while it is written and read: nothing is called back, and the descr
 
 /** Descriptors of files that were made in the folder. */
 function openFiles(): number {
-  return readdirSync('/proc/self/fd').filter((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
-    } catch {
-      return false; // that of the listing itself
-    }
-  }).length;
+  return readdirSync('/proc/self/fd').filter((fd) => linkOf(fd).startsWith(folder)).length;
+}
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return ''; // that of the listing itself
+  }
 }
 
 describe('limits', () => {

@@ -138,6 +138,46 @@ describe.each(SHAPES)('$name', ({ make }) => {
   });
 });
 
+describe('a listener that has answered', () => {
+  test('without reading: what still comes is dropped, and the next request served', async () => {
+    const gateway = await serve(
+      fromNode((req, res) => void setTimeout(() => res.end('y'), req.method === 'GET' ? 0 : 700)),
+    );
+    const client = await gateway.connect();
+    client.send(request('POST / HTTP/1.1', 'Content-Length: 1000000'));
+    client.send(Buffer.alloc(500_000));
+    await client.until(/200 OK[^]*y$/);
+    client.send(Buffer.alloc(500_000));
+    client.send(request('GET / HTTP/1.1'));
+    await client.until(/200 OK[^]*200 OK/);
+    client.leave();
+  });
+
+  test('and reads on gets all of it', async () => {
+    let received = 0;
+    const ended = signal();
+    const gateway = await serve(
+      fromNode((req, res) => {
+        req.on('data', (chunk: Buffer) => {
+          if (received === 0) {
+            req.pause();
+            setTimeout(() => res.end('y'), 700); // when some of it waits in the spool
+            res.on('close', () => req.resume());
+          }
+          received += chunk.length;
+        });
+        req.on('end', ended.fire);
+      }),
+    );
+    const client = await gateway.connect();
+    client.send(request('POST / HTTP/1.1', `Content-Length: ${8 * MIB}`));
+    client.send(Buffer.alloc(8 * MIB));
+    await ended.promise;
+    expect(received).toBe(8 * MIB);
+    client.leave();
+  });
+});
+
 test('a client that waits for 100 Continue is not asked for what nobody reads', async () => {
   const mayRead = signal();
   const seen = { begun: 0, left: 0 };
