@@ -114,10 +114,10 @@ function onTerminate(stdout: Writable, end: () => void): void {
 }
 
 /** Resolves when all has been written, or cannot be written any more. */
-function flush(stdout: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    stdout.end(() => resolve());
-  });
+async function flush(stdout: Writable): Promise<void> {
+  stdout.end();
+  // The callback of end() is never called for a stream that was destroyed, as that of a broken response is.
+  await finished(stdout, { readable: false }).catch(() => {});
 }
 
 /** Standard input: opened by the first read of the body, since opening it takes time. */

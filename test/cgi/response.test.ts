@@ -163,6 +163,14 @@ describe('errors', () => {
     expect(code).toBe(1);
   });
 
+  test('after the headers, and after a while, do the same to a program around runWithCgi', async () => {
+    const variables = { APPLICATION: 'brokenLater' };
+    const { stdout, stderr, code } = await run([RUNNER], { variables });
+    expect(split(stdout).body.toString()).toBe('hel');
+    expect(stderr).toMatch(/^Error: broken in the middle\n[^]*\nafterwards, exit code 1\n$/);
+    expect(code).toBe(1);
+  });
+
   test.each([
     ['throwing', 'postern: uncaught exception while serving GET /: Error: thrown by a timer\n'],
     ['rejecting', 'postern: unhandled rejection while serving GET /: Error: rejected by nobody'],

@@ -128,10 +128,13 @@ export async function startSharedHost(
   return { ...server, errorLog };
 }
 
-/** Uploads what the page asks for, apart from the program in the web space: node, postern, the application. */
-export function uploadApplication(home: Home, application: string): void {
-  const { node, root } = stagePackage();
-  home.link('node/bin/node', node);
-  home.link('app/node_modules/postern', root);
+/**
+ * Uploads what the page asks for, apart from the program in the web space: node, postern, the application.
+ *
+ * @param modules the folder `node_modules` that has postern in it
+ */
+export function uploadApplication(home: Home, application: string, modules: string): void {
+  home.link('node/bin/node', stagePackage().node);
+  home.link('app/node_modules', modules);
   home.upload('app/app.mjs', application);
 }
