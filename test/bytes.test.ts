@@ -174,7 +174,8 @@ describe('a queue of chunks', () => {
     expect(pieces.length).toBeLessThanOrEqual(20);
     expect(Buffer.concat(pieces).every((value, i) => value === byte(i))).toBe(true);
     const memory = pieces.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
-    expect(memory).toBeLessThan(80 * 1024);
+    // The first of them stays where it was: in the pool from which Node takes small buffers, 8 or 64 KiB.
+    expect(memory).toBeLessThan(72 * 1024 + Buffer.poolSize);
   });
 
   test('gives nothing for a size of nothing, and holds no empty chunk', () => {

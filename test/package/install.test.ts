@@ -7,7 +7,7 @@ import { createPackageFromTarballData, checkPackage } from '@arethetypeswrong/co
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { ROOT } from '../readme/markdown.ts';
+import { blocks, commands, readPage, ROOT, section } from '../readme/markdown.ts';
 import {
   clone,
   manifest,
@@ -45,6 +45,14 @@ function files(): string[] {
   const folder = join(installed, 'node_modules/postern');
   return readdirSync(folder, { recursive: true, encoding: 'utf8' });
 }
+
+test('the README’s commands are those of these tests', () => {
+  const [block] = blocks(section(readPage('README.md'), '## Install'), 'sh');
+  expect(commands(block!)).toEqual([
+    `npm install ./${TARBALL}`,
+    `npm install --global ./${TARBALL}`,
+  ]);
+});
 
 describe('the file', () => {
   test('is judged good by publint', async () => {
