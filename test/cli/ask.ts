@@ -60,3 +60,16 @@ function stdoutOf(bytes: Buffer): Buffer {
   const records = new RecordParser().feed(bytes).filter(({ type }) => type === TYPE.STDOUT);
   return Buffer.concat(records.map(({ content }) => content));
 }
+
+/** Connects until nobody listens any more. What was accepted just before that is reset. */
+export async function untilRefused(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      socket.destroy();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return;
+    }
+  }
+}

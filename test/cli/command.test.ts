@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options/options.ts';
-import { ask } from './ask.ts';
+import { ask, untilRefused } from './ask.ts';
 import { CommandProcess, descriptorOf, fixture, run } from './process.ts';
 
 const APP = fixture('served.mjs');
@@ -289,19 +289,6 @@ describe('a stop', () => {
     expect(await managed.stop('SIGWINCH')).toMatchObject({ code: 0 });
   });
 });
-
-/** Connects until nobody listens any more. What was accepted just before that is reset. */
-async function untilRefused(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-      socket.destroy();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return;
-    }
-  }
-}
 
 describe('a log that nobody reads any more', () => {
   test('stops nothing, and is not logged', async () => {

@@ -1,6 +1,5 @@
 /** An application in a folder of its own, and the command that loads it again when it changes. */
 
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -70,18 +69,5 @@ export async function untilGone(pid: number): Promise<void> {
       return;
     }
     await sleep(5);
-  }
-}
-
-/** Connects until nobody listens any more. */
-export async function untilRefused(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-      socket.destroy();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return;
-    }
   }
 }

@@ -12,10 +12,10 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { CERTIFICATE, KEY } from '../../http/certificate.ts';
 import { testWithServer } from '../../servers/availability.ts';
-import { ask } from '../ask.ts';
+import { ask, untilRefused } from '../ask.ts';
 import { CommandProcess, POSTERN, descriptorOf, run } from '../process.ts';
 import { askTls } from '../tls-client.ts';
-import { PLAIN, answering, folder, start, untilGone, untilRefused, write } from './kit.ts';
+import { PLAIN, answering, folder, start, untilGone, write } from './kit.ts';
 
 describe('a stop', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)('by %s ends both processes', async (signal) => {
