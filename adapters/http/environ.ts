@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
-import { SERVER_SOFTWARE } from '../../src/handler/base-handler.ts';
+import { SERVER_SOFTWARE } from '../../src/handler/handler-hooks.ts';
 import { addVariable, setVariable, splitPort } from '../../src/environ/environ.ts';
 import type { Variables } from '../../src/environ/environ.ts';
 import { LimitError, RequestError } from '../../src/errors.ts';

@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { SERVER_SOFTWARE } from '../../src/handler/base-handler.ts';
+import { SERVER_SOFTWARE } from '../../src/handler/handler-hooks.ts';
 import { listenerOfApplication } from '../../src/apps/node/native.ts';
 import { Deadlines, TICK } from '../../src/resources/deadlines.ts';
 import { linger } from '../../src/sockets/linger.ts';
