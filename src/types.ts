@@ -67,8 +67,13 @@ export type Application = ApplicationFunction | ApplicationClass | ApplicationOb
  * `postern.signal` when the client leaves or a time limit passes.
  */
 export interface Input extends AsyncIterable<Buffer> {
-  /** At most `size` bytes and at least one until the end; without `size`, all that is left. Empty at the end. */
+  /**
+   * Exactly `size` bytes, unless the body ends before, as Python's files do. Without `size`, or with a negative one or
+   * NaN, all that is left. Empty at the end.
+   */
   read(size?: number): Promise<Buffer>;
+  /** What is there, without waiting for more: at most `size` bytes, and at least one until the end. Empty at the end. */
+  read1(size?: number): Promise<Buffer>;
   /** Up to and with the next `\n`, at most `limit` bytes. Empty at the end. */
   readline(limit?: number): Promise<Buffer>;
   /** The lines that are left; stops after the line with which `hint` bytes are reached. */

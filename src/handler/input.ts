@@ -1,12 +1,12 @@
-/** `wsgi.input`: the request body as the application reads it. */
+/** `wsgi.input` as the gateway fills it: flow control, limits, and the ends that a body can have. */
 
-import { ByteQueue, EMPTY, asBuffer } from '../bytes.ts';
+import { ByteQueue, asBuffer } from '../bytes.ts';
 import { InputError } from '../errors.ts';
 import type { LimitError } from '../errors.ts';
 import { HIGH_WATER_MARK } from '../limits.ts';
 import { Overflow } from '../resources/overflow.ts';
 import type { Resources } from '../resources/resources.ts';
-import type { Input } from '../types.ts';
+import { InputReader } from './input-reader.ts';
 
 /** Where the body comes from: the gateway's side of an {@link InputStream}. */
 export interface InputSource {
@@ -27,13 +27,6 @@ export const BODY_SHARE = 2 * HIGH_WATER_MARK;
 
 const NO_SOURCE: InputSource = { resume() {}, pause() {} };
 
-interface Waiter {
-  /** Tries again after something has changed. @returns whether it is settled */
-  attempt(): boolean;
-}
-
-const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
-
 /**
  * A body of known length, filled by a gateway through `push`, `end` and `destroy`.
  *
@@ -41,15 +34,15 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
  *
  * It ends at its length whatever the transport holds; the rest of the transport is not its own.
  */
-export class InputStream implements Input {
+export class InputStream extends InputReader {
   readonly #source: InputSource;
-  readonly #queue = new ByteQueue();
+  protected override readonly queue = new ByteQueue();
   #remaining: number; // bytes of the body that have not been pushed; Infinity when only the end tells
   #started = false;
   #paused = false;
   #ended: boolean;
   #error: Error | undefined;
-  #waiter: Waiter | undefined;
+  #retry: (() => boolean) | undefined; // of the read that is pending: tells whether it is settled now
   #discarded = -1; // bytes thrown away, once the request is over
   readonly #resources: Resources | undefined;
   #held = 0; // what of their memory is counted as this body's
@@ -62,70 +55,12 @@ export class InputStream implements Input {
    * @param resources of the server, of which the body takes its part; default: without limits, and without a spool
    */
   constructor(length: number, source: InputSource = NO_SOURCE, resources?: Resources) {
+    super();
     this.#source = source;
     this.#remaining = length < 0 ? Infinity : length;
     this.#ended = length === 0;
     this.#resources = resources;
     if (!this.#ended) this.#account();
-  }
-
-  // ---- the application's side
-
-  read(size?: number): Promise<Buffer> {
-    if (size === undefined || size < 0) return this.#wait(() => this.#takeAll());
-    return this.#wait(() => this.#takeSome(size));
-  }
-
-  readline(limit = -1): Promise<Buffer> {
-    let searched = 0;
-    return this.#wait(() => {
-      const max = limit < 0 ? Infinity : limit;
-      const newline = this.#queue.indexOf(0x0a, searched);
-      searched = this.#queue.length;
-      if (newline >= 0) return this.#take(Math.min(newline + 1, max));
-      if (searched >= max || this.#isHere) return this.#take(max);
-      return undefined;
-    });
-  }
-
-  async readlines(hint = -1): Promise<Buffer[]> {
-    const lines: Buffer[] = [];
-    let total = 0;
-    for await (const line of this.lines()) {
-      lines.push(line);
-      total += line.length;
-      if (hint > 0 && total >= hint) break;
-    }
-    return lines;
-  }
-
-  async *lines(): AsyncIterableIterator<Buffer> {
-    for (let line = await this.readline(); line.length > 0; line = await this.readline()) {
-      yield line;
-    }
-  }
-
-  /** By hand: a generator would hold on to its last chunk, and take more promises for each. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
-    let isOver = false;
-    const iterator: AsyncIterableIterator<Buffer> = {
-      [Symbol.asyncIterator]: () => iterator,
-      next: () => (isOver ? Promise.resolve(DONE) : this.read(HIGH_WATER_MARK).then(step, fail)),
-      return() {
-        isOver = true;
-        return Promise.resolve(DONE);
-      },
-    };
-    function step(chunk: Buffer): IteratorResult<Buffer> {
-      if (chunk.length > 0) return { done: false, value: chunk };
-      isOver = true;
-      return DONE;
-    }
-    function fail(error: unknown): never {
-      isOver = true;
-      throw error;
-    }
-    return iterator;
   }
 
   // ---- the gateway's side
@@ -137,7 +72,7 @@ export class InputStream implements Input {
 
   /** Bytes that are waiting to be read, in memory. */
   get buffered(): number {
-    return this.#queue.length;
+    return this.queue.length;
   }
 
   /** Bytes that the application has taken. */
@@ -162,7 +97,7 @@ export class InputStream implements Input {
     if (this.#remaining === 0) this.#ended = true;
     if (this.#discarded >= 0) this.#discarded += own.length;
     else if (this.#overflow?.isOpen === true) this.#store(asBuffer(own), this.#overflow);
-    else this.#queue.push(asBuffer(own));
+    else this.queue.push(asBuffer(own));
     this.#wake();
     this.#account();
     this.#checkMemory();
@@ -221,17 +156,17 @@ export class InputStream implements Input {
    */
   discard(): void {
     if (this.#discarded >= 0) return;
-    this.#discarded = this.#queue.length + (this.#overflow?.length ?? 0);
+    this.#discarded = this.queue.length + (this.#overflow?.length ?? 0);
     this.#empty();
-    const waiter = this.#waiter;
-    this.#waiter = undefined;
+    const retry = this.#retry;
+    this.#retry = undefined;
     this.#release();
-    waiter?.attempt();
+    retry?.();
   }
 
   /** Nothing that waits will be read. */
   #empty(): void {
-    this.#queue.clear();
+    this.queue.clear();
     this.#overflow?.close();
     this.#account();
   }
@@ -250,8 +185,8 @@ export class InputStream implements Input {
 
   // ---- between the two
 
-  #wait(take: () => Buffer | undefined): Promise<Buffer> {
-    if (this.#waiter !== undefined) {
+  protected override whenAvailable(take: () => Buffer | undefined): Promise<Buffer> {
+    if (this.#retry !== undefined) {
       return Promise.reject(
         new InputError('ERR_POSTERN_INPUT_STATE', 'another read of wsgi.input is still pending'),
       );
@@ -274,15 +209,13 @@ export class InputStream implements Input {
         return true;
       };
       if (attempt()) return;
-      this.#waiter = { attempt };
+      this.#retry = attempt;
       this.#demand();
     });
   }
 
   #wake(): void {
-    const waiter = this.#waiter;
-    if (waiter === undefined) return;
-    if (waiter.attempt()) this.#waiter = undefined;
+    if (this.#retry?.() === true) this.#retry = undefined;
   }
 
   #demand(): void {
@@ -299,40 +232,21 @@ export class InputStream implements Input {
   #throttle(): void {
     // A reader that waits for more than the mark (readline, read to the end) gets it: memory is then
     // what the application asked for.
-    if (this.#paused || this.#waiter !== undefined || this.#ended || this.failed) return;
-    if (this.#queue.length < HIGH_WATER_MARK) return;
+    if (this.#paused || this.#retry !== undefined || this.#ended || this.failed) return;
+    if (this.queue.length < HIGH_WATER_MARK) return;
     this.#paused = true;
     this.#source.pause();
   }
 
-  /** Whether all of the body is in memory. */
-  get #isHere(): boolean {
+  protected override get isWhole(): boolean {
     return this.#ended && this.#overflow?.isOpen !== true;
   }
 
-  #takeAll(): Buffer | undefined {
-    return this.#isHere ? this.#take(Infinity) : undefined;
-  }
-
-  #takeSome(size: number): Buffer | undefined {
-    if (size === 0) return EMPTY;
-    if (this.#queue.length === 0) return this.#isHere ? EMPTY : undefined;
-    const piece = this.#queue.shift(size);
-    this.#noteTaken(piece.length);
-    return piece;
-  }
-
-  #take(size: number): Buffer {
-    const bytes = this.#queue.take(size);
-    this.#noteTaken(bytes.length);
-    return bytes;
-  }
-
-  #noteTaken(length: number): void {
+  protected override noteTaken(length: number): void {
     this.#taken += length;
     this.#account();
     // Half a mark of hysteresis: the source is not stopped and started for every chunk.
-    if (!this.#paused || this.#queue.length > HIGH_WATER_MARK / 2) return;
+    if (!this.#paused || this.queue.length > HIGH_WATER_MARK / 2) return;
     this.#demand();
   }
 
@@ -340,7 +254,7 @@ export class InputStream implements Input {
 
   #store(bytes: Buffer, overflow: Overflow): void {
     const takesMore = overflow.append(bytes);
-    if (this.#waiter !== undefined) this.#load(overflow);
+    if (this.#retry !== undefined) this.#load(overflow);
     if (!takesMore && !this.#ended) this.#source.pause();
   }
 
@@ -357,11 +271,11 @@ export class InputStream implements Input {
         this.destroy(new InputError('ERR_POSTERN_INPUT_SPOOL', error.message));
         return;
       }
-      this.#queue.push(bytes);
+      this.queue.push(bytes);
       this.#account();
       this.#checkMemory();
       this.#wake();
-      if (this.#waiter !== undefined || this.#queue.length <= HIGH_WATER_MARK / 2) this.#demand();
+      if (this.#retry !== undefined || this.queue.length <= HIGH_WATER_MARK / 2) this.#demand();
     });
   }
 
@@ -371,7 +285,7 @@ export class InputStream implements Input {
   #account(): void {
     const resources = this.#resources;
     if (resources === undefined) return;
-    const waiting = this.#queue.length;
+    const waiting = this.queue.length;
     const expected = waiting + this.#remaining + (this.#overflow?.length ?? 0);
     const held = this.failed ? 0 : Math.max(waiting, Math.min(expected, BODY_SHARE));
     resources.held += held - this.#held;

@@ -25,10 +25,12 @@ export const VALIDATION_RULES = {
   'environ.file-wrapper': 'wsgi.file_wrapper is a class',
   'environ.postern': 'postern.gateway, postern.role and postern.signal are as in the contract',
 
-  'input.methods': 'wsgi.input has read, readline, readlines, lines and async iteration',
+  'input.methods': 'wsgi.input has read, read1, readline, readlines, lines and async iteration',
   'input.member': 'an application uses nothing of wsgi.input but what the contract names',
   'input.arguments': 'methods of wsgi.input take at most one argument, an integer',
   'input.result': 'wsgi.input gives Buffers, never more bytes than were asked for',
+  'input.short':
+    'wsgi.input gives fewer bytes than read(size) asks for only at the end of the body',
   'errors.methods': 'wsgi.errors has write, writelines and flush',
   'errors.member': 'an application uses nothing of wsgi.errors but what the contract names',
   'errors.arguments': 'wsgi.errors takes strings: write(string), writelines(strings), flush()',

@@ -6,17 +6,25 @@ import type { ValidationRule } from './rules.ts';
 
 /** @returns an input that checks every call, and what comes back */
 export function checkInput(input: Input): Input {
-  checkMethods(input, ['read', 'readline', 'readlines', 'lines'], 'input.methods');
+  checkMethods(input, ['read', 'read1', 'readline', 'readlines', 'lines'], 'input.methods');
   const iterates = typeof input[Symbol.asyncIterator] === 'function';
   check(iterates, 'input.methods', input, 'no async iteration');
+  let ended = false; // a read has given fewer bytes than it has to
   const checked: Input = {
     async read(...args: number[]) {
       const size = checkSize(args, 'read');
-      return checkBytes(await input.read(...args), size, 'read');
+      return noteEnd(checkBytes(await input.read(...args), size, 'read'), size);
+    },
+    async read1(...args: number[]) {
+      const size = checkSize(args, 'read1');
+      return noteEnd(checkBytes(await input.read1(...args), size, 'read1'), Math.min(size, 1));
     },
     async readline(...args: number[]) {
       const limit = checkSize(args, 'readline');
-      return checkBytes(await input.readline(...args), limit, 'readline');
+      return noteEnd(
+        checkBytes(await input.readline(...args), limit, 'readline'),
+        Math.min(limit, 1),
+      );
     },
     async readlines(...args: number[]) {
       checkSize(args, 'readlines');
@@ -27,6 +35,12 @@ export function checkInput(input: Input): Input {
     lines: () => checkEach(input.lines(), 'lines'),
     [Symbol.asyncIterator]: () => checkEach(input, 'iteration'),
   };
+  /** @param least bytes, unless the body ends with them */
+  function noteEnd(bytes: Buffer, least: number): Buffer {
+    check(!ended || bytes.length === 0, 'input.short', bytes);
+    ended ||= bytes.length < least;
+    return bytes;
+  }
   return hideOthers(checked, input, 'input.member');
 }
 

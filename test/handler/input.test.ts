@@ -79,10 +79,17 @@ function lineOf(rest: Buffer): Buffer {
   const newline = rest.indexOf('\n');
   return newline < 0 ? rest : rest.subarray(0, newline + 1);
 }
-const readSome =
+const readSize =
   (size: number): Read =>
   async (input, rest) => {
     const got = await input.read(size);
+    expect(got).toEqual(rest.subarray(0, size));
+    return got;
+  };
+const readSome =
+  (size: number): Read =>
+  async (input, rest) => {
+    const got = await input.read1(size);
     expect(got.length).toBeLessThanOrEqual(size);
     expect(got.length > 0).toBe(size > 0 && rest.length > 0);
     return got;
@@ -130,6 +137,7 @@ const readAll: Read = async (input, rest) => {
 
 const size = fc.nat(20);
 const anyRead = fc.oneof(
+  { weight: 4, arbitrary: size.map(readSize) },
   { weight: 4, arbitrary: size.map(readSome) },
   {
     weight: 4,
@@ -191,6 +199,7 @@ test('a body that is spilled, and read while it comes, gives the same bytes, and
   const piece = fc.oneof(fc.nat(200), fc.nat(100_000)).map((length) => pattern(length));
   const read = fc.oneof(
     fc.nat(100_000).map((size) => (input: InputStream) => input.read(size)),
+    fc.nat(100_000).map((size) => (input: InputStream) => input.read1(size)),
     fc.nat(2000).map((limit) => (input: InputStream) => input.readline(limit)),
   );
   await fc.assert(
@@ -283,6 +292,31 @@ describe('the end', () => {
   });
 });
 
+test.each([
+  ['undefined', undefined, 'one\n', 'one\ntwo\n'],
+  ['NaN, as of a CONTENT_LENGTH that is absent', Number.NaN, 'one\n', 'one\ntwo\n'],
+  ['null', null as never, 'one\n', 'one\ntwo\n'],
+  ['-1', -1, 'one\n', 'one\ntwo\n'],
+  ['0.9', 0.9, '', ''],
+  ['2.5', 2.5, 'on', 'on'],
+  ['text', '3' as never, 'one', 'one'],
+  ['Infinity', Infinity, 'one\n', 'one\ntwo\n'],
+] as [string, number | undefined, string, string][])(
+  'a size of %s',
+  async (_, size, line, bytes) => {
+    for (const [method, expected] of Object.entries({
+      read: bytes,
+      read1: bytes,
+      readline: line,
+    })) {
+      const { input } = quiet(-1);
+      input.push(Buffer.from('one\ntwo\n'));
+      input.end();
+      expect(String(await input[method as 'read'](size))).toBe(expected);
+    }
+  },
+);
+
 describe('a source', () => {
   test('is not asked before the application reads, and then once', async () => {
     const { input, source } = quiet(10);
@@ -291,7 +325,7 @@ describe('a source', () => {
     // What is there already is given without asking.
     expect(String(await input.read(2))).toBe('01');
     expect(source.resume).not.toHaveBeenCalled();
-    const pending = input.read(5);
+    const pending = input.read1(5);
     expect(source.resume).toHaveBeenCalledOnce();
     input.push(Buffer.from('23'));
     expect(String(await pending)).toBe('23');
@@ -321,9 +355,13 @@ describe('a source', () => {
   });
 
   test('is not paused under a reader that waits for more than the mark', async () => {
-    for (const read of ['read', 'readline'] as const) {
+    for (const read of [
+      (input: InputStream) => input.read(),
+      (input: InputStream) => input.read(3 * HIGH_WATER_MARK),
+      (input: InputStream) => input.readline(),
+    ]) {
       const { input, source } = quiet(-1);
-      const pending = input[read]();
+      const pending = read(input);
       for (let i = 0; i < 3; i++) input.push(Buffer.alloc(HIGH_WATER_MARK, 'x'));
       expect(source.pause).not.toHaveBeenCalled();
       input.end();

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { InputStream } from '../../src/index.ts';
+import { EMPTY } from '../../src/bytes.ts';
 import type { ApplicationFunction, ErrorStream, Input } from '../../src/index.ts';
 import { HELLO, TEXT, environWith, later, serve, unchecked, violates } from './kit.ts';
 
@@ -46,6 +47,7 @@ describe('wsgi.input', () => {
   test('gives what it would without the validator', async () => {
     const got: unknown[] = [];
     await readWith(async (input) => got.push(String(await input.read(2))));
+    await readWith(async (input) => got.push(String(await input.read1(2))));
     await readWith(async (input) => got.push(String(await input.read())));
     await readWith(async (input) => got.push(String(await input.read(-1))));
     await readWith(async (input) => got.push(String(await input.readline())));
@@ -59,6 +61,7 @@ describe('wsgi.input', () => {
       for await (const chunk of input) got.push(String(chunk));
     });
     expect(got).toEqual([
+      'on',
       'on',
       'one\ntwo\n',
       'one\ntwo\n',
@@ -111,7 +114,7 @@ describe('wsgi.input', () => {
     });
   });
 
-  test.each(['read', 'readline', 'readlines', 'lines', Symbol.asyncIterator])(
+  test.each(['read', 'read1', 'readline', 'readlines', 'lines', Symbol.asyncIterator])(
     'of a gateway without %o',
     async (name) => {
       const input = Object.assign(inputOf('x'), { [name]: undefined });
@@ -123,11 +126,35 @@ describe('wsgi.input', () => {
     ['read', 'text', (input: Input) => input.read(5)],
     ['read', new Uint8Array(1), (input: Input) => input.read()],
     ['read', Buffer.from('too long'), (input: Input) => input.read(2)],
+    ['read1', Buffer.from('too long'), (input: Input) => input.read1(2)],
     ['readline', Buffer.from('too long'), (input: Input) => input.readline(2)],
     ['readlines', 'text', (input: Input) => input.readlines()],
   ] as const)('of a gateway whose %s gives %o', async (name, result, use) => {
     const input = Object.assign(inputOf('x'), { [name]: async () => result });
     await violates('input.result', result, () => readWith(use, input));
+  });
+
+  test.each([
+    ['read(3)', 'on', (input: Input) => input.read(3)],
+    ['read()', 'on', (input: Input) => input.read()],
+    ['read1(3)', '', (input: Input) => input.read1(3)],
+    ['readline()', '', (input: Input) => input.readline()],
+  ] as const)('of a gateway that has more after a short %s', async (_, short, use) => {
+    let answers = [Buffer.from(short), Buffer.from('more')];
+    const next = async (): Promise<Buffer> => answers.shift() ?? EMPTY;
+    const overrides = { read: next, read1: next, readline: next };
+    const input = Object.assign(inputOf('x'), overrides);
+    await violates('input.short', Buffer.from('more'), () =>
+      readWith(async (checked) => {
+        await use(checked);
+        await checked.read1(5);
+      }, input),
+    );
+    answers = [Buffer.from('two')];
+    await readWith(async (checked) => {
+      expect(String(await checked.read(3))).toBe('two');
+      expect(await checked.read(3)).toEqual(EMPTY);
+    }, input);
   });
 
   test('of a gateway that iterates over text', async () => {

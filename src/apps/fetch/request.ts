@@ -66,7 +66,7 @@ function streamOf(input: Input): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const chunk = await input.read(HIGH_WATER_MARK);
+        const chunk = await input.read1(HIGH_WATER_MARK);
         if (chunk.length === 0) controller.close();
         else controller.enqueue(chunk);
       },

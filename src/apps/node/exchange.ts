@@ -303,7 +303,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     try {
       while (this.#wantsMore) {
         this.#wantsMore = false;
-        const chunk = await this.#environ['wsgi.input'].read(HIGH_WATER_MARK);
+        const chunk = await this.#environ['wsgi.input'].read1(HIGH_WATER_MARK);
         this.#socket.touch();
         if (chunk.length === 0) this.#endRequest();
         else if (this.#req.push(chunk)) this.#wantsMore = true;

@@ -56,12 +56,35 @@ export const rows = [
     ['the whole body', '', ''],
   ),
   reading(
-    'read(n) gives at most n bytes and at least one until the end',
+    'read(n) gives exactly n bytes unless the body ends before',
+    '0123456789',
+    async (input) => {
+      const parts = [];
+      for (const size of [4, 1, 3, 4, 4]) parts.push(await text(input.read(size)));
+      return parts;
+    },
+    ['0123', '4', '567', '89', ''],
+  ),
+  {
+    rule: 17,
+    name: 'read(CONTENT_LENGTH) gives the whole of a body that comes in many pieces',
+    request: { method: 'POST', body: Buffer.concat([...pattern(MiB)]) },
+    async application(environ, startResponse) {
+      const body = await environ['wsgi.input'].read(Number(environ.CONTENT_LENGTH));
+      startResponse('200 OK', TEXT);
+      return [Buffer.from(`${body.length} ${digest([body])}`)];
+    },
+    async check(visit) {
+      assert.equal((await visit.response()).text, `${MiB} ${digest(pattern(MiB))}`);
+    },
+  },
+  reading(
+    'read1(n) gives at most n bytes and at least one until the end',
     '0123456789',
     async (input) => {
       let whole = '';
       for (;;) {
-        const chunk = await input.read(4);
+        const chunk = await input.read1(4);
         assert.ok(Buffer.isBuffer(chunk) && chunk.length <= 4);
         if (chunk.length === 0) return whole;
         whole += chunk.toString();
@@ -70,10 +93,15 @@ export const rows = [
     '0123456789',
   ),
   reading(
-    'read(0) gives nothing and takes nothing; a negative size is none',
+    'a size of 0 gives nothing and takes nothing; a negative size is none',
     'body',
-    async (input) => [await text(input.read(0)), await text(input.read(-1))],
-    ['', 'body'],
+    async (input) => [
+      await text(input.read(0)),
+      await text(input.read1(0)),
+      await text(input.readline(0)),
+      await text(input.read(-1)),
+    ],
+    ['', '', '', 'body'],
   ),
   reading(
     'a body that is empty ends at once',
