@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { BaseHandler } from '../../src/handler/base-handler.ts';
 import { asBuffer } from '../../src/bytes.ts';
 import type { Variables } from '../../src/environ/environ.ts';
-import { ApplicationError, LimitError } from '../../src/errors.ts';
+import { LimitError } from '../../src/errors.ts';
 import type { RequestError } from '../../src/errors.ts';
 import type { CheckedHeaders } from '../../src/response/headers.ts';
 import { InputStream } from '../../src/handler/input.ts';
@@ -157,7 +157,6 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   /** node:http writes the head: it is only prepared here. */
   protected override formatHead(status: string, headers: CheckedHeaders): string {
-    if (status.startsWith('1')) throw new ApplicationError(`${status} is no final response`);
     const head: string[] = [];
     for (const [name, value] of headers.list) head.push(name, value);
     const { serverHeader } = this.#gateway;

@@ -5,6 +5,7 @@
 
 import { EMPTY, partOf } from '../bytes.ts';
 import { ApplicationError } from '../errors.ts';
+import { warnOnce } from '../logging/log.ts';
 import { toBytes, toLastChunk } from '../response/chunk.ts';
 import type { RawChunk } from '../response/chunk.ts';
 import type { FileWrapper } from '../response/file-wrapper.ts';
@@ -163,9 +164,21 @@ export abstract class ResponseSender extends HandlerHooks {
   #takeHead(length: number | undefined): string {
     const response = this.responseState;
     if (response.headersSent) return '';
-    const head = this.formatHead(response.status, response.settle(this.isHead, length));
+    const headers = response.settle(this.isHead, length);
+    if (headers.hasLocation && !this.originServer) this.#checkLocation(response.status);
+    const head = this.formatHead(response.status, headers);
     response.headersSent = true; // unless the gateway could not make one
     return head;
+  }
+
+  /** RFC 3875 § 6.2: to a CGI server Location says which page to send, unless a status says something else. */
+  #checkLocation(status: string): void {
+    if (!status.startsWith('200')) return;
+    warnOnce(
+      this.log,
+      `${this.gateway}: a response with status 200 has a Location header: Apache sends the page at that location instead. ` +
+        'Use Content-Location, or a status 201 or 3xx',
+    );
   }
 
   /** Never more than Content-Length says: what is more is dropped, and said once. */

@@ -33,6 +33,16 @@ export function createLog(
   };
 }
 
+const SAID = new WeakMap<Log, Set<string>>();
+
+/** Warns of something that an application does with each request: once for each log. */
+export function warnOnce(log: Log, message: string): void {
+  const said = SAID.get(log) ?? new Set();
+  if (said.has(message)) return;
+  SAID.set(log, said.add(message));
+  log.warn(message);
+}
+
 /** Where messages go when no log is given: warnings and errors to stderr. */
 export const DEFAULT_LOG: Log = createLog();
 

@@ -75,13 +75,21 @@ function inspect(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value.slice(0, 200)) : String(value);
 }
 
-/** @throws {HeaderError} unless it is three digits, a space and a reason without control characters */
+/**
+ * Checks the status of a response, as `startResponse` does on every gateway, always.
+ *
+ * A 1xx is no final status (RFC 9110 § 15.2). Sent as one it hangs HAProxy, becomes an empty 200 in Caddy, and the
+ * visitor's browser waits for what follows.
+ *
+ * @throws {HeaderError} unless it is three digits from 200 on, a space and a reason without control characters
+ */
 export function checkStatus(status: unknown): asserts status is string {
   if (typeof status !== 'string' || !STATUS.test(status)) {
     throw new HeaderError(
       `status ${inspect(status)} is not three digits, a space and a reason, as in '200 OK'`,
     );
   }
+  if (status.startsWith('1')) throw new HeaderError(`status ${inspect(status)} is no final status`);
 }
 
 /** Headers that were checked, and what the handler has to know of them. */
@@ -92,6 +100,7 @@ export interface CheckedHeaders {
   contentLength: number;
   hasDate: boolean;
   hasServer: boolean;
+  hasLocation: boolean;
 }
 
 /**
@@ -108,6 +117,7 @@ export function checkHeaders(headers: HeaderList): CheckedHeaders {
     contentLength: -1,
     hasDate: false,
     hasServer: false,
+    hasLocation: false,
   };
   for (const header of headers as readonly unknown[]) {
     if (!Array.isArray(header) || header.length !== 2) {
@@ -121,6 +131,7 @@ export function checkHeaders(headers: HeaderList): CheckedHeaders {
     if (lower === 'content-length') checkContentLength(value, checked);
     else if (lower === 'date') checked.hasDate = true;
     else if (lower === 'server') checked.hasServer = true;
+    else if (lower === 'location') checked.hasLocation = true;
   }
   return checked;
 }

@@ -75,12 +75,12 @@ export function statusLine(code: number): string {
   return `${code} ${REASONS[code] ?? 'Unknown'}`;
 }
 
-/** Whether a response with this status line never carries a body: 1xx, 204, 304 (RFC 9110 § 6.4.1). */
+/** Whether a response with this status line never carries a body: 204, 304 (RFC 9110 § 6.4.1). */
 export function isBodiless(status: string): boolean {
-  return forbidsContentLength(status) || status.startsWith('304');
+  return status.startsWith('204') || status.startsWith('304');
 }
 
-/** Whether this status line forbids Content-Length: 1xx and 204 (RFC 9110 § 8.6). */
+/** Whether this status line forbids Content-Length: 204 (RFC 9110 § 8.6). */
 export function forbidsContentLength(status: string): boolean {
-  return status.startsWith('1') || status.startsWith('204');
+  return status.startsWith('204');
 }

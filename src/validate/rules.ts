@@ -37,9 +37,10 @@ export const VALIDATION_RULES = {
 
   'start.arguments': 'startResponse is called with status, headers, and excInfo where there is one',
   'start.twice': 'startResponse is called a second time only with excInfo',
-  'start.status': "the status is three digits, a space and a reason, as in '200 OK'",
+  'start.status': "the status is three digits from 200 on, a space and a reason, as in '200 OK'",
+  'start.location': 'a response with status 200 has no Location, which CGI takes for a redirect',
   'start.headers': 'headers are an array of [name, value] that a response may carry',
-  'start.content-type': 'a response with status 1xx, 204 or 304 has no Content-Type',
+  'start.content-type': 'a response with status 204 or 304 has no Content-Type',
   'start.write': 'startResponse returns the write function',
   'start.swallowed': 'what startResponse throws again is not swallowed to send more',
   'write.arguments': 'write() is called with one argument',

@@ -92,6 +92,7 @@ class Response implements Progress {
     const { contentLength } = delegate('start.headers', headers, () => checkHeaders(headers));
     checkNames(headers);
     checkContentType(status, headers);
+    checkLocation(status, headers);
     const write = this.#start(args as Parameters<StartResponse>);
     check(typeof write === 'function', 'start.write', write);
     this.#status = status;
@@ -162,6 +163,11 @@ function checkContentType(status: string, headers: HeaderList): void {
   if (isBodiless(status)) {
     check(!headers.some(isContentType), 'start.content-type', headers, `with ${status}`);
   }
+}
+
+function checkLocation(status: string, headers: HeaderList): void {
+  const hasLocation = headers.some(([name]) => name.toLowerCase() === 'location');
+  check(!hasLocation || !status.startsWith('200'), 'start.location', headers);
 }
 
 function isContentType([name]: Header): boolean {

@@ -7,12 +7,14 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 
 import { FileWrapper, StreamHandler } from '../../src/index.ts';
+import { createLog } from '../../src/logging/log.ts';
 import type {
   ApplicationFunction,
   CheckedHeaders,
   HeaderList,
   StartResponse,
 } from '../../src/index.ts';
+import { MemoryHandler } from './memory-handler.ts';
 
 const LOG = { error() {}, warn() {}, info() {}, debug() {} };
 
@@ -292,4 +294,30 @@ describe('sendfile', () => {
     });
     expect(await serve(Sender, wrapping(8))).toMatchObject({ body: 'bytes' });
   });
+});
+
+/** Runs an application three times, and gives what the log says. */
+async function warned(application: ApplicationFunction, isOrigin = false): Promise<string[]> {
+  const lines: string[] = [];
+  class Handler extends MemoryHandler {
+    override readonly originServer = isOrigin;
+  }
+  const log = createLog('warn', (line) => void lines.push(line));
+  for (let i = 0; i < 3; i++) await new Handler({}, { log }).run(application);
+  return lines;
+}
+
+const locating =
+  (status: string): ApplicationFunction =>
+  (_environ, startResponse) => {
+    startResponse(status, [['Location', '/elsewhere']]);
+    return [];
+  };
+
+test('a 200 with Location is warned of, once for each log, unless this is the origin server', async () => {
+  const line = expect.stringContaining('scgi: a response with status 200 has a Location header');
+  expect(await warned(locating('200 OK'))).toEqual([line]);
+  expect(await warned(locating('200 OK'))).toEqual([line]);
+  expect(await warned(locating('200 OK'), true)).toEqual([]);
+  expect(await warned(locating('201 Created'))).toEqual([]);
 });

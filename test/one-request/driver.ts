@@ -10,10 +10,7 @@ export function requestDriver({ name, encode, style }: Protocol): Driver {
   return {
     name: `${name}, bare`,
     gateway: name,
-    cannot:
-      style === 'http'
-        ? { informational: 'a response of HTTP has a final status (RFC 9110 § 15.2)' }
-        : {},
+    cannot: {},
     async start(application) {
       const gateway = await startGateway(name, application);
       return {

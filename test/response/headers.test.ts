@@ -45,7 +45,13 @@ describe('checkHeaders', () => {
       ['content-LENGTH', '0012'],
     ];
     const checked = checkHeaders(headers);
-    expect(checked).toEqual({ list: headers, contentLength: 12, hasDate: true, hasServer: true });
+    expect(checked).toEqual({
+      list: headers,
+      contentLength: 12,
+      hasDate: true,
+      hasServer: true,
+      hasLocation: false,
+    });
     headers[0]![1] = 'changed';
     headers.pop();
     expect(checked.list).toHaveLength(4);
@@ -55,7 +61,9 @@ describe('checkHeaders', () => {
       contentLength: -1,
       hasDate: false,
       hasServer: false,
+      hasLocation: false,
     });
+    expect(checkHeaders([['LOCATION', '/']]).hasLocation).toBe(true);
   });
 
   test.each([
@@ -133,7 +141,6 @@ describe('checkStatus', () => {
   test.each([
     '200 OK',
     '404 Not Found',
-    '100 Continue',
     '999 Höchst eigen',
     '200  two spaces',
     '200 OK ',
@@ -162,6 +169,9 @@ describe('checkStatus', () => {
     '200 \0',
     '200 \x7f',
     '200 \u0100',
+    '100 Continue',
+    '103 Early Hints',
+    '199 x',
   ])('refuses %j', (status) => {
     expect(() => checkStatus(status)).toThrow(HeaderError);
   });

@@ -29,8 +29,6 @@ export type Capability =
   | 'shortUpload'
   /** The transport can hold bytes behind the end of the request body. */
   | 'excessUpload'
-  /** A status 1xx can be the status of a response. */
-  | 'informational'
   /** Nothing is made up about the body that a 304 does not have. */
   | 'bare304'
   /** The gateway can tell that a header has come twice. */

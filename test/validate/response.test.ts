@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { ValidationError } from '../../src/index.ts';
-import type { ApplicationFunction, Environ, StartResponse } from '../../src/index.ts';
+import type { ApplicationFunction, Environ, HeaderList, StartResponse } from '../../src/index.ts';
 import { HELLO, TEXT, hello, serve, startNothing, unchecked, violates } from './kit.ts';
 
 type Call = (startResponse: (...args: unknown[]) => unknown) => unknown;
@@ -91,13 +91,16 @@ describe('startResponse', () => {
     violates('start.headers', name, () => starting((start) => start('200 OK', [[name, 'b']]))),
   );
 
-  test.each(['204 No Content', '304 Not Modified', '103 Early Hints'])(
-    'Content-Type with %s',
-    async (status) => {
-      await violates('start.content-type', TEXT, () => starting((start) => start(status, TEXT)));
-      await starting((start) => start(status, []));
-    },
-  );
+  test('Location with 200', async () => {
+    const headers: HeaderList = [...TEXT, ['location', '/elsewhere']];
+    await violates('start.location', headers, () => starting((start) => start('200 OK', headers)));
+    await starting((start) => start('201 Created', headers));
+  });
+
+  test.each(['204 No Content', '304 Not Modified'])('Content-Type with %s', async (status) => {
+    await violates('start.content-type', TEXT, () => starting((start) => start(status, TEXT)));
+    await starting((start) => start(status, []));
+  });
 
   test('a second time', async () => {
     await violates(

@@ -27,7 +27,6 @@ interface FrontEnd extends Omit<Driver, 'start'> {
 const COMMON: Driver['cannot'] = {
   shortUpload: 'the front end gives such a request up',
   excessUpload: 'what follows a request on its connection is the next request',
-  informational: 'a response of HTTP has a final status (RFC 9110 § 15.2)',
 };
 
 const NGINX: Driver['cannot'] = {

@@ -9,7 +9,6 @@ export const httpDriver: Driver = {
   gateway: 'http',
   cannot: {
     excessUpload: 'what follows a request on its connection is the next request',
-    informational: 'a response of HTTP has a final status (RFC 9110 § 15.2)',
   },
   async start(application) {
     const gateway = await startGateway('http', application);

@@ -6,14 +6,7 @@ import { cgiPairs } from '../variables.ts';
 import { startGateway } from './gateway.ts';
 
 export const scgiDriver = driver('scgi', {}, 'cgi', encodeScgi);
-export const uwsgiDriver = driver(
-  'uwsgi',
-  {
-    informational: 'its response begins with the status line of HTTP, which has to be a final one',
-  },
-  'http',
-  encodeUwsgi,
-);
+export const uwsgiDriver = driver('uwsgi', {}, 'http', encodeUwsgi);
 
 /** `length ":" name NUL value NUL … ","`, CONTENT_LENGTH first and always there. */
 export function encodeScgi(request: SuiteRequest): Buffer {
