@@ -1,10 +1,41 @@
 /** A body on its way: chunk by chunk from the application to the gateway, as fast as the gateway takes them. */
 
+import { HIGH_WATER_MARK } from '../limits.ts';
 import { isPromise } from '../response/chunk.ts';
+import type { RawChunk } from '../response/chunk.ts';
 import { FileWrapper } from '../response/file-wrapper.ts';
 import { BodyReader } from './body.ts';
 import type { Step } from './body.ts';
 import { ResponseSender } from './response-sender.ts';
+
+/** How long a body is read before other requests get their turn, in milliseconds. */
+const TURN_TIME = 10;
+/** And how much of it, in bytes. */
+const TURN_SIZE = 3 * HIGH_WATER_MARK;
+
+/**
+ * A body that never waits, a synchronous generator above all, would keep the event loop for itself until its end. So
+ * would an async one whose promises are resolved already.
+ */
+class Turn {
+  #size = 0;
+  #end = Date.now() + TURN_TIME;
+
+  /** @returns whether others have to get their turn after this chunk */
+  endsWith(chunk: RawChunk): boolean {
+    this.#size += (chunk as Uint8Array | string).length;
+    if (this.#size < TURN_SIZE && Date.now() < this.#end) return false;
+    this.#size = 0;
+    this.#end = Date.now() + TURN_TIME;
+    return true;
+  }
+}
+
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
 
 /** Reads the body that the application has returned, sends it, and closes it. */
 export abstract class BodySender extends ResponseSender {
@@ -50,6 +81,7 @@ export abstract class BodySender extends ResponseSender {
 
   /** A body that answers at once. @returns as {@link #send} */
   #pump(reader: BodyReader): boolean {
+    let turn: Turn | undefined; // not for a body of one chunk
     while (!this.bodyIsOver) {
       const step = reader.next() as Step;
       if (step.done === true) break;
@@ -57,10 +89,12 @@ export abstract class BodySender extends ResponseSender {
         this.completeWith(step.value);
         return true;
       }
-      if (!this.sendChunk(step.value)) {
-        this.#endAfter(this.#pumpAfterDrain(reader));
+      const takesMore = this.sendChunk(step.value);
+      if (!takesMore || turn?.endsWith(step.value) === true) {
+        this.#endAfter(this.#pumpAfter(takesMore ? othersTurn() : this.drained(), reader));
         return false;
       }
+      turn ??= new Turn();
     }
     this.complete();
     return true;
@@ -76,17 +110,20 @@ export abstract class BodySender extends ResponseSender {
   }
 
   async #pumpFrom(first: Step | undefined, reader: BodyReader): Promise<void> {
+    let turn: Turn | undefined;
     for (let step = first; step !== undefined; step = await reader.next()) {
       if (step.done === true) return this.complete();
       if (step.isLast === true) return this.completeWith(step.value);
       if (!this.sendChunk(step.value)) await this.drained();
+      if (turn?.endsWith(step.value) === true) await othersTurn();
+      turn ??= new Turn();
       if (this.bodyIsOver) return this.complete();
     }
     // No step: the client left meanwhile.
   }
 
-  async #pumpAfterDrain(reader: BodyReader): Promise<void> {
-    await this.drained();
+  async #pumpAfter(wait: Promise<void>, reader: BodyReader): Promise<void> {
+    await wait;
     return this.bodyIsOver ? this.complete() : this.#pumpFrom(await reader.next(), reader);
   }
 

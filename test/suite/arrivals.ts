@@ -1,7 +1,7 @@
 /** Bytes that have arrived, one piece at a time, and no more of them than somebody asks for. */
 
 /** Where they come from. */
-interface Source {
+export interface Source {
   pause(): unknown;
   resume(): unknown;
 }

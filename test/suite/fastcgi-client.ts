@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
 import { Arrivals } from './arrivals.ts';
+import type { Source } from './arrivals.ts';
 import type { SuiteRequest, Wire } from './types.ts';
 import { bodyOf, cgiPairs } from './variables.ts';
 
@@ -113,8 +114,8 @@ class Exchange {
   #settle!: (clean: boolean) => void;
   #stdoutClosed = false;
 
-  constructor(socket: Socket) {
-    this.arrivals = new Arrivals(socket);
+  constructor(source: Source) {
+    this.arrivals = new Arrivals(source);
     this.clean = new Promise((resolve) => (this.#settle = resolve));
   }
 
@@ -144,6 +145,7 @@ export class FastCgiConnection {
   readonly #stderr: (text: string) => void;
   readonly #parser = new RecordParser();
   readonly #exchanges = new Map<number, Exchange>();
+  readonly #wanted = new Set<number>(); // requests of which somebody wants to read
   #lastId = 0;
 
   /**
@@ -177,7 +179,10 @@ export class FastCgiConnection {
 
   request(request: SuiteRequest): Wire {
     const id = ++this.#lastId;
-    const exchange = new Exchange(this.#socket);
+    const exchange = new Exchange({
+      resume: () => this.#want(id),
+      pause: () => this.#leaveUnread(id),
+    });
     this.#exchanges.set(id, exchange);
     const body = Buffer.concat([bodyOf(request), Buffer.from(request.excess ?? '')]);
     const stdin = encodeStream(TYPE.STDIN, id, body);
@@ -194,6 +199,17 @@ export class FastCgiConnection {
       clean: exchange.clean,
       leave: () => this.#leave(id),
     };
+  }
+
+  /** What comes for the others is kept for them meanwhile. */
+  #want(id: number): void {
+    this.#wanted.add(id);
+    this.#socket.resume();
+  }
+
+  #leaveUnread(id: number): void {
+    this.#wanted.delete(id);
+    if (this.#wanted.size === 0) this.#socket.pause();
   }
 
   /** A connection of its own is closed; on a shared one, ABORT_REQUEST says it (§ 5.4). */
@@ -222,6 +238,7 @@ export class FastCgiConnection {
       else {
         this.#exchanges.delete(id);
         exchange.end(content);
+        this.#leaveUnread(id);
       }
     }
   }

@@ -39,7 +39,16 @@ export function report(environ, name, data) {
  * @param {Environ} environ
  */
 export async function signalled(environ) {
-  while (!existsSync(`${fileOf(environ)}.go`)) await sleep(5);
+  while (!isSignalled(environ)) await sleep(5);
+}
+
+/**
+ * Whether the check has said `signal()`.
+ *
+ * @param {Environ} environ
+ */
+export function isSignalled(environ) {
+  return existsSync(`${fileOf(environ)}.go`);
 }
 
 /**

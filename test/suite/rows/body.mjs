@@ -1,7 +1,7 @@
 /**
  * Rules 10 to 12 and 16: the many shapes of a body, write(), backpressure, and the end of a body.
  *
- * @import { Body } from '../../../src/types.ts'
+ * @import { Body, Environ } from '../../../src/types.ts'
  * @import { Row, Visit } from '../types.ts'
  */
 
@@ -10,7 +10,7 @@ import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { TEXT, codeOf, report, thrownBy, unchecked } from '../kit.mjs';
+import { TEXT, codeOf, isSignalled, report, thrownBy, unchecked } from '../kit.mjs';
 import { digest, pattern } from '../pattern.mjs';
 
 const MiB = 1024 * 1024;
@@ -205,6 +205,10 @@ export const rows = [
     },
     check: checkBounded,
   },
+  givingWay('a generator', busy),
+  givingWay('an async generator', async function* busyAsync(environ) {
+    yield* busy(environ);
+  }),
   ...closingRows(),
   {
     rule: 12,
@@ -444,6 +448,48 @@ function* counted(environ) {
   } finally {
     report(environ, 'closed');
   }
+}
+
+/**
+ * Works without waiting for anything, until the other request was answered.
+ *
+ * @param {Environ} environ
+ */
+function* busy(environ) {
+  yield Buffer.from('busy ');
+  for (const end = Date.now() + 20_000; !isSignalled(environ);) {
+    if (Date.now() > end) {
+      yield Buffer.from('for ever');
+      return;
+    }
+    for (const pause = Date.now() + 2; Date.now() < pause;);
+    yield Buffer.from('.');
+  }
+  yield Buffer.from(' done');
+}
+
+/**
+ * @param {string} kind
+ * @param {(environ: Environ) => Body} body
+ * @returns {Row}
+ */
+function givingWay(kind, body) {
+  return {
+    rule: 11,
+    name: `${kind} that never waits lets other requests have their turn`,
+    needs: ['streams'],
+    application(environ, startResponse) {
+      startResponse('200 OK', STREAMED);
+      return environ.QUERY_STRING === 'other' ? [Buffer.from('other')] : body(environ);
+    },
+    async check(visit) {
+      await visit.begin(5);
+      const other = await visit.again({ target: '/?other' });
+      assert.equal((await other.response()).text, 'other');
+      visit.signal();
+      assert.match((await visit.response()).text, /^busy \.* done$/);
+    },
+  };
 }
 
 /** @param {Visit} visit */
