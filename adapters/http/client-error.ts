@@ -45,7 +45,7 @@ export function formatRefusal(status: string): string {
 }
 
 const TLS_HINT =
-  'a TLS hello on a plain HTTP port: is the URL to begin with http:// instead of https://?';
+  'a TLS hello on a plain HTTP port: should the URL begin with http:// instead of https://?';
 
 /** RFC 8446 § 5.1: a handshake record, of any TLS version. */
 function isTlsHello(bytes: Buffer | undefined): boolean {

@@ -68,7 +68,7 @@ async function createHttpsServer(
 function logTlsError({ log }: Gateway, error: NodeJS.ErrnoException, socket: Socket): void {
   const peer = peerOf(socket);
   if (error.code === 'ERR_SSL_HTTP_REQUEST') {
-    log.warn(`http: ${peer}: plain HTTP on an HTTPS port: is the URL to begin with https://?`);
+    log.warn(`http: ${peer}: plain HTTP on an HTTPS port: should the URL begin with https://?`);
   } else {
     log.debug(`http: ${peer}: TLS: ${error.message}`);
   }
