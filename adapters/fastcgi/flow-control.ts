@@ -2,8 +2,8 @@
  * Flow control of a connection's input.
  *
  * FastCGI has no flow control for a single request: a socket that is not read holds back all requests of its
- * connection. So the socket is paused for a short time only, and never while several requests share it. Then what the
- * application has not read goes to a spool file. If that is full too, only this request's body fails.
+ * connection. So the socket is paused for a short time only, and not at all while several requests share it. What the
+ * application has not read by then goes to a spool file. If that is full too, only this request's body fails.
  */
 
 import type { Socket } from 'node:net';

@@ -152,7 +152,7 @@ export function findNames(
     const valueLength = readLength(block, at, block.length);
     at += sizeOfLength(block, at);
     const end = at + nameLength + valueLength;
-    if (end > block.length) throw new ProtocolError('GET_VALUES end inside a pair');
+    if (end > block.length) throw new ProtocolError('GET_VALUES ends inside a pair');
     if (nameLength <= longest) {
       const name = block.toString('latin1', at, at + nameLength);
       if (names.has(name)) found.add(name);

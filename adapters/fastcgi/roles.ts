@@ -26,7 +26,7 @@ export function dataLength(environ: Variables): number {
   const length = text === undefined ? -1 : parseContentLength(text);
   if (length === undefined) {
     const shown = JSON.stringify(text!.slice(0, 40));
-    throw new RequestError('400 Bad Request', `FCGI_DATA_LENGTH ${shown}`);
+    throw new RequestError('400 Bad Request', `FCGI_DATA_LENGTH is not a number: ${shown}`);
   }
   return length;
 }

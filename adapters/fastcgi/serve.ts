@@ -41,7 +41,7 @@ export async function runWithFastCgi(
       return serveWithNodeFastCgi(run, options, admission);
     }
     default:
-      throw new UsageError(`engine ${JSON.stringify(engine)} is none of postern, node-fastcgi`);
+      throw new UsageError(`engine ${JSON.stringify(engine)} is neither postern nor node-fastcgi`);
   }
 }
 

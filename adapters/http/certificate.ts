@@ -23,7 +23,7 @@ export function readTlsOptions({ certFile, keyFile, ...tls }: TlsOptions): NodeT
   const certificate = certFile === undefined ? undefined : parseCertificate(tls.cert, certFile);
   const key = keyPath === undefined ? undefined : parseKey(tls, keyPath);
   if (certificate !== undefined && key !== undefined && !certificate.checkPrivateKey(key)) {
-    throw new UsageError(`the key in ${keyPath} is not that of the certificate in ${certFile}`);
+    throw new UsageError(`the key in ${keyPath} does not belong to the certificate in ${certFile}`);
   }
   return tls;
 }

@@ -110,7 +110,7 @@ export class EnvironBuilder {
     environ['PATH_INFO'] = target.path;
     environ['QUERY_STRING'] = target.query;
     if (target.authority !== undefined) {
-      if (!isHost(target.authority)) throw badRequest(`host of ${JSON.stringify(url)}`);
+      if (!isHost(target.authority)) throw badRequest(`invalid host in ${JSON.stringify(url)}`);
       environ['HTTP_HOST'] = target.authority; // replaces Host (RFC 9112 § 3.2.2)
     }
   }
@@ -153,7 +153,7 @@ function checkHost(environ: Variables, peer: Peer): void {
   if (host === undefined) {
     if (environ['SERVER_PROTOCOL'] !== 'HTTP/1.0') throw badRequest('no Host header');
   } else if (!isHost(host)) {
-    throw badRequest(`Host ${JSON.stringify(host.slice(0, 200))}`);
+    throw badRequest(`invalid Host ${JSON.stringify(host.slice(0, 200))}`);
   } else {
     peer.host = host;
     peer.serverName = splitPort(host)[0];

@@ -149,7 +149,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   /** Prepares the head. node:http writes it. */
   protected override formatHead(status: string, headers: CheckedHeaders): string {
-    if (status.startsWith('1')) throw new ApplicationError(`${status} is no final response`);
+    if (status.startsWith('1')) throw new ApplicationError(`${status} is not a final status`);
     const head: string[] = [];
     for (const [name, value] of headers.list) head.push(name, value);
     const { serverHeader } = this.#gateway;

@@ -141,7 +141,7 @@ describe('a response', () => {
     const gateway = await serve(answer('103 Early Hints', [], []));
     const { status } = parse(await gateway.talk(request('GET / HTTP/1.1', CLOSE)));
     expect(status).toBe('HTTP/1.1 500 Internal Server Error');
-    expect(gateway.errors.join()).toContain('103 Early Hints is no final response');
+    expect(gateway.errors.join()).toContain('103 Early Hints is not a final status');
   });
 
   test('of any size up to the border of a write arrives', async () => {

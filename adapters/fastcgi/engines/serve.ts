@@ -37,7 +37,7 @@ export async function serveWithNodeFastCgi(
 ): Promise<Server> {
   const { createServer } = loadPackage();
   const log = options.log ?? DEFAULT_LOG;
-  warnOfUnknown(options, log);
+  warnOfIgnored(options, log);
   const gateway: Gateway = {
     application,
     options,
@@ -69,12 +69,12 @@ export async function serveWithNodeFastCgi(
 }
 
 /** Warns of options that this engine does not have. They are not refused: one flag of the command is for many gateways. */
-function warnOfUnknown(options: FastCgiOptions, log: Log): void {
-  const unknown = [...limitNames, 'multiplex' as const].filter(
+function warnOfIgnored(options: FastCgiOptions, log: Log): void {
+  const ignored = [...limitNames, 'multiplex' as const].filter(
     (name) => name !== 'maxConnections' && options[name] !== undefined,
   );
-  if (unknown.length === 0) return;
-  log.warn(`fastcgi: the engine node-fastcgi knows no ${unknown.join(', ')}`);
+  if (ignored.length === 0) return;
+  log.warn(`fastcgi: the engine node-fastcgi ignores ${ignored.join(', ')}`);
 }
 
 /** A connection, beside what the package does with it. */
