@@ -1,8 +1,8 @@
 /**
  * The process environment as bytes.
  *
- * `process.env` decodes UTF-8 and replaces what is none, so that the path `/%E9` of an old client
- * would be lost. Linux shows the environment as it was handed to the process.
+ * `process.env` decodes UTF-8 and replaces bytes that are not UTF-8: the path `/%E9` of an old client would be lost. Linux
+ * shows the environment as it was when the process was started.
  */
 
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const ENVIRONMENT_FILE = '/proc/self/environ';
 export function readEnvironment(): Record<string, string> {
   const environment: Record<string, string> = Object.create(null) as Record<string, string>;
   const original = readOriginal();
-  // process.env decides what there is: the program may have changed it since it was started.
+  // process.env decides which variables exist: the program may have changed them since it was started.
   for (const [name, value] of Object.entries(process.env)) {
     const bytes = original.get(name);
     const unchanged = bytes !== undefined && bytes.toString('utf8') === value;
@@ -29,14 +29,14 @@ export function readEnvironment(): Record<string, string> {
   return environment;
 }
 
-/** Values as the process was given them, by the name that `process.env` has for them. */
+/** Values at the start of the process. The keys are names as `process.env` decodes them. */
 function readOriginal(): Map<string, Buffer> {
   const values = new Map<string, Buffer>();
   for (const entry of splitAtNul(readBlock())) {
     const equals = entry.indexOf('=');
     if (equals <= 0) continue;
     const name = entry.toString('utf8', 0, equals);
-    // Of a name that is there twice getenv(3) finds the first, and so does process.env.
+    // If a name occurs twice, getenv(3) and process.env give the first value.
     if (!values.has(name)) values.set(name, entry.subarray(equals + 1));
   }
   return values;
@@ -46,7 +46,7 @@ function readBlock(): Buffer {
   try {
     return readFileSync(ENVIRONMENT_FILE);
   } catch {
-    // Not Linux, or /proc is not there for this account.
+    // Not Linux, or this account may not read /proc.
     return Buffer.alloc(0);
   }
 }

@@ -39,12 +39,11 @@ export class CgiHandler extends StreamHandler {
   }
 
   /**
-   * Nothing can happen any more that would complete the response: the application waits for what
-   * never comes. It is answered with an error, or broken off.
+   * The event loop is empty, and the application still waits. The response is an error, or is broken off if it has begun.
    */
   giveUp(): void {
     if (this.isOver) return;
-    this.logException(new Error('nothing is left that the application could be waiting for'));
+    this.logException(new Error('the application waits for something that will never happen'));
     if (this.headersSent) this.abandon();
     else this.#sendError();
     this.disconnect();
@@ -74,7 +73,7 @@ export class IisCgiHandler extends CgiHandler {
   }
 }
 
-/** RFC 3875 § 5: the name is how a server is told. */
+/** RFC 3875 § 5: servers recognize such a script by its name. */
 function hasNphName(environ: Readonly<Record<string, string>>): boolean {
   return [environ['SCRIPT_NAME'], environ['SCRIPT_FILENAME']].some(
     (path) => path !== undefined && /(?:^|[/\\])nph-[^/\\]*$/.test(path),

@@ -1,4 +1,4 @@
-/** A process that serves one request and ends. */
+/** Runs a CGI process: it serves one request and ends. */
 
 import { closeSync, fstatSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
@@ -29,7 +29,7 @@ export interface RunOptions extends CgiOptions {
 
 const DEFAULT_GRACE_TIMEOUT = 500;
 
-/** Exit code of a process that was ended by SIGTERM, as a shell has it. */
+/** Exit code of a process that SIGTERM has ended, as shells report it. */
 const TERMINATED = 128 + 15;
 
 /**
@@ -69,7 +69,7 @@ export async function runWithCgi(
       return stdin.open();
     },
     stdout,
-    // What applications log often comes from outside, and servers write it to their logs as it is.
+    // Applications log text of clients, and servers write stderr to their logs unescaped.
     stderr: writeTo((text) => void process.stderr.write(escapeLines(text))),
     environ,
   };
@@ -86,11 +86,11 @@ export async function runWithCgi(
   end();
 }
 
-/** Runs the request to its end, whatever ends it. */
+/** Runs the request until it ends, or until the application waits for nothing. */
 async function serve(handler: CgiHandler, application: ApplicationFunction): Promise<void> {
   guardProcess({ request: () => handler.request, onError: () => (process.exitCode = 1) });
   const stuck = new Promise<void>((resolve) => {
-    // The event loop has nothing left to wait for, but the application is waiting.
+    // The event loop is empty, but the application still waits.
     process.once('beforeExit', () => {
       if (!handler.isOver) process.exitCode = 1;
       handler.giveUp();
@@ -101,26 +101,26 @@ async function serve(handler: CgiHandler, application: ApplicationFunction): Pro
 }
 
 /**
- * Apache and lighttpd end a CGI program by SIGTERM when the client has left. When they have read all
- * of the response Apache does it too; then the process is ending anyway.
+ * Apache and lighttpd send SIGTERM to a CGI program when the client has left. Apache sends it also when it has read the
+ * whole response, but then the process is ending anyway.
  */
 function onTerminate(stdout: Writable, end: () => void): void {
   process.on('SIGTERM', () => {
     if (!stdout.writableFinished) process.exitCode = TERMINATED;
-    // To the handler this is a client that has left: the body is closed.
+    // The handler takes it for a client that has left, and closes the body.
     stdout.destroy();
     end();
   });
 }
 
-/** Resolves when all has been written, or cannot be written any more. */
+/** Resolves when stdout has been written, or has failed. */
 async function flush(stdout: Writable): Promise<void> {
   stdout.end();
-  // The callback of end() is never called for a stream that was destroyed, as that of a broken response is.
+  // Not the callback of end(): a broken response has destroyed the stream, and then it is never called.
   await finished(stdout, { readable: false }).catch(() => {});
 }
 
-/** Standard input: opened by the first read of the body, since opening it takes time. */
+/** Standard input. Opening it takes time, so it is opened by the first read of the body. */
 class Stdin {
   readonly #mayHaveBody: boolean;
   #isOpen = false;
@@ -135,18 +135,18 @@ class Stdin {
   }
 
   /**
-   * What the application left unread is left. A server that still writes it is told by a closed pipe,
-   * as Apache has to be, which reads no response before it has written all.
+   * Closes the body. What the application has not read stays unread. A server that still writes it gets a broken pipe:
+   * Apache needs that, because it does not read the response before it has written the whole body.
    *
-   * Not so under Apache's mod_cgid, where both are one socket: closed with bytes unread it is reset, and
-   * the response that is still in it lost. There it is read to its end.
+   * Under Apache's mod_cgid stdin and stdout are one socket. Closing it with bytes unread would reset it, and the end of
+   * the response would be lost. So there the body is read to its end.
    *
    * @returns a promise of that end
    */
   async close(): Promise<void> {
     if (this.#mayHaveBody && isSameSocket(0, 1)) {
       process.stdin.removeAllListeners('data').resume();
-      await finished(process.stdin, { writable: false }).catch(() => {}); // the server has left: so may we
+      await finished(process.stdin, { writable: false }).catch(() => {}); // on an error the server has left
       return;
     }
     if (this.#isOpen) process.stdin.destroy();
@@ -164,11 +164,11 @@ function isSameSocket(a: number, b: number): boolean {
 }
 
 /**
- * Node never closes descriptors 0 and 1, and as long as they are open the web server waits for more,
- * or for less.
+ * Node never closes descriptors 0 and 1. While they are open, the web server waits: for more of the response, or to
+ * write more of the body.
  */
 function closeDescriptor(fd: 0 | 1): void {
-  // Windows has handles instead, which end with the process.
+  // Windows has handles instead. They are closed when the process ends.
   if (process.platform === 'win32') return;
   try {
     closeSync(fd);

@@ -1,18 +1,16 @@
-/** Standard output, which belongs to the response alone. */
+/** Standard output, reserved for the response. */
 
 import { Writable } from 'node:stream';
 
 let taken: Writable | undefined;
 
 /**
- * Takes standard output for the response. From now on everything else that is written to
- * `process.stdout`, `console.log` before all, goes to standard error, where a web server's error log
- * picks it up.
+ * Reserves standard output for the response. From now on what is written to `process.stdout`, by `console.log` for
+ * example, goes to standard error, and so to the web server's error log.
  *
- * Out of reach are `fs.writeSync(1, …)`, child processes that inherit the descriptor, and what was
- * written before.
+ * This does not cover `fs.writeSync(1, …)`, child processes that inherit the descriptor, and what was written before.
  *
- * @returns a stream that ends up in standard output; the same one for every call
+ * @returns a stream that writes to standard output; the same one for each call
  */
 export function takeStdout(): Writable {
   return (taken ??= capture(process.stdout));
@@ -20,13 +18,13 @@ export function takeStdout(): Writable {
 
 function capture(stdout: NodeJS.WriteStream): Writable {
   const write = stdout.write.bind(stdout);
-  // The method and not `process.stdout`: a console, or a library, may hold the stream already.
+  // Replaces the method, not `process.stdout`: a console or a library may already hold the stream.
   stdout.write = ((...args: Parameters<typeof write>) => {
     process.stderr.write(...args);
-    // Its 'drain' will not come from this stream, so nobody is told to wait for it.
+    // Never false: this stream emits no 'drain' for what stderr takes.
     return true;
   }) as typeof stdout.write;
-  // Writes report their error to their callback as well, and there is no other use of the stream.
+  // Each write also passes its error to its callback.
   stdout.on('error', () => {});
   return new Writable({
     write(chunk: Buffer, _encoding, done) {

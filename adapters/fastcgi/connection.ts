@@ -1,4 +1,4 @@
-/** One connection of a front end: its socket, from accepting to closing. */
+/** One connection of a front end, from accepting its socket to closing it. */
 
 import type { Socket } from 'node:net';
 
@@ -7,59 +7,65 @@ import { GatewayError } from '../../src/errors.ts';
 import type { Connection } from '../../src/listening/server.ts';
 import { SocketReader } from '../../src/sockets/reader.ts';
 import { peerOf, resetSocket } from '../../src/sockets/peer.ts';
+import { FlowControl } from './flow-control.ts';
+import type { FlowConnection } from './flow-control.ts';
 import type { Gateway } from './gateway.ts';
-import { InputFlow } from './input-flow.ts';
 import { Output } from './output.ts';
-import type { OutputOwner } from './output.ts';
 import { RecordParser } from './record.ts';
+import { RecordWriter } from './record-writer.ts';
+import type { WriterConnection } from './record-writer.ts';
 import { Requests } from './requests.ts';
-import type { Link } from './requests.ts';
+import type { RequestsConnection } from './requests.ts';
 import { Timeouts } from './timeouts.ts';
-import type { Timed } from './timeouts.ts';
+import type { TimedConnection } from './timeouts.ts';
 
 /**
- * Milliseconds between the last byte and the reset of a connection. A reset overtakes what the front end has
- * not read, of other requests among it; and lighttpd takes a response for complete unless it has begun to
- * send it when the connection ends.
+ * Milliseconds between the last byte and the reset of a connection. A reset overtakes bytes that the front end has
+ * not read yet, also those of other requests. And lighttpd takes a broken response for complete if the connection
+ * ends before lighttpd has begun to send it on.
  */
 const RESET_DELAY = 100;
 
 /**
- * Bytes that may wait for a peer before no more of its input is read. Responses of applications wait
- * elsewhere; these are the gateway's own answers, of which a peer that never reads could ask without end.
+ * The socket is paused while more bytes than this wait for the peer to read. They are answers of the gateway itself: a
+ * peer that never reads could ask for them without end. Responses of applications wait in {@link Output}.
  */
 const ANSWERS_LIMIT = 256 * 1024;
 
-/** Milliseconds between two warnings about a connection: a peer decides how often there is a reason. */
+/** Milliseconds between two warnings about a connection: a peer could cause any number of them. */
 const WARNING_INTERVAL = 1000;
 
-export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
+export class FastCgiConnection
+  implements Connection, RequestsConnection, WriterConnection, FlowConnection, TimedConnection
+{
   readonly gateway: Gateway;
+  readonly writer: RecordWriter;
   readonly output: Output;
-  readonly input: InputFlow;
+  readonly flow: FlowControl;
   readonly timeouts: Timeouts;
   readonly #socket: Socket;
   readonly #reader: SocketReader;
   readonly #requests: Requests;
   readonly #parser: RecordParser;
-  #stopping = false; // no longer than the requests in flight
-  #receiving = false; // input is being processed: what is to follow comes after it
+  #stopping = false; // closes when the requests in flight have ended
+  #receiving = false; // input is being processed: the connection may be closed after it, not before
   #closing = false; // nothing more is sent
   #warnedAt = -Infinity;
-  #unsaid = 0; // warnings since then
+  #suppressed = 0; // warnings since then
 
   constructor(socket: Socket, gateway: Gateway) {
     this.#socket = socket;
     this.gateway = gateway;
     this.timeouts = new Timeouts(this, socket, gateway);
-    this.output = new Output(socket, this);
-    this.input = new InputFlow(socket, gateway, this);
+    this.writer = new RecordWriter(socket, this);
+    this.output = new Output(socket, this.writer);
+    this.flow = new FlowControl(socket, gateway, this);
     this.#requests = new Requests(this);
     this.#parser = new RecordParser(this.#requests);
     this.#reader = new SocketReader(socket, (bytes, length) => this.#receive(bytes, length));
     socket.on('end', () => this.#peerClosed());
     socket.on('close', () => this.#closed());
-    // 'close' follows. What a front end does to its connections is no error of ours.
+    // 'close' follows. A front end may reset its connections: that is no error of the gateway.
     socket.on('error', (error) => this.debug(error.message));
     this.timeouts.watchIdle();
   }
@@ -75,18 +81,18 @@ export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
   // ---- input
 
   #receive(bytes: Buffer, length: number): void {
-    if (this.#closing) return; // what is still on its way is read all the same, see linger
-    // All that this input brings about is written together at the end.
+    if (this.#closing) return; // the socket is still read, but nothing is served: see linger
+    // Records that answer this input are written together at the end.
     this.#receiving = true;
-    this.output.cork();
+    this.writer.cork();
     try {
       this.#parser.push(bytes, length);
     } catch (error) {
       this.refuse(error);
     }
-    this.output.uncork();
+    this.writer.uncork();
     this.#receiving = false;
-    this.#requests.keepOpening();
+    this.#requests.keepPending();
     if (this.#requests.keepConn) this.#reader.reuseMemory();
     if (this.#socket.writableLength > ANSWERS_LIMIT) this.#holdInput();
     this.#closeIfDone();
@@ -100,27 +106,26 @@ export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
     this.timeouts.watchOutput();
   }
 
-  /** Reads no more before the peer has read. */
+  /** Reads nothing until the peer has read. */
   #holdInput(): void {
-    this.input.hold(this);
-    this.#socket.once('drain', () => this.input.release(this));
+    this.flow.hold(this);
+    this.#socket.once('drain', () => this.flow.release(this));
   }
 
   // ---- the end
 
   shutdown(): void {
     this.#stopping = true;
-    // A front end that has connected just now is about to send, and what it has sent is about to be read.
+    // A front end that has just connected is about to send a request. One that it has sent is about to be read.
     if (this.begun === 0) this.timeouts.watchFirst();
     else setImmediate(() => setImmediate(() => this.#closeIfDone()));
   }
 
-  /** A request is over. */
-  settled(): void {
+  requestEnded(): void {
     if (!this.#receiving) this.#closeIfDone();
   }
 
-  /** Closes when nothing is in flight and nothing more is to come. */
+  /** Closes the connection if no request is in flight and none will follow. */
   #closeIfDone(): void {
     const { inFlight, keepConn, isBroken } = this.#requests;
     if (inFlight === 0 && (!keepConn || this.#stopping || isBroken)) this.close();
@@ -129,35 +134,35 @@ export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
-    this.output.flush();
+    this.writer.flush();
     if (this.#requests.isBroken) this.#reset();
     else this.#socket.end(() => this.timeouts.watchClosing());
     if (this.#socket.writableLength > 0) this.watchOutput();
   }
 
   /**
-   * A broken response ends in a reset: END_REQUEST, whatever its status, and a closed connection look
-   * complete to most front ends. A unix socket knows no reset.
+   * A broken response ends in a reset. Most front ends take END_REQUEST, with any status, for a complete response, and
+   * a closed connection too. A unix socket has no reset.
    */
   #reset(): void {
     const socket = this.#socket;
     socket.write(EMPTY, () => setTimeout(() => resetSocket(socket), RESET_DELAY));
   }
 
-  /** Closes at once; what is in flight must not look complete. */
+  /** Closes at once. Responses in flight must not look complete. */
   destroy(): void {
     if (this.inFlight > 0 || this.#requests.isBroken) resetSocket(this.#socket);
     else this.#socket.destroy();
   }
 
-  /** What cannot be understood, or is too much: one line in the log, and the connection is closed. */
+  /** Closes the connection after a protocol violation or an exceeded limit, with one line in the log. */
   refuse(error: unknown): void {
     if (!(error instanceof GatewayError)) throw error;
     this.#warn(error.message);
     this.destroy();
   }
 
-  /** Front ends abort their requests by closing; half a connection means nothing here. */
+  /** Front ends close the connection to abort its requests, so a half-closed one is of no use. */
   #peerClosed(): void {
     if (this.inFlight > 0) this.#socket.destroy();
     else this.#socket.end();
@@ -174,7 +179,7 @@ export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
   warn(text: string): void {
     const now = performance.now();
     if (now - this.#warnedAt < WARNING_INTERVAL) {
-      this.#unsaid++;
+      this.#suppressed++;
       return;
     }
     this.#warnedAt = now;
@@ -182,8 +187,8 @@ export class FastCgiConnection implements Connection, Link, OutputOwner, Timed {
   }
 
   #warn(text: string): void {
-    const more = this.#unsaid === 0 ? '' : ` (and ${this.#unsaid} more warnings before)`;
-    this.#unsaid = 0;
+    const more = this.#suppressed === 0 ? '' : ` (and ${this.#suppressed} more warnings before)`;
+    this.#suppressed = 0;
     this.gateway.log.warn(this.#message(text + more));
   }
 

@@ -14,11 +14,11 @@ export interface Gateway {
   readonly log: Log;
   readonly decoder: ParamsDecoder;
   readonly deadlines: Deadlines<object>;
-  /** A request takes its part of them from BEGIN_REQUEST on, until END_REQUEST and the end of its run. */
+  /** A request counts from BEGIN_REQUEST until both END_REQUEST was sent and its run has ended. */
   readonly resources: Resources;
   readonly unread: UnreadBodies;
-  /** Whether a front end has been seen to send several requests at once on a connection. */
+  /** Whether a front end multiplexes: it has asked for it, or has sent several requests at once on a connection. */
   isMultiplexed: boolean;
-  /** The server waits for it when it stops. @param onEnd called at its end */
+  /** Makes a stop of the server wait for the end of a run. @param onEnd called at that end */
   track(run: PromiseLike<void>, onEnd: () => void): void;
 }

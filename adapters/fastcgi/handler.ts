@@ -13,30 +13,30 @@ import type { Claim } from '../../src/resources/resources.ts';
 import type { ErrorStream, GatewayOptions, Role } from '../../src/types.ts';
 import type { Gateway } from './gateway.ts';
 import { formatHead } from './head.ts';
-import type { BodyOwner } from './input-flow.ts';
+import type { BodyOwner } from './flow-control.ts';
 import type { OutputStream } from './output.ts';
 import type { ParamsDecoder } from './params.ts';
-import { abortWith, dataLength, forgetResource } from './roles.ts';
+import { destroyOnAbort, dataLength, deleteResourceVariables } from './roles.ts';
 import { addVariables } from './variables.ts';
 
-/** What a request needs of the connection that carries it. */
-export interface Carrier {
+/** The connection, as a handler sees it. */
+export interface HandlerConnection {
   readonly gateway: Gateway;
   stdout(request: FastCgiHandler, head: string, chunk: Uint8Array): boolean;
   stderr(request: FastCgiHandler, text: string): void;
   drained(request: FastCgiHandler): Promise<void>;
-  /** The response is complete. */
+  /** Ends a complete response. */
   finish(request: FastCgiHandler, head: string, last: Uint8Array | string): void;
-  /** The response is broken and must not look complete. */
+  /** Ends a broken response, which must not look complete. */
   abandon(request: FastCgiHandler): void;
-  /** END_REQUEST was sent: the id is free. */
+  /** END_REQUEST has been added to what is sent: the id is free. */
   ended(request: FastCgiHandler): void;
-  /** A body has enough waiting. */
-  pause(input: InputStream, request: BodyOwner): void;
-  /** The application reads it. */
-  resume(input: InputStream): void;
-  /** Nobody will read it any more. */
-  forget(input: InputStream): void;
+  /** A body has as much waiting in memory as it may. */
+  pauseInput(input: InputStream, request: BodyOwner): void;
+  /** The application reads a body. */
+  resumeInput(input: InputStream): void;
+  /** The application will not read a body any more. */
+  removeInput(input: InputStream): void;
 }
 
 /** Serves one request of a connection. */
@@ -46,7 +46,7 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
 
   readonly id: number;
   readonly role: Role;
-  readonly #carrier: Carrier;
+  readonly #connection: HandlerConnection;
   readonly #decoder: ParamsDecoder;
 
   /** `wsgi.input`, from the end of PARAMS on. */
@@ -54,27 +54,27 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
   /** `postern.data` of a filter. */
   data: InputStream | undefined;
 
-  pending: ByteQueue | undefined;
+  queued: ByteQueue | undefined;
   ending: { appStatus: number } | undefined;
   usedStderr = false;
-  /** Whether there is a time limit for its response: not for one that is answered in the turn in which it came. */
+  /** Whether a time limit is set for the response: not if it comes in the same turn as the request. */
   isWatched = false;
   onDrain: (() => void) | undefined;
-  /** From the start of the run on. */
+  /** Set when the application is started. */
   claim: Claim | undefined;
 
   /** @param decoder holds the request's variables when {@link run} is called */
   constructor(
     id: number,
     role: Role,
-    carrier: Carrier,
+    connection: HandlerConnection,
     decoder: ParamsDecoder,
     options: GatewayOptions,
   ) {
     super(options);
     this.id = id;
     this.role = role;
-    this.#carrier = carrier;
+    this.#connection = connection;
     this.#decoder = decoder;
   }
 
@@ -84,7 +84,7 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
 
   protected override addCgiVars(environ: Variables): void {
     addVariables(environ, this.#decoder);
-    if (this.role === 'authorizer') forgetResource(environ);
+    if (this.role === 'authorizer') deleteResourceVariables(environ);
   }
 
   protected override getStdin(): InputStream {
@@ -92,28 +92,28 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
     return (this.stdin = new InputStream(
       this.contentLength,
       this,
-      this.#carrier.gateway.resources,
+      this.#connection.gateway.resources,
     ));
   }
 
-  /** The file that a filter works on (§ 6.4). */
+  /** The file that a filter processes (§ 6.4). */
   #openData(): InputStream {
     const source: InputSource = {
-      pause: () => this.#carrier.pause(data, this),
+      pause: () => this.#connection.pauseInput(data, this),
       resume: () => this.#resume(data),
     };
     const length = dataLength(this.environ!);
-    const data: InputStream = new InputStream(length, source, this.#carrier.gateway.resources);
-    return abortWith(data, this.signal);
+    const data: InputStream = new InputStream(length, source, this.#connection.gateway.resources);
+    return destroyOnAbort(data, this.signal);
   }
 
   protected override getStderr(): ErrorStream {
-    return new RecordErrors(this, this.#carrier);
+    return new StderrStream(this, this.#connection);
   }
 
   protected override formatHead(status: string, headers: CheckedHeaders): string {
     const head = formatHead(this.formatStatus(status), headers);
-    const { maxResponseHeadSize } = this.#carrier.gateway.limits;
+    const { maxResponseHeadSize } = this.#connection.gateway.limits;
     if (head.length <= maxResponseHeadSize) return head;
     throw new ApplicationError(
       `the head of the response is longer than maxResponseHeadSize (${maxResponseHeadSize})`,
@@ -121,29 +121,29 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
   }
 
   protected override send(head: string, chunk: Uint8Array): boolean {
-    return this.#carrier.stdout(this, head, chunk);
+    return this.#connection.stdout(this, head, chunk);
   }
 
   protected override drained(): Promise<void> {
-    return this.#carrier.drained(this);
+    return this.#connection.drained(this);
   }
 
   protected override finish(head: string, last: Uint8Array | string = EMPTY): void {
-    this.#carrier.finish(this, head, last);
+    this.#connection.finish(this, head, last);
   }
 
   protected override abandon(): void {
-    this.#carrier.abandon(this);
+    this.#connection.abandon(this);
   }
 
   onEnd(): void {
-    this.#carrier.ended(this);
+    this.#connection.ended(this);
   }
 
-  // ---- wsgi.input asks for more, or has enough
+  // ---- called by wsgi.input
 
   pause(): void {
-    this.#carrier.pause(this.stdin!, this);
+    this.#connection.pauseInput(this.stdin!, this);
   }
 
   resume(): void {
@@ -151,43 +151,44 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
   }
 
   #resume(input: InputStream): void {
-    // What is left of the body after the response is only to be out of the way.
-    if (this.isOver || input.failed) this.#carrier.forget(input);
-    else this.#carrier.resume(input);
+    // After the response the rest of the body is discarded: it needs neither flow control nor a time limit.
+    if (this.isOver || input.failed) this.#connection.removeInput(input);
+    else this.#connection.resumeInput(input);
   }
 
-  giveUp(input: InputStream, error: LimitError): void {
+  failBody(input: InputStream, error: LimitError): void {
     if (!this.headersSent) {
       this.cancel(error);
       return;
     }
-    // A response that has begun goes on: to break it off would end the connection, and that is not this request's alone.
+    // Breaking a response off would close the connection, which other requests share. So the response goes on, and only
+    // reading the body fails.
     this.log.warn(`fastcgi: ${error.message}`);
     input.destroy(error);
   }
 
-  /** The request is over: nobody waits for its input, and the connection not for its reader. */
+  /** The request has ended: the connection must not wait for somebody to read its bodies. */
   closeInput(): void {
-    if (this.stdin !== undefined) this.#carrier.forget(this.stdin);
+    if (this.stdin !== undefined) this.#connection.removeInput(this.stdin);
     if (this.data === undefined) return;
     this.data.discard();
-    this.#carrier.forget(this.data);
+    this.#connection.removeInput(this.data);
   }
 }
 
 /** `wsgi.errors` as STDERR records, which front ends write to their error log. */
-class RecordErrors implements ErrorStream {
+class StderrStream implements ErrorStream {
   readonly #request: FastCgiHandler;
-  readonly #carrier: Carrier;
+  readonly #connection: HandlerConnection;
 
-  constructor(request: FastCgiHandler, carrier: Carrier) {
+  constructor(request: FastCgiHandler, connection: HandlerConnection) {
     this.#request = request;
-    this.#carrier = carrier;
+    this.#connection = connection;
   }
 
   write(text: string): void {
-    // What applications log often comes from outside, and front ends write it to their logs as it is.
-    this.#carrier.stderr(this.#request, escapeLines(text));
+    // Applications log text of clients, and front ends write STDERR to their logs unescaped.
+    this.#connection.stderr(this.#request, escapeLines(text));
   }
 
   writelines(lines: Iterable<string>): void {

@@ -1,8 +1,8 @@
 import type { CheckedHeaders } from '../../src/response/headers.ts';
 
 /**
- * What comes before the body, as a byte string. Status comes last: HAProxy 2.6 takes a Location behind it for a
- * redirect, whatever the status.
+ * The head of a response, as a byte string. Status comes last: HAProxy 2.6 takes a Location after it for a redirect,
+ * whatever the status is.
  */
 export function formatHead(statusLine: string, headers: CheckedHeaders): string {
   let head = '';

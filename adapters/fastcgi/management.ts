@@ -1,4 +1,4 @@
-/** What a connection answers by itself: management records, and requests that are not taken. */
+/** Answers of the gateway itself: to management records (§ 4), and to requests that the application never sees. */
 
 import { statusLine } from '../../src/response/status.ts';
 import * as fcgi from './constants.ts';
@@ -9,32 +9,32 @@ import { encodeEndRequest, encodeRecord, encodeUnknownType } from './record.ts';
 /**
  * The answer to a management record (§ 4).
  *
- * @throws {ProtocolError} for malformed pairs in GET_VALUES, and for more than anyone asks for
+ * @throws {ProtocolError} for malformed pairs in GET_VALUES, or too many of them
  */
 export function answerManagement(type: number, content: Buffer, gateway: Gateway): string {
   if (type !== fcgi.FCGI_GET_VALUES) return encodeUnknownType(type);
-  const asked = findNames(content, VALUES, MAX_ASKED);
+  const asked = findNames(content, VALUES, MAX_NAMES);
   const known = announcedValues(gateway).filter(([name]) => asked.has(name));
   return encodeRecord(fcgi.FCGI_GET_VALUES_RESULT, fcgi.FCGI_NULL_REQUEST_ID, encodePairs(known));
 }
 
-/** Whether a front end asks whether a connection may be shared, which it is going to do then. */
-export function isAboutMultiplexing(type: number, content: Buffer): boolean {
+/** Whether a front end asks for FCGI_MPXS_CONNS: then it is going to multiplex requests. */
+export function asksForMultiplexing(type: number, content: Buffer): boolean {
   return type === fcgi.FCGI_GET_VALUES && content.includes(fcgi.FCGI_MPXS_CONNS);
 }
 
-/** The values that there are (§ 4.1). */
+/** The variables of the specification (§ 4.1). */
 const VALUES: ReadonlySet<string> = new Set([
   fcgi.FCGI_MAX_CONNS,
   fcgi.FCGI_MAX_REQS,
   fcgi.FCGI_MPXS_CONNS,
 ]);
-/** Values that one record may ask for: there are three. */
-const MAX_ASKED = 32;
+/** Names that one GET_VALUES may ask for. Only three are defined. */
+const MAX_NAMES = 32;
 
 /**
- * What is announced is what is enforced. The one front end that asks, HAProxy, takes MAX_REQS for a limit of
- * the connection on which it asks, and MPXS_CONNS for 0 unless MAX_REQS is there.
+ * The announced values are those that are enforced. HAProxy is the only front end that asks. It takes MAX_REQS for a
+ * limit of the connection on which it asks, and MPXS_CONNS for 0 if MAX_REQS is missing.
  */
 function announcedValues({ limits, options }: Gateway): [name: string, value: string][] {
   const requests = Math.min(limits.maxRequests, limits.maxRequestsPerConnection);
@@ -45,14 +45,14 @@ function announcedValues({ limits, options }: Gateway): [name: string, value: st
   ];
 }
 
-/** No limit is announced as the number of request ids that there are. */
+/** Infinity is announced as the number of request ids. */
 function announce(limit: number): string {
   return String(Math.min(limit, 0xffff));
 }
 
 /**
- * Tells a front end that has asked for the limits of this connection that no further requests are taken on it: an
- * answer that it has not asked for. HAProxy opens another connection then, and the requests of this one go on.
+ * GET_VALUES_RESULT with FCGI_MAX_REQS 0, sent without a GET_VALUES. It tells a front end that has asked before to send
+ * no further requests on this connection. HAProxy then opens another one, and the requests of this one go on.
  */
 export function encodeNoMoreRequests(): string {
   const none = encodePairs([[fcgi.FCGI_MAX_REQS, '0']]);
@@ -60,9 +60,11 @@ export function encodeNoMoreRequests(): string {
 }
 
 /**
- * The response to a request that the application never sees. A real one: END_REQUEST alone, whatever its status, is
- * an empty page behind Apache, and no answer at all behind HAProxy. Nor may it say OVERLOADED or UNKNOWN_ROLE behind a
- * response (§ 5.5): HAProxy then cuts off all other requests of the connection.
+ * The response to a request that the application never sees.
+ *
+ * It is a whole response: END_REQUEST alone, with any status, gives an empty page behind Apache and no answer behind
+ * HAProxy. It ends with REQUEST_COMPLETE: after OVERLOADED or UNKNOWN_ROLE (§ 5.5) HAProxy cuts off all other requests
+ * of the connection.
  */
 export function encodeRefusal(id: number, code: number): string {
   const status = statusLine(code);

@@ -1,20 +1,20 @@
 /**
- * Name–value pairs (FastCGI 1.0 § 3.4): length of the name and of the value, each one byte up to 127 or
- * else four bytes with the top bit set; then name and value.
+ * Name–value pairs (FastCGI 1.0 § 3.4): length of the name, length of the value, name, value. A length is one byte up to
+ * 127, or else four bytes with the top bit set.
  */
 
 import { EMPTY, remember } from '../../src/bytes.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 
 /**
- * Decodes the PARAMS of requests, one whole stream after the other.
+ * Decodes the PARAMS of requests, one whole stream after another.
  *
- * Front ends send the same names in the same order every time, and mostly the same values: a pair whose
- * bytes are those of the pair at the same place in the stream before keeps its strings. Comparing is
- * several times cheaper than making strings.
+ * Front ends send the same names in the same order every time, and mostly the same values. So each stream is compared
+ * with the one before: a pair that has not changed keeps its strings. Comparing is several times cheaper than making
+ * strings.
  */
 export class ParamsDecoder {
-  /** Names of the last stream, as byte strings, `''` for pairs to be left out; {@link count} are valid. */
+  /** Names of the last stream, as byte strings; `''` for pairs that are left out. The first {@link count} are valid. */
   readonly names: string[] = [];
   /** Their values. */
   readonly values: string[] = [];
@@ -24,10 +24,10 @@ export class ParamsDecoder {
   hasRepeats = false;
 
   readonly #isWanted: (name: string, value: string) => boolean;
-  #known: Buffer = EMPTY; // begins with the last stream
+  #known: Buffer = EMPTY; // begins with a copy of the last stream
   #knownView = viewOf(EMPTY);
-  #view = viewOf(EMPTY); // of the memory that the stream before was in, which mostly is the same again
-  readonly #starts: number[] = [0]; // where its pairs begin, and where the last one ends
+  #view = viewOf(EMPTY); // of the memory where the last stream was received: mostly the next one is there too
+  readonly #starts: number[] = [0]; // where the pairs of #known begin, and where the last one ends
 
   /** @param isWanted asked when a pair changes; default: all are wanted */
   constructor(isWanted: (name: string, value: string) => boolean = () => true) {
@@ -39,7 +39,7 @@ export class ParamsDecoder {
    *
    * @param block the content of all PARAMS records, from `from` to `end`
    * @param maxPairs more are refused
-   * @throws {ProtocolError} when a length points behind the end
+   * @throws {ProtocolError} when a length points beyond the end
    * @throws {LimitError} when there are too many pairs
    */
   decode(block: Buffer, from: number, end: number, maxPairs: number): void {
@@ -50,20 +50,20 @@ export class ParamsDecoder {
     const length = end - from;
     if (this.#view.buffer !== block.buffer) this.#view = viewOf(block);
     const base = block.byteOffset + from;
-    this.count = 0; // after an exception nothing is known
-    let isNew = false; // a name, or that a pair counts
-    let changed = length; // where the first pair begins that was decoded
-    let changedEnd = 0; // and where the last of them ends
-    let at = 0; // where the pair `i` begins
-    let before = 0; // where the pair at its place began in the last stream
+    this.count = 0; // stays so after an exception: the next stream is decoded as a whole
+    let hasNewName = false; // or a pair that was left out before, or is now
+    let changed = length; // where the first pair begins that had to be decoded
+    let changedEnd = 0; // where the last of them ends
+    let at = 0; // where pair `i` begins
+    let before = 0; // where pair `i` of the last stream begins
     let i = 0;
     while (at < length) {
-      let same = before; // where the last stream goes on with other bytes than this one
+      let same = before; // up to here the last stream has the same bytes
       if (i < known) {
         const most = Math.min(length - at, knownLength - before);
         same += countSame(this.#view, base + at, this.#knownView, before, most);
         if (at === before) {
-          // They are where they were.
+          // Unchanged pairs at the same place: their starts are right already.
           while (i < known && starts[i + 1]! <= same) i++;
           at = before = starts[i]!;
         }
@@ -77,23 +77,23 @@ export class ParamsDecoder {
       if (i === maxPairs) throw new LimitError('maxParams', `more than maxParams (${maxPairs})`);
       if (at < changed) changed = at;
       const name = this.names[i];
-      const next = starts[i + 1]!; // looked at before it is replaced; of no meaning behind the last known pair
+      const next = starts[i + 1]!; // read before it is replaced; of no meaning after the last known pair
       starts[i] = at;
       at = this.#decodePair(block, from + at, end, i, same - before) - from;
       changedEnd = at;
-      isNew ||= this.names[i] !== name;
+      hasNewName ||= this.names[i] !== name;
       before = next;
       i++;
     }
     starts[i] = at;
-    if (isNew || i !== count) this.hasRepeats = hasRepeats(this.names.slice(0, i));
-    // Behind them it is as before, unless one of them has another length.
-    this.#remember(block, from, changed, at === before ? changedEnd : length);
+    if (hasNewName || i !== count) this.hasRepeats = hasRepeats(this.names.slice(0, i));
+    // After the last decoded pair nothing has changed, unless the length of a pair has.
+    this.#save(block, from, changed, at === before ? changedEnd : length);
     this.count = i;
   }
 
-  /** Keeps a stream, of which all but what lies from `changed` to `end` is known. */
-  #remember(block: Buffer, from: number, changed: number, end: number): void {
+  /** Copies a stream to #known. Only the bytes from `changed` to `end` differ from what is there. */
+  #save(block: Buffer, from: number, changed: number, end: number): void {
     if (changed >= end) return;
     if (this.#known.length < end) {
       const larger = Buffer.allocUnsafeSlow(2 * end);
@@ -101,13 +101,13 @@ export class ParamsDecoder {
       this.#known = larger;
       this.#knownView = viewOf(larger);
     }
-    // Mostly a number, for which a call costs more than the bytes.
+    // Mostly a short number: a loop is cheaper than a call of copy().
     if (end - changed <= 64) for (let i = changed; i < end; i++) this.#known[i] = block[from + i]!;
     else block.copy(this.#known, changed, from + changed, from + end);
   }
 
   /**
-   * @param same how many of its bytes are those of the pair at its place in the last stream
+   * @param same how many of its first bytes are the same as in the pair at this index of the last stream
    * @returns where the pair ends
    */
   #decodePair(block: Buffer, start: number, limit: number, index: number, same: number): number {
@@ -132,10 +132,10 @@ export class ParamsDecoder {
 }
 
 /**
- * Which names a record of pairs holds: the content of GET_VALUES (§ 4.1). Texts are made of none but these.
+ * Which of the names occur in the content of GET_VALUES (§ 4.1). No strings are made of other names.
  *
  * @param maxPairs more are refused
- * @throws {ProtocolError} when there are more, or a length points behind the end
+ * @throws {ProtocolError} when there are more, or a length points beyond the end
  */
 export function findNames(
   block: Buffer,
@@ -152,7 +152,7 @@ export function findNames(
     const valueLength = readLength(block, at, block.length);
     at += sizeOfLength(block, at);
     const end = at + nameLength + valueLength;
-    if (end > block.length) throw new ProtocolError('GET_VALUES end inside a pair');
+    if (end > block.length) throw new ProtocolError('GET_VALUES ends inside a pair');
     if (nameLength <= longest) {
       const name = block.toString('latin1', at, at + nameLength);
       if (names.has(name)) found.add(name);
@@ -177,10 +177,10 @@ function encodeLength(length: number): string {
   return String.fromCharCode(first! | 0x80, ...rest.map((byte) => byte & 0xff));
 }
 
-/** A name as the very string by which V8 knows it in the layout of objects: it need not look for it by its letters. */
+/** The same name as V8's internalized string: as a key it is found without comparing letters. */
 const asKey = remember((name: string) => Object.keys({ [name]: undefined })[0]!);
 
-/** A byte string. Of a few bytes, mostly a number, a call of Buffer.toString costs twice as much. */
+/** A byte string. For a few bytes, mostly a number, Buffer.toString costs twice as much as this loop. */
 function textOf(block: Buffer, start: number, end: number): string {
   if (end - start > 6) return block.toString('latin1', start, end);
   let text = '';
@@ -188,7 +188,7 @@ function textOf(block: Buffer, start: number, end: number): string {
   return text;
 }
 
-/** The short form is not obligatory for small numbers: the top bit alone tells (§ 3.4). */
+/** Only the top bit tells (§ 3.4): small lengths may have four bytes, too. */
 function sizeOfLength(block: Buffer, at: number): 1 | 4 {
   return block[at]! < 0x80 ? 1 : 4;
 }
@@ -205,12 +205,12 @@ function hasRepeats(names: readonly string[]): boolean {
   return new Set(wanted).size < wanted.length;
 }
 
-/** All of the memory in which bytes lie. */
+/** A view of the whole memory that a buffer is part of. */
 function viewOf({ buffer }: Buffer): DataView {
   return new DataView(buffer);
 }
 
-/** How many bytes are the same, from `aStart` and `bStart` on, of at most `length`. */
+/** Counts bytes that are the same from `aStart` and `bStart` on, at most `length`. */
 function countSame(
   a: DataView,
   aStart: number,
@@ -219,7 +219,7 @@ function countSame(
   length: number,
 ): number {
   let i = 0;
-  // The loop itself costs as much as a comparison.
+  // Unrolled, because one step of the loop costs as much as a comparison.
   for (; i + 32 <= length; i += 32) {
     const x = aStart + i;
     const y = bStart + i;
@@ -232,10 +232,10 @@ function countSame(
 }
 
 /**
- * Whether eight bytes are the same: as numbers, which takes one comparison.
+ * Compares eight bytes as one floating-point number.
  *
- * Numbers that are equal have the same bytes, except zeros, which have two signs; NaN is equal to nothing. No text has
- * either of them.
+ * Equal numbers have equal bytes, except 0 and -0. NaN equals nothing. For both the result is false, and the bytes are
+ * compared one by one. No text has such bytes.
  */
 function areSame8(a: DataView, aAt: number, b: DataView, bAt: number): boolean {
   const number = a.getFloat64(aAt, true);

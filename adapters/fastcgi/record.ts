@@ -21,13 +21,13 @@ import {
   FCGI_VERSION_1,
 } from './constants.ts';
 
-/** What a {@link RecordParser} tells of. Bytes are valid until the call returns. */
+/** What a {@link RecordParser} calls. Bytes are valid until the call returns. */
 export interface RecordVisitor {
-  /** A record that stands for itself, whole: its content is `bytes` from `start` to `end`. */
+  /** A record that is not part of a stream (§ 3.3: discrete). Its whole content is `bytes` from `start` to `end`. */
   discrete(type: number, requestId: number, bytes: Buffer, start: number, end: number): void;
   /**
-   * Bytes of a stream record (PARAMS, STDIN, DATA), never none, from `start` to `end`. Where records and
-   * chunks begin and end means nothing. (No view of them is made: that costs more than most records.)
+   * Bytes of a stream (PARAMS, STDIN, DATA), at least one, from `start` to `end`. Where records and chunks begin and
+   * end means nothing. (The bytes are not passed as a view: making one costs more than most records.)
    */
   stream(type: number, requestId: number, bytes: Buffer, start: number, end: number): void;
   /** An empty stream record: the end of the stream (§ 3.3). */
@@ -35,29 +35,29 @@ export interface RecordVisitor {
 }
 
 /**
- * Takes records out of a byte stream that may be cut anywhere. Content of streams is passed on as it
- * comes and never gathered: what this holds is a header, or one discrete record of at most 65,535 bytes.
+ * Parses records from a byte stream that may be cut anywhere. Content of streams is passed on as it comes. So the parser
+ * keeps no more than a header, or one discrete record of at most 65,535 bytes.
  */
 export class RecordParser {
   readonly #visitor: RecordVisitor;
   readonly #header = Buffer.alloc(FCGI_HEADER_LEN);
-  #headerFilled = 0; // bytes of a header that was cut
+  #headerFilled = 0; // bytes of an incomplete header
   #type = 0;
   #requestId = 0;
   #isStream = false;
   #content = 0; // bytes of content still to come
   #padding = 0; // bytes of padding still to come
-  #whole: Buffer | undefined; // room for the content of a discrete record that was cut
+  #whole: Buffer | undefined; // collects the content of a discrete record that was cut
 
   constructor(visitor: RecordVisitor) {
     this.#visitor = visitor;
   }
 
   /**
-   * Takes the next bytes. They are passed on without copying, and not needed after it has returned.
+   * Parses the next bytes: the first `length` of `chunk`. They are passed on without copying, and not used after the
+   * return.
    *
-   * @param length how many of `chunk` they are
-   * @throws {ProtocolError} for a version other than 1; nothing after it can be understood
+   * @throws {ProtocolError} for a version other than 1: nothing after it can be parsed
    */
   push(chunk: Buffer, length: number = chunk.length): void {
     let at = 0;
@@ -78,7 +78,7 @@ export class RecordParser {
   }
 
   #fillHeader(chunk: Buffer, at: number, length: number): number {
-    // The version comes first: what is not FastCGI is refused by its first byte, not after eight.
+    // The version is the first byte: another protocol is refused at once, not after a whole header.
     if (this.#headerFilled === 0) checkVersion(chunk[at]!);
     const end = Math.min(length, at + FCGI_HEADER_LEN - this.#headerFilled);
     this.#headerFilled += chunk.copy(this.#header, this.#headerFilled, at, end);
@@ -109,13 +109,13 @@ export class RecordParser {
     } else if (this.#whole === undefined && this.#content === 0) {
       this.#visitor.discrete(this.#type, this.#requestId, chunk, at, end);
     } else {
-      this.#gather(chunk, at, end);
+      this.#collect(chunk, at, end);
     }
     return end;
   }
 
-  /** A discrete record that was cut is put together, in a buffer that has room for all of it. */
-  #gather(chunk: Buffer, at: number, end: number): void {
+  /** Collects a discrete record that was cut, in a buffer of its whole size. */
+  #collect(chunk: Buffer, at: number, end: number): void {
     const size = end - at + this.#content;
     const whole = (this.#whole ??= Buffer.allocUnsafe(size));
     chunk.copy(whole, whole.length - size, at, end);
@@ -125,7 +125,7 @@ export class RecordParser {
   }
 }
 
-/** With the request id 0 they are management records of unknown type (§ 4.2). */
+/** With request id 0 a record of these types is a management record of unknown type (§ 4.2). */
 function isStream(type: number, requestId: number): boolean {
   return (
     (type === FCGI_STDIN || type === FCGI_PARAMS || type === FCGI_DATA) &&
@@ -139,22 +139,22 @@ function checkVersion(version: number): void {
   throw new ProtocolError(`record version ${version} instead of 1, FastCGI 1.0 § 3.3${hint}`);
 }
 
-// Records are encoded to byte strings: what is sent in one turn is put together and written as one, which costs less
-// than filling a buffer and making a view of it.
+// Records are encoded as byte strings. Appending strings and writing them at once costs less than filling a buffer and
+// making a view of it.
 
-/** Padding that brings content to a multiple of 8 bytes, as the specification recommends (§ 3.3). */
+/** Padding up to a multiple of 8 bytes, as the specification recommends (§ 3.3). */
 export function paddingFor(contentLength: number): number {
   return -contentLength & 7;
 }
 
-/** Zeros, never what the memory held before. */
+/** Zeros: never old bytes of the memory. */
 export function encodePadding(length: number): string {
   return PADDING[length] ?? '\0'.repeat(length);
 }
 
 const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length));
 
-/** A record header; content and padding are to follow. */
+/** A record header. Content and padding follow it. */
 export function encodeHeader(
   type: number,
   requestId: number,

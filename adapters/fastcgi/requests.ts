@@ -1,27 +1,17 @@
-/** The requests of a connection: what records mean to them, and what they send. */
+/** The requests of a connection, from the records that come in: BEGIN_REQUEST, PARAMS, STDIN, DATA, ABORT_REQUEST. */
 
 import { LimitError, ProtocolError } from '../../src/errors.ts';
-import type { InputStream } from '../../src/handler/input.ts';
-import { sizeOfVariables } from '../../src/resources/resources.ts';
 import type { Role } from '../../src/types.ts';
-import { ById } from './by-id.ts';
 import * as fcgi from './constants.ts';
 import type { Gateway } from './gateway.ts';
-import { FastCgiHandler } from './handler.ts';
-import type { Carrier } from './handler.ts';
-import type { BodyOwner, InputFlow } from './input-flow.ts';
-import {
-  answerManagement,
-  encodeNoMoreRequests,
-  encodeRefusal,
-  isAboutMultiplexing,
-} from './management.ts';
-import { Opening } from './opening.ts';
-import type { Output } from './output.ts';
+import { answerManagement, asksForMultiplexing, encodeRefusal } from './management.ts';
+import { PendingRequest } from './pending-request.ts';
 import { encodeEndRequest } from './record.ts';
 import type { RecordVisitor } from './record.ts';
-import type { Timeouts } from './timeouts.ts';
-import { Turns } from './turns.ts';
+import { RequestMap } from './request-map.ts';
+import { RequestQueue } from './request-queue.ts';
+import { RunningRequests } from './running-requests.ts';
+import type { ResponseConnection } from './running-requests.ts';
 
 const ROLES: Readonly<Record<number, Role>> = {
   [fcgi.FCGI_RESPONDER]: 'responder',
@@ -29,62 +19,58 @@ const ROLES: Readonly<Record<number, Role>> = {
   [fcgi.FCGI_FILTER]: 'filter',
 };
 
-/** appStatus of a request that was aborted (§ 5.4); no front end looks at it. */
-const ABORTED = 1;
-
-/** Requests that a front end may get wrong, one after another, before its connection is closed. */
+/** Faulty requests that a front end may send, one after another, before its connection is closed. */
 const MAX_FAULTS = 100;
 
 const OUT_OF_ORDER = 'STDIN or DATA came before the end of PARAMS (FastCGI 1.0 § 6.1)';
 
-/** What requests need of the connection that carries them. */
-export interface Link {
-  readonly gateway: Gateway;
-  readonly output: Output;
-  readonly input: InputFlow;
-  readonly timeouts: Timeouts;
-  /** Bytes of what is being received, as they may stay: all others are overwritten by what is received next. */
+/** The connection, as its requests see it. */
+export interface RequestsConnection extends ResponseConnection {
+  /** Bytes of the current read that stay valid; the next read overwrites all others. */
   keep(bytes: Buffer): Buffer;
-  /** A request is over. */
-  settled(): void;
-  /** What cannot be understood: the connection is closed. */
+  /** A request has ended, and no other one waits in the queue. */
+  requestEnded(): void;
+  /** Logs the error, and closes the connection. */
   refuse(error: unknown): void;
-  /** No new requests are to be taken: closed when those in flight are over. */
+  /** Takes no new requests, and closes when those in flight have ended. */
   shutdown(): void;
   warn(text: string): void;
   debug(text: string): void;
 }
 
-export class Requests implements RecordVisitor, Carrier {
-  readonly #link: Link;
-  readonly gateway: Gateway;
-  readonly #opening = new ById<Opening>(); // not started
-  readonly #active = new ById<FastCgiHandler>(); // from then on
-  readonly #turns: Turns | undefined; // with multiplexing off
-  #knowsLimits = false; // the front end has asked for them
-  #faults = 0; // since the last request that was right
-  #ignored = 0; // bytes of streams that belong to no request, since the last BEGIN_REQUEST
-  /** Requests so far. */
+export class Requests implements RecordVisitor {
+  readonly #connection: RequestsConnection;
+  readonly #gateway: Gateway;
+  readonly #pending = new RequestMap<PendingRequest>();
+  readonly #running: RunningRequests;
+  readonly #queue: RequestQueue | undefined; // with multiplexing off
+  #faults = 0; // since the last request that could be started
+  #ignored = 0; // bytes of stream records that belong to no request, since the last BEGIN_REQUEST
+  /** BEGIN_REQUEST records so far. */
   begun = 0;
-  /** Whether the front end closes the connection, as its last BEGIN_REQUEST said (§ 5.1). */
+  /** Whether the front end closes the connection: FCGI_KEEP_CONN of the last BEGIN_REQUEST (§ 5.1). */
   keepConn = true;
-  /** Whether a response broke: nothing that follows on this connection may look complete. */
-  isBroken = false;
 
-  constructor(link: Link) {
-    this.#link = link;
-    this.gateway = link.gateway;
-    if (link.gateway.options.multiplex !== false) return;
-    this.#turns = new Turns(
-      () => this.#active.size === 0,
-      (opening) => this.#takeTurn(opening),
-      () => link.settled(),
+  constructor(connection: RequestsConnection) {
+    this.#connection = connection;
+    this.#gateway = connection.gateway;
+    this.#running = new RunningRequests(connection, () => this.#onRequestEnd());
+    if (this.#gateway.options.multiplex !== false) return;
+    this.#queue = new RequestQueue(
+      () => this.#running.size === 0,
+      (request) => this.#startQueued(request),
+      () => connection.requestEnded(),
     );
   }
 
-  /** Requests that are not over. */
+  /** Requests between BEGIN_REQUEST and END_REQUEST. */
   get inFlight(): number {
-    return this.#active.size + this.#opening.size;
+    return this.#running.size + this.#pending.size;
+  }
+
+  /** Whether a response is broken: the connection must not end as if all were complete. */
+  get isBroken(): boolean {
+    return this.#running.isBroken;
   }
 
   // ---- records
@@ -92,62 +78,56 @@ export class Requests implements RecordVisitor, Carrier {
   discrete(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (id === fcgi.FCGI_NULL_REQUEST_ID) {
       const content = bytes.subarray(start, end);
-      if (isAboutMultiplexing(type, content)) {
-        this.gateway.isMultiplexed = true;
-        this.#knowsLimits = true;
+      if (asksForMultiplexing(type, content)) {
+        this.#gateway.isMultiplexed = true;
+        this.#running.peerKnowsLimits = true;
       }
-      this.#link.output.raw(answerManagement(type, content, this.gateway));
+      this.#connection.writer.add(answerManagement(type, content, this.#gateway));
     } else if (type === fcgi.FCGI_BEGIN_REQUEST) this.#begin(id, bytes, start, end);
     else if (type === fcgi.FCGI_ABORT_REQUEST) this.#abort(id);
-    // § 3.3: other types are the application's own, or unknown: nothing to be answered for a request.
-    else this.#link.debug(`record of type ${type} for request ${id} ignored`);
+    // § 3.3: only management records of unknown type are answered.
+    else this.#connection.debug(`record of type ${type} for request ${id} ignored`);
   }
 
   stream(type: number, id: number, bytes: Buffer, start: number, end: number): void {
-    const opening = this.#opening.get(id);
-    if (opening !== undefined) {
-      if (opening.isComplete) this.#keepBody(opening, type, bytes.subarray(start, end));
-      else this.#gather(opening, type, bytes, start, end);
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) {
+      if (pending.isQueued) this.#addStdin(pending, type, bytes.subarray(start, end));
+      else this.#addParams(pending, type, bytes, start, end);
       return;
     }
-    const input = this.#bodyOf(type, id);
+    const input = this.#running.inputOf(type, id);
     let taken = 0;
     if (input !== undefined && !input.failed) {
-      taken = input.push(this.#link.keep(bytes.subarray(start, end)));
-      if (taken > 0) this.#link.input.progress(input);
+      taken = input.push(this.#connection.keep(bytes.subarray(start, end)));
+      if (taken > 0) this.#connection.flow.received(input);
     }
     if (taken < end - start) this.#ignore(end - start - taken);
   }
 
   streamEnd(type: number, id: number): void {
-    const opening = this.#opening.get(id);
-    if (opening === undefined) this.#bodyOf(type, id)?.end();
-    else if (opening.isComplete) opening.endBody();
-    else if (type === fcgi.FCGI_PARAMS) this.#complete(opening);
+    const pending = this.#pending.get(id);
+    if (pending === undefined) this.#running.inputOf(type, id)?.end();
+    else if (pending.isQueued) pending.endStdin();
+    else if (type === fcgi.FCGI_PARAMS) this.#endParams(pending);
     else throw new ProtocolError(OUT_OF_ORDER);
   }
 
-  #bodyOf(type: number, id: number): InputStream | undefined {
-    const request = this.#active.get(id);
-    if (type === fcgi.FCGI_STDIN) return request?.stdin;
-    return type === fcgi.FCGI_DATA ? request?.data : undefined;
-  }
-
-  /** Behind the end of a body, and for ids that are not active (§ 3.3), bytes are ignored, but not for ever. */
+  /** Bytes after the end of a body, and for ids that are not active (§ 3.3), are ignored up to a limit. */
   #ignore(length: number): void {
-    const { drainLimit } = this.gateway.limits;
+    const { drainLimit } = this.#gateway.limits;
     const before = this.#ignored;
     this.#ignored += length;
     if (before > drainLimit || this.#ignored <= drainLimit) return;
-    this.#link.warn(`more than drainLimit (${drainLimit}) bytes after the end of a request`);
-    this.#link.shutdown();
+    this.#connection.warn(`more than drainLimit (${drainLimit}) bytes after the end of a request`);
+    this.#connection.shutdown();
   }
 
   #begin(id: number, bytes: Buffer, start: number, end: number): void {
     if (end - start < 8) {
       throw new ProtocolError('BEGIN_REQUEST of less than 8 bytes (FastCGI 1.0 § 5.1)');
     }
-    if (this.#opening.get(id) !== undefined || this.#active.get(id) !== undefined) {
+    if (this.#pending.get(id) !== undefined || this.#running.has(id)) {
       throw new ProtocolError(`BEGIN_REQUEST for id ${id}, which is active (FastCGI 1.0 § 3.3)`);
     }
     this.begun++;
@@ -156,204 +136,146 @@ export class Requests implements RecordVisitor, Carrier {
     const role = ROLES[bytes.readUInt16BE(start)];
     const overload = this.#overload();
     if (role === undefined) {
-      this.#refuse(id, 501, 'a role that is none (FastCGI 1.0 § 5.1)');
-      this.#noteFault();
+      this.#refuse(id, 501, 'unknown role (FastCGI 1.0 § 5.1)');
+      this.#countFault();
     } else if (overload !== undefined) {
       this.#refuse(id, 503, overload);
     } else {
-      this.gateway.resources.requests++;
-      this.#opening.add(new Opening(id, role));
-      if (this.inFlight > 1) this.gateway.isMultiplexed = true;
+      this.#gateway.resources.requests++;
+      this.#pending.add(new PendingRequest(id, role));
+      if (this.inFlight > 1) this.#gateway.isMultiplexed = true;
     }
   }
 
   #overload(): string | undefined {
-    const max = this.gateway.limits.maxRequestsPerConnection;
+    const max = this.#gateway.limits.maxRequestsPerConnection;
     if (this.inFlight >= max) return `more than maxRequestsPerConnection (${max})`;
-    return this.gateway.resources.refusal?.message;
+    return this.#gateway.resources.refusal?.message;
   }
 
-  #gather(opening: Opening, type: number, bytes: Buffer, start: number, end: number): void {
+  #addParams(
+    request: PendingRequest,
+    type: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
     if (type !== fcgi.FCGI_PARAMS) throw new ProtocolError(OUT_OF_ORDER);
-    const { maxParamsSize } = this.gateway.limits;
-    if (opening.size + end - start <= maxParamsSize) {
-      opening.add(bytes, start, end);
+    const { maxParamsSize } = this.#gateway.limits;
+    if (request.paramsSize + end - start <= maxParamsSize) {
+      request.addParams(bytes, start, end);
     } else {
-      this.#forget(opening);
-      this.#refuse(opening.id, 431, `more than maxParamsSize (${maxParamsSize}) bytes`);
+      this.#remove(request);
+      this.#refuse(request.id, 431, `more than maxParamsSize (${maxParamsSize}) bytes`);
     }
   }
 
-  /** STDIN of a request that waits for its turn. */
-  #keepBody(opening: Opening, type: number, bytes: Buffer): void {
-    if (type === fcgi.FCGI_STDIN && opening.addBody(bytes)) return;
-    this.#forget(opening);
-    const reason = 'the body is too long to wait for its turn, with multiplexing off';
-    this.#refuse(opening.id, 503, reason);
+  #abort(id: number): void {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) {
+      this.#remove(pending);
+      this.#connection.writer.add(encodeEndRequest(id, fcgi.FCGI_REQUEST_COMPLETE));
+    }
+    this.#running.abort(id);
   }
 
-  /** PARAMS have ended. */
-  #complete(opening: Opening): void {
-    if (this.#turns === undefined || (this.#active.size === 0 && this.#turns.isEmpty)) {
-      this.#start(opening);
+  // ---- starting requests
+
+  #endParams(request: PendingRequest): void {
+    if (this.#queue === undefined || (this.#running.size === 0 && this.#queue.isEmpty)) {
+      this.#start(request);
       return;
     }
-    // CANT_MPX_CONN (§ 5.5) would be an answer, but HAProxy does not pass it on.
-    this.#link.timeouts.unwatch(opening);
-    this.#turns.add(opening);
+    // CANT_MPX_CONN (§ 5.5) would be an answer, but HAProxy does not pass it on to the client.
+    this.#connection.timeouts.unwatch(request);
+    request.isQueued = true;
+    this.#queue.push(request);
   }
 
-  /** Starts a request that has waited. */
-  #takeTurn(opening: Opening): void {
+  /** STDIN of a request in the queue. */
+  #addStdin(request: PendingRequest, type: number, bytes: Buffer): void {
+    if (type === fcgi.FCGI_STDIN && request.addStdin(bytes)) return;
+    this.#remove(request);
+    const reason = 'the body is too long to wait for its turn, with multiplexing off';
+    this.#refuse(request.id, 503, reason);
+  }
+
+  #startQueued(request: PendingRequest): void {
     try {
-      this.#start(opening);
+      this.#start(request);
     } catch (error) {
-      this.#link.refuse(error);
+      this.#connection.refuse(error);
     }
-    const input = this.#active.get(opening.id)?.stdin;
-    if (input !== undefined) opening.moveBody(input);
+    const input = this.#running.inputOf(fcgi.FCGI_STDIN, request.id);
+    if (input !== undefined) request.moveStdinTo(input);
   }
 
-  /** The application starts. It need not wait for STDIN. */
-  #start(opening: Opening): void {
-    const { id, role, bytes, start, end } = opening;
-    const gateway = this.gateway;
-    this.#forget(opening);
+  /** Starts the application. It does not wait for STDIN. */
+  #start(request: PendingRequest): void {
+    const { id, role, params, start, end } = request;
+    const { decoder, limits } = this.#gateway;
+    this.#remove(request);
     try {
-      gateway.decoder.decode(bytes, start, end, gateway.limits.maxParams);
+      decoder.decode(params, start, end, limits.maxParams);
     } catch (error) {
       this.#refuse(id, error instanceof LimitError ? 431 : 400, (error as Error).message);
-      if (error instanceof ProtocolError) this.#noteFault();
+      if (error instanceof ProtocolError) this.#countFault();
       return;
     }
     this.#faults = 0;
-    const request = new FastCgiHandler(id, role, this, gateway.decoder, gateway.options);
-    this.#active.add(request);
-    const claim = (request.claim = gateway.resources.begin());
-    const { count } = gateway.decoder;
-    const run = request.run(gateway.application);
-    if (run === undefined) return;
-    gateway.track(run, claim.goesOn(sizeOfVariables(count, end - start)));
-    if (!request.isOver && !request.headersSent) this.#link.timeouts.watchResponse(request);
+    this.#running.start(id, role, end - start);
   }
 
-  #forget(opening: Opening): void {
-    this.#opening.delete(opening);
-    if (opening.isComplete) this.#turns?.delete(opening);
-    this.gateway.resources.requests--;
-    this.gateway.resources.held -= opening.held;
-    this.#link.timeouts.unwatch(opening);
+  #onRequestEnd(): void {
+    if (this.#queue?.startNext() !== true) this.#connection.requestEnded();
+  }
+
+  /** The request is not pending any more: it is started, refused or aborted. */
+  #remove(request: PendingRequest): void {
+    this.#pending.delete(request);
+    if (request.isQueued) this.#queue?.delete(request);
+    this.#gateway.resources.requests--;
+    this.#gateway.resources.held -= request.held;
+    this.#connection.timeouts.unwatch(request);
   }
 
   /** Answers a request that the application never sees. */
   #refuse(id: number, code: number, reason: string): void {
-    this.#link.warn(`${code}: ${reason}`);
-    this.#link.output.raw(encodeRefusal(id, code));
+    this.#connection.warn(`${code}: ${reason}`);
+    this.#connection.writer.add(encodeRefusal(id, code));
   }
 
-  /** No front end does that, whatever its visitors send. */
-  #noteFault(): void {
+  /** Counts requests that no front end sends, whatever its clients do. */
+  #countFault(): void {
     if (++this.#faults < MAX_FAULTS) return;
-    throw new ProtocolError(`${MAX_FAULTS} requests after one another were none`);
-  }
-
-  #abort(id: number): void {
-    const opening = this.#opening.get(id);
-    if (opening !== undefined) {
-      this.#forget(opening);
-      this.#link.output.raw(encodeEndRequest(id, fcgi.FCGI_REQUEST_COMPLETE));
-    }
-    const request = this.#active.get(id);
-    if (request === undefined) return;
-    request.disconnect();
-    this.#link.output.endNow(request, ABORTED);
+    throw new ProtocolError(`${MAX_FAULTS} faulty requests one after another`);
   }
 
   // ---- the connection's side
 
-  /** PARAMS that did not come in one piece with their BEGIN_REQUEST are kept, for as long as they may take. */
-  keepOpening(): void {
-    if (this.#opening.size === 0) return;
-    for (const opening of this.#opening) {
-      opening.keep();
-      if (!opening.isComplete) this.#link.timeouts.watchParams(opening);
-      this.#hold(opening);
+  /** After each read: requests that are still pending copy their PARAMS, and get a time limit for the rest. */
+  keepPending(): void {
+    if (this.#pending.size === 0) return;
+    for (const request of this.#pending) {
+      request.copyParams();
+      if (!request.isQueued) this.#connection.timeouts.watchParams(request);
+      this.#countMemory(request);
     }
   }
 
-  /** Counts the memory of a request that has not been started. */
-  #hold(opening: Opening): void {
-    const { resources } = this.gateway;
-    resources.held += opening.ownSize - opening.held;
-    opening.held = opening.ownSize;
+  #countMemory(request: PendingRequest): void {
+    const { resources } = this.#gateway;
+    resources.held += request.memory - request.held;
+    request.held = request.memory;
     const { shortage } = resources;
     if (shortage === undefined) return;
-    this.#forget(opening);
-    this.#refuse(opening.id, 503, shortage.message);
+    this.#remove(request);
+    this.#refuse(request.id, 503, shortage.message);
   }
 
-  /** The connection is gone. */
+  /** The connection is closed. */
   disconnect(): void {
-    for (const opening of this.#opening) this.#forget(opening);
-    for (const request of this.#active) {
-      this.#active.delete(request);
-      request.disconnect();
-      this.#release(request);
-    }
-  }
-
-  // ---- the requests' side
-
-  stdout(request: FastCgiHandler, head: string, chunk: Uint8Array): boolean {
-    if (head !== '') this.#link.timeouts.unwatch(request);
-    return this.#link.output.stdout(request, head, chunk);
-  }
-
-  stderr(request: FastCgiHandler, text: string): void {
-    const isActive = this.#active.get(request.id) === request && request.ending === undefined;
-    if (isActive && this.#link.output.stderr(request, Buffer.from(text).toString('latin1'))) return;
-    // After the end there is no STDERR, and a front end that reads nothing is not to fill memory.
-    this.gateway.log.error(text.trimEnd());
-  }
-
-  drained(request: FastCgiHandler): Promise<void> {
-    return this.#link.output.drained(request);
-  }
-
-  finish(request: FastCgiHandler, head: string, last: Uint8Array | string): void {
-    this.#link.timeouts.unwatch(request);
-    this.#link.output.end(request, head, last, 0);
-  }
-
-  abandon(request: FastCgiHandler): void {
-    // Until the others are through the connection stays, and takes requests that are sent nevertheless.
-    if (!this.isBroken && this.#knowsLimits) this.#link.output.raw(encodeNoMoreRequests());
-    this.isBroken = true;
-    this.#link.output.drop(request);
-    this.ended(request);
-  }
-
-  ended(request: FastCgiHandler): void {
-    if (!this.#active.delete(request)) return;
-    this.#release(request);
-    if (this.#turns?.next() !== true) this.#link.settled();
-  }
-
-  pause(input: InputStream, request: BodyOwner): void {
-    this.#link.input.pause(input, request);
-  }
-
-  resume(input: InputStream): void {
-    this.#link.input.resume(input);
-  }
-
-  forget(input: InputStream): void {
-    this.#link.input.forget(input);
-  }
-
-  #release(request: FastCgiHandler): void {
-    this.#link.timeouts.unwatch(request);
-    request.closeInput();
-    request.claim!.responseOver();
+    for (const request of this.#pending) this.#remove(request);
+    this.#running.disconnect();
   }
 }

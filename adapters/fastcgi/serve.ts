@@ -41,11 +41,11 @@ export async function runWithFastCgi(
       return serveWithNodeFastCgi(run, options, admission);
     }
     default:
-      throw new UsageError(`engine ${JSON.stringify(engine)} is none of postern, node-fastcgi`);
+      throw new UsageError(`engine ${JSON.stringify(engine)} is neither postern nor node-fastcgi`);
   }
 }
 
-/** The engine of our own. */
+/** Serves with postern's own engine. */
 async function serve(
   application: ApplicationFunction,
   options: FastCgiOptions,
@@ -76,7 +76,7 @@ async function serve(
 
 /** FCGI_WEB_SERVER_ADDRS lists the peers that may connect, separated by commas (§ 3.2). */
 function allowedPeers({ allow }: FastCgiOptions): readonly string[] | undefined {
-  // Empty is as good as not there, as for libfcgi.
+  // An empty variable counts as missing, as for libfcgi.
   const bound = process.env['FCGI_WEB_SERVER_ADDRS'] || undefined;
   return allow ?? bound?.split(',');
 }

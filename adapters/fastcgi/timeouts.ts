@@ -1,4 +1,4 @@
-/** Time limits of a connection; that of request bodies is in input-flow.ts. */
+/** Time limits of a connection. The one for request bodies is in flow-control.ts. */
 
 import type { Socket } from 'node:net';
 
@@ -7,34 +7,34 @@ import type { GatewayError } from '../../src/errors.ts';
 import { linger } from '../../src/sockets/linger.ts';
 import type { Gateway } from './gateway.ts';
 import type { FastCgiHandler } from './handler.ts';
-import type { Opening } from './opening.ts';
+import type { PendingRequest } from './pending-request.ts';
 
-/** A connection, as its time limits see it. */
-export interface Timed {
-  /** Requests that were begun on it so far. */
+/** The connection, as its time limits see it. */
+export interface TimedConnection {
+  /** BEGIN_REQUEST records so far. */
   readonly begun: number;
-  /** How many of them are not over. */
+  /** Requests between BEGIN_REQUEST and END_REQUEST. */
   readonly inFlight: number;
-  /** Nothing is in flight, and nothing has come for long enough. */
+  /** Closes an idle connection. */
   close(): void;
-  /** A limit was passed. */
+  /** Closes the connection, and logs which limit was passed. */
   refuse(error: GatewayError): void;
 }
 
 export class Timeouts {
-  readonly #connection: Timed;
+  readonly #connection: TimedConnection;
   readonly #socket: Socket;
   readonly #gateway: Gateway;
-  readonly #output = {}; // what stands for output among the deadlines
+  readonly #output = {}; // the key of the output's deadline
   #watchesOutput = false;
 
-  constructor(connection: Timed, socket: Socket, gateway: Gateway) {
+  constructor(connection: TimedConnection, socket: Socket, gateway: Gateway) {
     this.#connection = connection;
     this.#socket = socket;
     this.#gateway = gateway;
   }
 
-  /** Closes the connection when no request has come for idleTimeout: looked at that often, not at each request. */
+  /** Closes the connection when no request has come for idleTimeout. This is checked once in that time, not at each request. */
   watchIdle(): void {
     const connection = this.#connection;
     const { begun } = connection;
@@ -44,23 +44,23 @@ export class Timeouts {
     });
   }
 
-  /** A server that stops waits this long for the first request of a connection that was just made. */
+  /** A server that stops waits one or two seconds for the first request of a new connection. */
   watchFirst(): void {
     this.#gateway.deadlines.add(this.#connection, 1, () => {
       if (this.#connection.inFlight === 0) this.#connection.close();
     });
   }
 
-  /** The peer closes its side when it has read the answer, or is cut off. */
+  /** Cuts the peer off if it does not close its side after it has read the answer. */
   watchClosing(): void {
     const { deadlines, limits } = this.#gateway;
     linger(this.#socket, deadlines, limits);
   }
 
-  watchParams(opening: Opening): void {
-    if (opening.isWatched) return;
-    opening.isWatched = true;
-    this.#gateway.deadlines.add(opening, this.#gateway.limits.paramsTimeout, () => {
+  watchParams(request: PendingRequest): void {
+    if (request.isWatched) return;
+    request.isWatched = true;
+    this.#gateway.deadlines.add(request, this.#gateway.limits.paramsTimeout, () => {
       const message = 'PARAMS took longer than paramsTimeout';
       this.#connection.refuse(new LimitError('paramsTimeout', message));
     });
@@ -71,14 +71,14 @@ export class Timeouts {
     this.#gateway.deadlines.add(request, this.#gateway.limits.responseTimeout, expire);
   }
 
-  /** Headers were sent, or PARAMS are complete, or it is over. */
-  unwatch(item: FastCgiHandler | Opening): void {
-    if (!item.isWatched) return;
-    item.isWatched = false;
-    this.#gateway.deadlines.delete(item);
+  /** The head of the response has been sent, PARAMS are complete, or the request has ended. */
+  unwatch(request: FastCgiHandler | PendingRequest): void {
+    if (!request.isWatched) return;
+    request.isWatched = false;
+    this.#gateway.deadlines.delete(request);
   }
 
-  /** Output waits for the peer: some of it must be taken in each sendTimeout. */
+  /** Output waits for the peer, which has to take some of it in each sendTimeout. */
   watchOutput(): void {
     if (this.#watchesOutput) return;
     this.#watchesOutput = true;
@@ -96,7 +96,7 @@ export class Timeouts {
     });
   }
 
-  /** The connection is gone. */
+  /** The connection is closed. */
   clear(): void {
     this.#gateway.deadlines.delete(this.#connection);
     this.#gateway.deadlines.delete(this.#output);

@@ -1,14 +1,14 @@
-/** The variables of a request, from its PARAMS into the environ. */
+/** Adds the variables of a request to its environ. */
 
 import { setNewVariable, setVariable } from '../../src/environ/environ.ts';
 import type { Variables } from '../../src/environ/environ.ts';
 import type { ParamsDecoder } from './params.ts';
 
-/** Adds what a decoder has decoded last. */
+/** Adds the variables that the decoder has decoded last. */
 export function addVariables(environ: Variables, decoder: ParamsDecoder): void {
   const { names, values, count, hasRepeats } = decoder;
   const set = hasRepeats ? setVariable : setNewVariable;
-  const done = hasRepeats ? 0 : setFirst(environ, names, values, count);
+  const done = hasRepeats ? 0 : setUnrolled(environ, names, values, count);
   for (let i = 0; i < count; i++) {
     const name = names[i]!;
     if (name === '' || (i < done && isOrdinary(name))) continue;
@@ -16,19 +16,20 @@ export function addVariables(environ: Variables, decoder: ParamsDecoder): void {
   }
 }
 
-/** Whether a variable goes into the environ as it is: not left out, and not CONTENT_LENGTH, see {@link setNewVariable}. */
+/** Whether a variable is set as it is. CONTENT_LENGTH is not, see {@link setNewVariable}; `''` is left out. */
 function isOrdinary(name: string): boolean {
   return name !== '' && name !== 'CONTENT_LENGTH';
 }
 
 /**
- * Sets the first ordinary ones of variables that are all new, in straight lines: V8 remembers for each of them which
- * name came there, and where in the environ it lies. Front ends send the same names in the same order, and this takes
- * half as long as a loop, in which every name has to be looked up.
+ * Sets the first variables in an unrolled loop, if no name occurs twice.
  *
- * @returns how many places there are
+ * Each line has an inline cache of its own: V8 keeps there which name came last, and where it is in the environ. Front
+ * ends send the same names in the same order, so this takes half as long as a loop, which looks every name up.
+ *
+ * @returns how many variables it covers
  */
-function setFirst(
+function setUnrolled(
   environ: Variables,
   names: readonly string[],
   values: readonly string[],

@@ -1,4 +1,4 @@
-/** The body of one request: from `IncomingMessage` to `wsgi.input`, and away with what nobody reads. */
+/** The body of one request: read from `IncomingMessage` into `wsgi.input`, or thrown away. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
@@ -16,42 +16,42 @@ export class RequestBody implements InputSource, Expiring {
   readonly #length: number;
   #continue: ServerResponse | undefined;
   #started = false;
-  #wanted = false; // somebody waits for it
-  #stopped = false; // nothing more is wanted, or will come
-  #broken = false; // what comes is of no use
+  #wanted = false; // the application waits for it
+  #stopped = false; // nothing more will come
+  #failed = false; // too long, or too slow
   #received = 0;
-  #dropped = 0; // bytes that came after the response
-  #mayDrop: number; // of them
-  #onDrained: ((whole: boolean) => void) | undefined;
+  #drained = 0; // bytes that came after the response
+  #drainLimit: number; // of them
+  #onDrained: ((isWhole: boolean) => void) | undefined;
 
   /** @param length in bytes; -1 when chunked */
   constructor(exchange: Exchange, length: number, gateway: Gateway) {
     this.#request = exchange.request;
     this.#gateway = gateway;
     this.#length = length;
-    this.#mayDrop = gateway.limits.drainLimit;
-    this.#continue = exchange.expects ? exchange.response : undefined;
+    this.#drainLimit = gateway.limits.drainLimit;
+    this.#continue = exchange.expectsContinue ? exchange.response : undefined;
     this.input = new InputStream(length, this, gateway.resources);
   }
 
-  /** The application has been called. Unless the client waits to be asked, it is sending: its end is to be seen. */
+  /** Starts reading, so that the end of the body is seen. A client that waits for `100 Continue` sends nothing yet. */
   begin(): void {
     if (this.#continue === undefined && !this.#started) this.#start();
   }
 
   /**
-   * Whether the connection is of no use after a response that comes before the end of the body: the body is
-   * broken, too long to be read for nothing, or the client still waits to be asked for it.
+   * Whether the connection must be closed after a response that comes before the end of the body. That is so if the body
+   * has failed, if the rest is too long to be drained, or if the client still waits for `100 Continue`.
    */
-  get costsConnection(): boolean {
+  get preventsReuse(): boolean {
     const isTooLong = this.#length - this.#received > this.#gateway.limits.drainLimit;
-    return this.#broken || isTooLong || this.#continue !== undefined;
+    return this.#failed || isTooLong || this.#continue !== undefined;
   }
 
   resume(): void {
     if (this.#stopped) return;
     if (this.#continue !== undefined) {
-      // RFC 9110 § 10.1.1: not before somebody wants the body.
+      // RFC 9110 § 10.1.1: sent when the application first reads.
       this.#continue.writeContinue();
       this.#continue = undefined;
     }
@@ -70,23 +70,23 @@ export class RequestBody implements InputSource, Expiring {
   }
 
   /**
-   * Throws the rest of the body away, after the response.
+   * Throws the rest of the body away, to keep the connection.
    *
    * @param onDrained called at the body's end, or when it takes more bytes or time than are allowed
    */
-  drain(onDrained: (whole: boolean) => void): void {
+  drain(onDrained: (isWhole: boolean) => void): void {
     this.#onDrained = onDrained;
     this.resume();
   }
 
   /**
-   * Throws the rest of the body away, on a connection that ends with it.
+   * Throws the rest of the body away, before the connection is closed.
    *
    * @param onEnd called at the body's end, or when nothing of it has come for too long
    */
-  discard(onEnd: (whole: boolean) => void): void {
-    this.#continue = undefined; // what still waits to be asked is not asked
-    this.#mayDrop = Infinity;
+  discard(onEnd: (isWhole: boolean) => void): void {
+    this.#continue = undefined; // a client that waits for it is not asked for the body
+    this.#drainLimit = Infinity;
     this.drain(onEnd);
   }
 
@@ -97,11 +97,11 @@ export class RequestBody implements InputSource, Expiring {
     this.#gateway.unread.delete(this.input);
   }
 
-  /** The client has sent nothing for too long. */
+  /** The client has sent nothing for bodyTimeout. */
   expire(): void {
     const message = 'the client sent nothing of the body for bodyTimeout';
     this.#fail(new LimitError('bodyTimeout', message, '408 Request Timeout'));
-    this.#drained(false);
+    this.#endDrain(false);
   }
 
   #start(): void {
@@ -114,8 +114,8 @@ export class RequestBody implements InputSource, Expiring {
     const { limits } = this.#gateway;
     this.#received += chunk.length;
     if (this.#onDrained !== undefined) {
-      this.#dropped += chunk.length;
-      if (this.#dropped > this.#mayDrop) this.#drained(false);
+      this.#drained += chunk.length;
+      if (this.#drained > this.#drainLimit) this.#endDrain(false);
     } else if (this.#received > limits.maxBodySize) {
       const message = `the body is longer than maxBodySize (${limits.maxBodySize})`;
       this.#fail(new LimitError('maxBodySize', message, '413 Content Too Large'));
@@ -126,20 +126,20 @@ export class RequestBody implements InputSource, Expiring {
   }
 
   #fail(error: LimitError): void {
-    this.#broken = true;
+    this.#failed = true;
     this.input.destroy(error);
   }
 
   #onEnd(): void {
     this.input.end();
     this.stop();
-    this.#drained(true);
+    this.#endDrain(true);
   }
 
-  #drained(whole: boolean): void {
+  #endDrain(isWhole: boolean): void {
     const onDrained = this.#onDrained;
     this.#onDrained = undefined;
-    onDrained?.(whole);
+    onDrained?.(isWhole);
   }
 
   #watch(): void {

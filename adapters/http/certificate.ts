@@ -1,4 +1,4 @@
-/** The certificate of HTTPS and its key: read from their files, and looked at before OpenSSL speaks of them. */
+/** The certificate of HTTPS and its key: read from their files, and checked, because OpenSSL's errors name no file. */
 
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -9,21 +9,21 @@ import { UsageError } from '../../src/errors.ts';
 import type { TlsOptions } from './options.ts';
 
 /**
- * What node:tls takes, with the files read.
+ * Reads the files, and returns the options for node:tls.
  *
- * @throws {UsageError} for a file that cannot be read or does not hold what it should, and for a key that is
- *   another certificate's; in words that name the file
+ * @throws {UsageError} for a file that cannot be read or holds something else, and for a key that does not belong to the
+ *   certificate. The message names the file.
  */
 export function readTlsOptions({ certFile, keyFile, ...tls }: TlsOptions): NodeTlsOptions {
   if (certFile === undefined && keyFile === undefined) return tls;
   if (certFile !== undefined) tls.cert = readPem(certFile);
-  // Both may be in one file, as HAProxy wants them.
+  // One file may hold both, as for HAProxy.
   const keyPath = keyFile ?? (tls.key === undefined ? certFile : undefined);
   if (keyPath !== undefined) tls.key = readPem(keyPath);
   const certificate = certFile === undefined ? undefined : parseCertificate(tls.cert, certFile);
   const key = keyPath === undefined ? undefined : parseKey(tls, keyPath);
   if (certificate !== undefined && key !== undefined && !certificate.checkPrivateKey(key)) {
-    throw new UsageError(`the key in ${keyPath} is not that of the certificate in ${certFile}`);
+    throw new UsageError(`the key in ${keyPath} does not belong to the certificate in ${certFile}`);
   }
   return tls;
 }
@@ -50,7 +50,7 @@ function parseKey({ key, passphrase }: NodeTlsOptions, path: string): KeyObject 
   try {
     return createPrivateKey({ key: key as Buffer, passphrase });
   } catch (error) {
-    // OpenSSL has a code for it that differs between its versions.
+    // OpenSSL's error code for a missing passphrase differs between its versions.
     const what = String(key).includes('ENCRYPTED')
       ? 'a key that is encrypted: openssl pkey -in FILE -out FILE takes the passphrase off'
       : 'no private key in PEM format';

@@ -1,18 +1,18 @@
-/** What node:http says of bytes that are no request, or come too slowly; and what is answered. */
+/** Errors of node:http's parser, and the answers to them. */
 
-/** What node:http's parser, or its clock, complains of. */
+/** An error of node:http's parser, or of its time limits. */
 export interface ClientError extends NodeJS.ErrnoException {
   reason?: string;
   rawPacket?: Buffer;
 }
 
-/** Whether the client is gone, rather than wrong. */
-export function isDeparture(error: ClientError): boolean {
+/** Whether the client has left. Otherwise it has sent something wrong. */
+export function isDisconnect(error: ClientError): boolean {
   return error.code === 'HPE_INVALID_EOF_STATE' || !/^(?:HPE_|ERR_HTTP_)/.test(error.code ?? '');
 }
 
 /** Status and log line for an error of the parser. */
-export function explain(error: ClientError): [status: string, message: string] {
+export function describeClientError(error: ClientError): [status: string, message: string] {
   const message = error.reason ?? error.message;
   switch (error.code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
@@ -34,7 +34,7 @@ export function explain(error: ClientError): [status: string, message: string] {
   }
 }
 
-/** A whole response, of which node:http knows nothing. */
+/** A whole response. It is written to the socket directly, because node:http has no response for a faulty request. */
 export function formatRefusal(status: string): string {
   const text = `${status.slice(4)}\n`;
   return (
@@ -45,7 +45,7 @@ export function formatRefusal(status: string): string {
 }
 
 const TLS_HINT =
-  'a TLS hello on a plain HTTP port: is the URL to begin with http:// instead of https://?';
+  'a TLS hello on a plain HTTP port: should the URL begin with http:// instead of https://?';
 
 /** RFC 8446 § 5.1: a handshake record, of any TLS version. */
 function isTlsHello(bytes: Buffer | undefined): boolean {

@@ -1,4 +1,4 @@
-/** From an HTTP request to CGI variables, named and filled as front ends do it (RFC 3875 § 4.1). */
+/** The CGI variables of an HTTP request (RFC 3875 § 4.1), with the values that front ends give them. */
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -11,7 +11,7 @@ import { LimitError, RequestError } from '../../src/errors.ts';
 import { plainAddress } from '../../src/environ/forwarded/node.ts';
 import { isHost } from '../../src/uri/host.ts';
 import { Forwarding } from './forwarded.ts';
-import { nameVariables } from './header-names.ts';
+import { createVariableNamer } from './header-names.ts';
 import type { HttpLimits, HttpOptions } from './options.ts';
 import { parseTarget } from './target.ts';
 
@@ -19,15 +19,15 @@ import { parseTarget } from './target.ts';
 export interface Peer {
   /** Its CGI variables: names and values in turn. */
   variables: string[];
-  /** Whether it is a proxy that is believed. */
+  /** Whether the peer is a trusted proxy. */
   trusted: boolean;
-  /** The last Host that was found to be one: clients repeat it. */
+  /** The last valid Host: clients repeat it, and it need not be checked again. */
   host: string | undefined;
-  /** SERVER_NAME, as that Host gives it. */
+  /** SERVER_NAME for that Host. */
   serverName: string;
 }
 
-/** Makes the variables of a server's requests. */
+/** Adds the variables of requests to their environs. */
 export class EnvironBuilder {
   readonly #variableOf: (header: string) => string;
   readonly #forwarding: Forwarding;
@@ -35,15 +35,15 @@ export class EnvironBuilder {
 
   /** @throws {UsageError} for an option that cannot be used */
   constructor(options: HttpOptions, limits: HttpLimits) {
-    this.#variableOf = nameVariables(options.underscoreHeaders);
+    this.#variableOf = createVariableNamer(options.underscoreHeaders);
     this.#forwarding = new Forwarding(options);
     this.#limits = limits;
   }
 
-  /** Looks at a connection, once. */
+  /** Describes the peer of a connection. Called once. */
   describePeer(socket: Socket): Peer {
     const variables = ['SERVER_SOFTWARE', SERVER_SOFTWARE, 'GATEWAY_INTERFACE', 'CGI/1.1'];
-    // An IPv4 address that came in on an IPv6 socket is an IPv4 address.
+    // On an IPv6 socket an IPv4 address looks like ::ffff:192.0.2.1.
     const { remoteAddress } = socket;
     const address = remoteAddress === undefined ? undefined : plainAddress(remoteAddress);
     if (address !== undefined) {
@@ -92,7 +92,7 @@ export class EnvironBuilder {
       const variable = this.#variableOf(raw[i]!);
       if (variable === 'HTTP_HOST' && ++hosts > 1) throw badRequest('more than one Host');
       const value = raw[i + 1]!;
-      // Of a name that is wanted with any value, only an empty one is still to be looked at.
+      // #variableOf has dropped the names that are unwanted with any value. Only empty values need another look.
       if (value === '') addEmpty(environ, variable, raw);
       else if (variable !== '') setVariable(environ, variable, value);
     }
@@ -110,15 +110,15 @@ export class EnvironBuilder {
     environ['PATH_INFO'] = target.path;
     environ['QUERY_STRING'] = target.query;
     if (target.authority !== undefined) {
-      if (!isHost(target.authority)) throw badRequest(`host of ${JSON.stringify(url)}`);
-      environ['HTTP_HOST'] = target.authority; // counts more than Host (RFC 9112 § 3.2.2)
+      if (!isHost(target.authority)) throw badRequest(`invalid host in ${JSON.stringify(url)}`);
+      environ['HTTP_HOST'] = target.authority; // replaces Host (RFC 9112 § 3.2.2)
     }
   }
 }
 
 const TOO_LARGE = '431 Request Header Fields Too Large';
 
-/** Adds a header without a value: for a Content-Type that is none, and so not the only one there may be. */
+/** Adds a header with an empty value. An empty Content-Type counts as a second one. */
 function addEmpty(environ: Variables, variable: string, raw: readonly string[]): void {
   if (variable === 'CONTENT_TYPE') {
     const names = raw.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
@@ -129,11 +129,11 @@ function addEmpty(environ: Variables, variable: string, raw: readonly string[]):
   if (variable !== '') addVariable(environ, variable, '');
 }
 
-/** What node:http's parser leaves to us of Transfer-Encoding and Expect. */
+/** Checks Transfer-Encoding and Expect, as far as node:http's parser does not. */
 function checkTransfer(environ: Variables): void {
   const coding = environ['HTTP_TRANSFER_ENCODING'] as string | undefined;
   if (coding !== undefined) {
-    // RFC 9112 § 6.1: the framing is faulty, for a client of that time knows none.
+    // RFC 9112 § 6.1: HTTP/1.0 has no Transfer-Encoding, so the framing is faulty.
     if (environ['SERVER_PROTOCOL'] === 'HTTP/1.0')
       throw badRequest('Transfer-Encoding in HTTP/1.0');
     if (coding.toLowerCase() !== 'chunked') {
@@ -146,14 +146,14 @@ function checkTransfer(environ: Variables): void {
   }
 }
 
-/** RFC 9112 § 3.2: none in HTTP/1.1, or one that is none, must be refused. */
+/** RFC 9112 § 3.2: a missing Host in HTTP/1.1, or an invalid one, must be refused. */
 function checkHost(environ: Variables, peer: Peer): void {
   const host = environ['HTTP_HOST'] as string | undefined;
   if (host === peer.host && host !== undefined) return;
   if (host === undefined) {
     if (environ['SERVER_PROTOCOL'] !== 'HTTP/1.0') throw badRequest('no Host header');
   } else if (!isHost(host)) {
-    throw badRequest(`Host ${JSON.stringify(host.slice(0, 200))}`);
+    throw badRequest(`invalid Host ${JSON.stringify(host.slice(0, 200))}`);
   } else {
     peer.host = host;
     peer.serverName = splitPort(host)[0];

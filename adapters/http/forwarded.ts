@@ -1,4 +1,4 @@
-/** Proxies and what they say of the client: which of them are believed, and in which headers. */
+/** Trusted proxies, and the headers in which they describe the client. */
 
 import { createAllowList } from '../../src/sockets/allow-list.ts';
 import { remount, splitPort } from '../../src/environ/environ.ts';
@@ -46,14 +46,14 @@ export interface ForwardingOptions {
   forwardedHeaders?: ForwardedHeaders | 'forwarded' | undefined;
 }
 
-/** The rules of one server. */
+/** The forwarding rules of one server. */
 export class Forwarding {
   readonly #isListed: (address: string | undefined) => boolean;
   readonly #trustsAll: boolean;
   readonly #trustsUnix: boolean;
   readonly #read: (linesOf: LinesOf) => Claims;
 
-  /** @throws {UsageError} for an entry of `forwardedAllowIps` that is none */
+  /** @throws {UsageError} for an invalid entry of `forwardedAllowIps` */
   constructor(options: ForwardingOptions) {
     const list = options.forwardedAllowIps ?? [];
     this.#trustsAll = list.includes('*');
@@ -75,10 +75,10 @@ export class Forwarding {
   }
 
   /**
-   * Puts what a trusted peer says of the client in place of what is known of the peer.
+   * Replaces the variables that describe the peer by what a trusted peer says of the client.
    *
-   * @param rawHeaders names and values in turn. The environ would not do: in it lines are joined, and a header with
-   *   `_` in its name that was let through is one with its twin.
+   * @param rawHeaders names and values in turn. The environ cannot be used: it joins header lines, and `X_A` and `X-A`
+   *   are one variable there.
    */
   apply(environ: Variables, rawHeaders: readonly string[]): void {
     const claims = this.#read((header) => linesIn(rawHeaders, header));
@@ -91,7 +91,7 @@ export class Forwarding {
     if (claims.prefix !== undefined) applyPrefix(environ, claims.prefix);
   }
 
-  /** The client is the last address that is not a trusted proxy's: those before it are the client's own words. */
+  /** The client is the last address that is not a trusted proxy. The addresses before it come from the client itself. */
   #applyClient(environ: Variables, hops: Iterable<Hop>): void {
     for (const { address, port } of hops) {
       environ['REMOTE_ADDR'] = address;
@@ -116,7 +116,7 @@ function nameOf(header: string | null | undefined, usual?: string): string | und
   return header === null ? undefined : (header ?? usual)?.toLowerCase();
 }
 
-/** Where the client's port is not told, Host has it, or the scheme; that of the connection is the proxy's affair. */
+/** The port in Host, or the default of the scheme. The port of the connection is the one that the proxy has used. */
 function portOf(claims: Claims): string | undefined {
   const [, port] = splitPort(claims.host ?? '');
   if (port !== undefined || claims.proto === undefined) return port;
@@ -128,7 +128,7 @@ function applyPrefix(environ: Variables, prefix: string): void {
   const [script, rest] = remount('', path, prefix);
   environ['SCRIPT_NAME'] = prefix;
   environ['PATH_INFO'] = script === prefix ? rest : path;
-  // A proxy that takes the mount off takes it off the URI as well.
+  // A proxy that has removed the prefix from the path has removed it from the URI, too.
   const uri = environ['REQUEST_URI'] as string;
   if (script !== prefix && uri !== '*') environ['REQUEST_URI'] = prefix + uri;
 }

@@ -19,46 +19,45 @@ import type { MakeErrorPage } from './error-page/index.ts';
 import { resolveLimits } from './options.ts';
 import type { HttpLimits, HttpOptions } from './options.ts';
 
-/** What has a time limit. */
+/** Something that a time limit can be set for. */
 export interface Expiring {
-  /** The time is up. */
+  /** The time limit has passed. */
   expire(): void;
 }
 
-/** A connection whose requests wait. */
+/** A connection with requests that wait. */
 export interface QueuedConnection {
-  /** Serves them, as far as it is their turn. */
+  /** Serves the requests whose turn it is. */
   serveWaiting(): void;
-  /** Serves the first of them, as the last one of the connection. @returns its response; undefined if there is none */
+  /** Serves the first request, and closes the connection after it. @returns its response; undefined if none waits */
   serveLast(): ServerResponse | undefined;
   destroy(): void;
 }
 
-/** Connections whose requests wait until they are asked for: see makeServer. */
-export interface RequestQueue {
-  /** Nobody has to wait. */
-  readonly isOpen: boolean;
+/** Connections whose requests wait for `handleRequest` or `serveForever`: see makeServer. */
+export interface ConnectionQueue {
+  /** Whether each request is served as it comes. */
+  readonly servesAll: boolean;
   add(connection: QueuedConnection): void;
   delete(connection: QueuedConnection): void;
 }
 
-/** Each request is served as it comes. */
-const NO_QUEUE: RequestQueue = { isOpen: true, add() {}, delete() {} };
+const NO_QUEUE: ConnectionQueue = { servesAll: true, add() {}, delete() {} };
 
 /** One server's application, options and state. */
 export class Gateway {
   application: ApplicationFunction;
-  /** Each response is the last one of its connection. */
+  /** Whether each connection is closed after its current response: the server stops. */
   closesConnections = false;
-  queue: RequestQueue = NO_QUEUE;
+  queue: ConnectionQueue = NO_QUEUE;
   readonly options: HttpOptions;
   readonly limits: HttpLimits;
   readonly log: Log;
   readonly errors: ErrorStream;
   readonly environ: EnvironBuilder;
-  /** Shows errors to those who may see them; undefined where nobody may. */
+  /** The error page of development, if the option is set. */
   readonly errorPage: MakeErrorPage | undefined;
-  /** Lets a stop wait for the end of a run. */
+  /** Makes a stop of the server wait for the end of a run. */
   track: (run: PromiseLike<void>, onEnd: () => void) => void = () => {};
   readonly resources: Resources;
   readonly unread: UnreadBodies;
@@ -66,7 +65,7 @@ export class Gateway {
   readonly serverHeader: string | false;
   /** Value of the `Keep-Alive` header, or undefined. */
   readonly keepAlive: string | undefined;
-  /** Milliseconds between two looks at the time limits. */
+  /** Milliseconds between two checks of the time limits. */
   readonly tick: number;
   readonly #deadlines: Deadlines<object>;
 
@@ -88,12 +87,12 @@ export class Gateway {
     this.unread = new UnreadBodies(this.limits.unreadTimeout);
   }
 
-  /** Whether the application is a Node listener, and nothing around it. */
+  /** Whether the application is a Node listener without middleware around it. */
   get isNative(): boolean {
     return listenerOfApplication(this.application) !== undefined;
   }
 
-  /** Lets `item` expire in `ms` milliseconds, unless {@link unwatch} comes first. */
+  /** Calls `item.expire()` after `ms` milliseconds, unless {@link unwatch} is called before. */
   watch(item: Expiring, ms: number): void {
     this.#deadlines.add(item, ms, expire);
   }
@@ -102,7 +101,7 @@ export class Gateway {
     this.#deadlines.delete(item);
   }
 
-  /** Gives the client of a connection time to take the last response, and to close. */
+  /** Sets the time in which the client has to read the last response and close its side. */
   linger(socket: Socket): void {
     linger(socket, this.#deadlines, this.limits);
   }
@@ -114,7 +113,7 @@ function expire(item: object): void {
 
 const STDERR = writeTo((text) => void process.stderr.write(escapeLines(text)));
 
-/** Short limits need to be looked at more often. */
+/** The time limits that decide how often to check: short ones need more checks. */
 function timeouts(limits: HttpLimits): number[] {
   const { headersTimeout, bodyTimeout, requestTimeout, responseTimeout, idleTimeout } = limits;
   const all = [headersTimeout, bodyTimeout, requestTimeout, responseTimeout, idleTimeout];

@@ -3,7 +3,6 @@
 import type { ServerResponse } from 'node:http';
 
 import { BaseHandler } from '../../src/handler/base-handler.ts';
-import { asBuffer } from '../../src/bytes.ts';
 import type { Variables } from '../../src/environ/environ.ts';
 import { LimitError } from '../../src/errors.ts';
 import type { RequestError } from '../../src/errors.ts';
@@ -13,35 +12,28 @@ import { sizeOfVariables } from '../../src/resources/resources.ts';
 import type { Claim } from '../../src/resources/resources.ts';
 import type { Awaitable, Environ, ErrorStream, StartResponse } from '../../src/types.ts';
 import { RequestBody } from './body.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import type { Peer } from './environ.ts';
 import type { Expiring, Gateway } from './gateway.ts';
 import type { Exchange } from './pipeline.ts';
-
-/** A body up to this size is sent as a string, in one piece with its head: one write, and a cheaper one. */
-const SMALL_BODY = 4 * 1024;
+import { endResponse, flushChunks } from './server-response.ts';
+import type { TearDown } from './tear-down.ts';
 
 const NOTHING = (): void => {};
 
-/** What a request needs of the connection that carries it. */
-export interface Carrier {
+/** The connection, as a handler sees it. */
+export interface HandlerConnection {
   readonly peer: Peer;
-  /** The last response has begun: what else comes is ignored. */
-  isClosing: boolean;
-  /** Whether the connection ends with the response of the current request. */
-  readonly endsWithCurrent: boolean;
-  /** Nothing behind the current request is one. */
-  endWithCurrent(): void;
-  /** The response is complete, as far as the application is concerned. */
+  readonly limits: ConnectionLimits;
+  readonly tearDown: TearDown;
+  /** Whether the connection is closed after the response to the current request. */
+  readonly closesAfterCurrent: boolean;
+  /** Serves nothing after the current request, and closes the connection. */
+  closeAfterCurrent(): void;
+  /** The application has given the whole response. Some of it may wait to be sent. */
   finished(handler: HttpHandler): void;
-  /** Throws away what is left of a body after the response, to keep the connection if that is not too much. */
-  drain(body: RequestBody): void;
-  /** Ends the connection in a way that lets the client see the response before it has sent all of its body. */
-  linger(body: RequestBody): void;
-  /** A response has broken off. @param endsWithConnection whether its end would look like a good one */
+  /** A response is broken. @param endsWithConnection whether closing the connection would make it look complete */
   abandon(endsWithConnection: boolean): void;
-  /** The client is slow to take what is sent. */
-  watchOutput(): void;
-  unwatchOutput(): void;
 }
 
 /** Serves one request. */
@@ -51,18 +43,18 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   readonly #exchange: Exchange;
   readonly #response: ServerResponse;
-  readonly #connection: Carrier;
+  readonly #connection: HandlerConnection;
   readonly #gateway: Gateway;
 
-  #claim: Claim | undefined; // while the request is among those in flight
-  #body: RequestBody | undefined; // none: the request has no body
-  #isWatched = false; // has a time limit
+  #claim: Claim | undefined; // while the request counts as in flight
+  #body: RequestBody | undefined; // if the request has one
+  #isWatched = false; // a time limit is set for the response
   #status = '';
   #head: string[] = []; // names and values, as writeHead takes them
-  #endsWithConnection = false; // the response has neither length nor chunks
+  #endsWithConnection = false; // no Content-Length and no chunks: closing the connection ends the response
   #onDrain: (() => void) | undefined;
 
-  constructor(exchange: Exchange, connection: Carrier, gateway: Gateway) {
+  constructor(exchange: Exchange, connection: HandlerConnection, gateway: Gateway) {
     super(gateway.options);
     this.#exchange = exchange;
     this.#response = exchange.response;
@@ -70,23 +62,23 @@ export class HttpHandler extends BaseHandler implements Expiring {
     this.#gateway = gateway;
   }
 
-  /** The request body, unless there is none, or all of it has come. */
+  /** The request body, if a part of it has not come yet. */
   get incompleteBody(): RequestBody | undefined {
     const body = this.#body;
     return body === undefined || body.input.complete ? undefined : body;
   }
 
-  /** Whether some of the request is still to be parsed. */
+  /** Whether a part of the request has not been parsed yet. */
   get isReceiving(): boolean {
     return !this.#exchange.request.complete;
   }
 
-  /** The run is not over at once. @returns what is to be called at its end */
+  /** The run goes on after its first turn. @returns a function to call at its end */
   goesOn(): () => void {
     return this.#claim?.goesOn(this.footprint) ?? NOTHING;
   }
 
-  /** Bytes that the request holds while it is run, beside a body that it reads. */
+  /** Bytes of memory that the request takes while it runs, without its body. */
   protected get footprint(): number {
     const { rawHeaders, url } = this.#exchange.request;
     let length = url!.length;
@@ -99,14 +91,14 @@ export class HttpHandler extends BaseHandler implements Expiring {
   protected override setupEnviron(): Environ {
     try {
       const environ = super.setupEnviron();
-      this.#count();
-      // It is not taken (RFC 9110 § 7.8), and the client may think that it was: what follows need not be HTTP.
-      if (environ['HTTP_UPGRADE'] !== undefined) this.#connection.endWithCurrent();
+      this.#countRequest();
+      // Upgrades are ignored (RFC 9110 § 7.8). A client that does not notice may send another protocol from now on.
+      if (environ['HTTP_UPGRADE'] !== undefined) this.#connection.closeAfterCurrent();
       return environ;
     } catch (error) {
-      // What follows on the connection may be part of the request that was not understood.
-      this.#connection.endWithCurrent();
-      // Raw, for the access log.
+      // What follows may be a part of the faulty request.
+      this.#connection.closeAfterCurrent();
+      // The access log shows the target as it was sent.
       if (this.environ!['REQUEST_URI'] === '') {
         this.environ!['REQUEST_URI'] = this.#exchange.request.url;
       }
@@ -115,15 +107,15 @@ export class HttpHandler extends BaseHandler implements Expiring {
     }
   }
 
-  /** @throws {LimitError} when no further request can be taken */
-  #count(): void {
+  /** @throws {LimitError} when there are too many requests, or too little memory */
+  #countRequest(): void {
     const { resources } = this.#gateway;
     const { refusal } = resources;
     if (refusal !== undefined) throw refusal;
     this.#claim = resources.begin();
   }
 
-  /** The response is over, or nobody waits for it any more. */
+  /** The response has ended, or the client has left. */
   protected responseOver(): void {
     this.#claim?.responseOver();
     this.#claim = undefined;
@@ -141,7 +133,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
     return this.#body.input;
   }
 
-  /** @throws {LimitError} for a body that is announced to be too long */
+  /** @throws {LimitError} when Content-Length is over maxBodySize */
   protected checkLength(): void {
     const { maxBodySize } = this.#gateway.limits;
     if (this.contentLength <= maxBodySize) return;
@@ -155,7 +147,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   // ---- response
 
-  /** node:http writes the head: it is only prepared here. */
+  /** Prepares the head. node:http writes it. */
   protected override formatHead(status: string, headers: CheckedHeaders): string {
     const head: string[] = [];
     for (const [name, value] of headers.list) head.push(name, value);
@@ -171,7 +163,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
   #writeHead(close: boolean): void {
     if (close) {
       this.#head.push('Connection', 'close');
-      this.#connection.isClosing = true;
+      this.#connection.tearDown.hasBegun = true;
     } else if (this.#gateway.keepAlive !== undefined && this.#keepsConnection) {
       this.#head.push('Keep-Alive', this.#gateway.keepAlive);
     }
@@ -180,14 +172,14 @@ export class HttpHandler extends BaseHandler implements Expiring {
     this.#unwatch();
   }
 
-  /** Whether node:http will say that the connection is kept. */
+  /** Whether node:http will send `Connection: keep-alive`. */
   get #keepsConnection(): boolean {
     return this.#response.shouldKeepAlive && !this.#endsWithConnection;
   }
 
-  /** Whether the connection is of no use after this response, as far as is known. */
+  /** Whether the connection is closed after this response, as far as is known when its head is sent. */
   get #isLast(): boolean {
-    return this.#connection.endsWithCurrent || this.#gateway.closesConnections;
+    return this.#connection.closesAfterCurrent || this.#gateway.closesConnections;
   }
 
   protected override send(head: string, chunk: Uint8Array): boolean {
@@ -200,12 +192,12 @@ export class HttpHandler extends BaseHandler implements Expiring {
   protected override drained(): Promise<void> {
     const response = this.#response;
     if (this.isOver || !response.writableNeedDrain) return Promise.resolve();
-    this.#connection.watchOutput();
+    this.#connection.limits.watchOutput();
     const drained = new Promise<void>((resolve) => {
       this.#onDrain = resolve;
       response.once('drain', resolve);
     });
-    return drained.then(() => this.#connection.unwatchOutput());
+    return drained.then(() => this.#connection.limits.unwatchOutput());
   }
 
   protected override finish(head: string, last: Uint8Array | undefined): void {
@@ -213,48 +205,31 @@ export class HttpHandler extends BaseHandler implements Expiring {
     if (body !== undefined) this.#finishEarly(head, last, body);
     else {
       if (head !== '') this.#writeHead(this.#isLast);
-      this.#end(last);
+      endResponse(this.#response, last);
     }
     this.responseOver();
     this.#connection.finished(this);
   }
 
-  #end(last: Uint8Array | undefined): void {
-    const response = this.#response;
-    const { socket } = response;
-    if (last === undefined) response.end();
-    else if (last.length > SMALL_BODY || socket === null) response.end(last);
-    else {
-      // As text it goes out in one piece with the head; and flushed before the end, which node:http would
-      // send as an empty second piece, it is one plain write.
-      socket.cork();
-      response.write(asBuffer(last).toString('latin1'), 'latin1');
-      socket.uncork();
-      response.end();
-    }
-  }
-
-  /** Ends the response before the request has ended. */
+  /** Ends the response before the whole request body has come. */
   #finishEarly(head: string, last: Uint8Array | undefined, body: RequestBody): void {
-    const close = this.#isLast || body.costsConnection;
+    const close = this.#isLast || body.preventsReuse;
     if (head !== '') this.#writeHead(close);
     if (head === '' || !close) {
-      this.#end(last);
-      this.#connection.drain(body);
+      endResponse(this.#response, last);
+      this.#connection.tearDown.drain(body);
       return;
     }
-    // Not ended, for that would make node:http close the connection at once.
+    // Without end(), which would make node:http close the connection at once.
     if (last === undefined) this.#response.flushHeaders();
     else this.#response.write(last);
-    this.#connection.linger(body);
+    this.#connection.tearDown.linger(body);
   }
 
   protected override abandon(): void {
-    // Newer versions of node:http gather the chunks of a turn. Those that were sent shall be seen, except right
-    // before a reset: some clients take data together with one for data and a good end.
-    if (!this.#endsWithConnection) {
-      while (this.#response.writableCorked > 0) this.#response.uncork();
-    }
+    // The client gets the chunks before the error. Not before a reset: some clients take data that comes together with
+    // one for a complete response.
+    if (!this.#endsWithConnection) flushChunks(this.#response);
     this.responseOver();
     this.#connection.abandon(this.#endsWithConnection);
   }
@@ -273,25 +248,25 @@ export class HttpHandler extends BaseHandler implements Expiring {
     });
   }
 
-  /** The rest of the request cannot be read: answers with the error's status, if there is still time. */
+  /** The rest of the request cannot be parsed. Answers with the error's status, if no head has been sent. */
   refuse(error: RequestError): void {
-    this.#connection.endWithCurrent();
+    this.#connection.closeAfterCurrent();
     this.#body?.stop();
     this.cancel(error);
   }
 
-  /** Gives the application a time for its headers. */
+  /** Sets the time limit for the head of the response. */
   watch(): void {
     this.#isWatched = true;
     this.#gateway.watch(this, this.#gateway.limits.responseTimeout);
   }
 
-  // One that answers at once has no time limit to be looked for.
+  // A request that is answered in its first turn has no time limit, and needs no look-up.
   #unwatch(): void {
     if (this.#isWatched) this.#gateway.unwatch(this);
   }
 
-  /** The application has not used its time. */
+  /** The application has not called startResponse within responseTimeout. */
   expire(): void {
     this.cancel(new LimitError('responseTimeout', 'no response within responseTimeout'));
   }

@@ -1,15 +1,15 @@
-/** From names of request headers to those of CGI variables (RFC 3875 § 4.1.18). */
+/** Names of CGI variables for request headers (RFC 3875 § 4.1.18). */
 
 import { isWanted } from '../../src/environ/environ.ts';
 import { remember } from '../../src/bytes.ts';
 
 /**
- * Makes the function that tells the variable of a header, `'HTTP_USER_AGENT'` for `'User-Agent'`, or `''` when it is to
- * be dropped.
+ * Makes a function from the name of a header to that of its variable: `'User-Agent'` gives `'HTTP_USER_AGENT'`. `''` means
+ * that the header is dropped.
  *
- * @param allowed names with `_` that are let through, in any case
+ * @param allowed header names with `_` that are not dropped, in any case
  */
-export function nameVariables(allowed: readonly string[] = []): (header: string) => string {
+export function createVariableNamer(allowed: readonly string[] = []): (header: string) => string {
   const allowedNames = new Set(allowed.map((name) => name.toLowerCase()));
   return remember((header) => {
     // `X_Real_IP` would become the same variable as `X-Real-IP` (CVE-2015-0219): nginx and Apache drop it too.

@@ -1,41 +1,41 @@
-/** The class of the requests that node:http's parser makes, and what it gets where none is wanted any more. */
+/** The class of requests for node:http's parser: nothing is upgraded, and requests may be ignored. */
 
 import { IncomingMessage as NodeMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** What a request has to know of its connection before there is one. */
-export interface RequestTaker {
+/** The connection, as the parser sees it. */
+export interface ParserConnection {
   /** Whether a request that comes now is served, at once or later. */
-  readonly takesRequests: boolean;
-  /** One has come that is not. */
+  readonly acceptsRequests: boolean;
+  /** A request has come that is not served. */
   ignoreRequest(): void;
 }
 
-/** A socket of ours knows its connection: looking it up in a WeakMap would cost each request more. */
+/** The property of a socket that holds its connection. A WeakMap would cost more for each request. */
 export const CONNECTION = Symbol('connection');
 
 /** A socket with its connection. */
-export interface HttpSocket<Connection extends RequestTaker = RequestTaker> extends Duplex {
+export interface HttpSocket<Connection extends ParserConnection = ParserConnection> extends Duplex {
   [CONNECTION]?: Connection;
 }
 
 /**
- * node:http's own, under its name, but for two things.
+ * node:http's class with two differences.
  *
- * Nothing is upgraded. node:http takes CONNECT, and a request with `Upgrade` where somebody listens for it, off its
- * parser and its stream at once, and responses that are under way on the connection never end.
+ * Nothing is upgraded. For CONNECT, and for `Upgrade` if there is a listener, node:http detaches its parser from the
+ * socket at once. Then responses that are being sent on the connection never end.
  *
- * Where the connection takes no request any more, it is {@link UNWANTED}.
+ * If the connection accepts no more requests, the constructor returns {@link IGNORED}.
  */
 export class IncomingMessage extends NodeMessage {
   constructor(socket: Socket) {
     const connection = (socket as HttpSocket)[CONNECTION];
-    if (connection !== undefined && !connection.takesRequests) {
+    if (connection !== undefined && !connection.acceptsRequests) {
       connection.ignoreRequest();
-      UNWANTED.begin();
-      // oxlint-disable-next-line no-constructor-return -- the parser keeps what it gets until its end
-      return UNWANTED as unknown as IncomingMessage;
+      IGNORED.begin();
+      // oxlint-disable-next-line no-constructor-return -- the parser uses what it gets
+      return IGNORED as unknown as IncomingMessage;
     }
     super(socket);
   }
@@ -44,37 +44,40 @@ export class IncomingMessage extends NodeMessage {
     return false;
   }
 
-  /** node:http tells that the client asks for it. */
+  /** Set by node:http when the client asks for an upgrade. */
   set upgrade(_asked: boolean | null) {}
 }
 
 /**
- * Stands for all requests that are not wanted. node:http parses what it has read, some 2,000 requests out of 64 KiB,
- * before reading can be stopped, and keeps each with a response until the connection ends: 4 MB a connection.
+ * One object for all requests that are ignored.
  *
- * So this one says that it is an upgrade, at the two points where node:http decides whether to keep it (see
- * `parserOnIncoming` in its _http_server.js: before and after it has asked who listens for it). Then it is kept
- * nowhere, has no response and no event, and its body is nobody's. And it says that it is none, at the point where the
- * stream would be handed over. If a version of node:http looked at it more often, it would be an event that the
- * connection ignores; less often, and the connection would be given up.
+ * node:http parses all that it has read before reading can be stopped: 64 KiB hold some 2,000 requests. It would keep
+ * each of them, with a response, until the connection ends: 4 MB for a connection.
+ *
+ * So this object says that it is an upgrade, twice: when node:http decides whether to keep it (`parserOnIncoming` in
+ * _http_server.js, before and after it looks for a listener). Then node:http keeps nothing, makes no response and emits
+ * no event. The third time, where the socket would be handed over, it says that it is no upgrade.
+ *
+ * A version of node:http that asked more often would emit a request, which the connection ignores. One that asked less
+ * often would give the connection up.
  */
-class UnwantedMessage extends NodeMessage {
-  #looks = 0;
+class IgnoredMessage extends NodeMessage {
+  #asked = 0;
 
   constructor() {
-    super({} as Socket); // which is nobody's connection
+    super({} as Socket); // the object belongs to no connection
     Object.defineProperty(this, 'upgrade', {
-      get: () => this.#looks++ < 2,
+      get: () => this.#asked++ < 2,
       set() {},
     });
   }
 
   /** Another request begins. */
   begin(): void {
-    this.#looks = 0;
+    this.#asked = 0;
   }
 
-  /** Trailers and the pieces of a body are no more wanted than the rest. */
+  /** Bodies and trailers are ignored, too. */
   override push(): boolean {
     return true;
   }
@@ -95,20 +98,20 @@ class UnwantedMessage extends NodeMessage {
   }
 }
 
-const UNWANTED = new UnwantedMessage();
+const IGNORED = new IgnoredMessage();
 
 /**
- * Takes a socket from node:http's parser, and throws away what comes. Reading goes on, so that the end of the
- * connection is seen; responses are sent as before.
+ * Detaches node:http's parser from a socket, and throws away what comes. Reading goes on, so that the end of the
+ * connection is seen. Responses are sent as before.
  *
- * @param onBytes called with the sum of all that has come
+ * @param onBytes called with the number of bytes thrown away so far
  */
 export function discardInput(socket: Socket, onBytes: (bytes: number) => void): void {
   const listeners = socket.listeners('data') as (() => void)[];
   let bytes = 0;
   socket.on('data', (chunk: Buffer) => onBytes((bytes += chunk.length)));
   for (const listener of listeners) socket.off('data', listener);
-  // The parser reads past the stream, which takes the first read for one that is still going on.
+  // The parser has read from the handle, not from the stream. The stream still waits for its own first read: end that.
   socket.push('');
   socket.resume();
 }

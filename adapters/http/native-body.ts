@@ -1,9 +1,9 @@
 /**
- * The body of a request that a Node listener has, and does not read.
+ * The body of a request that a Node listener does not read.
  *
- * node:http stops reading the connection when as much is waiting as its stream holds, and then nobody sees that the
- * client has left. So what comes after that is stored, and put into the stream when the listener reads on. It is done
- * at the stream's own two ends, `push` and `_read`, which node:http's parser and the stream call.
+ * node:http stops reading the connection when its stream is full, and then nobody sees that the client has left. So the
+ * rest of the body is stored, and put into the stream when the listener reads on. For that two methods of the stream are
+ * replaced: `push`, which node:http's parser calls, and `_read`, which the stream calls.
  */
 
 import type { IncomingMessage } from 'node:http';
@@ -20,10 +20,10 @@ export class NativeBody implements UnreadBody {
   readonly #read: () => void;
   readonly #overflow: Overflow;
   #pushed = 0; // bytes that the stream has been given
-  #ended = false; // all of the body has come
-  #isOver = false;
+  #ended = false; // the whole body has come
+  #isOver = false; // the response has ended
 
-  /** Takes its place between parser and stream. */
+  /** Replaces the two methods. */
   constructor(request: IncomingMessage, gateway: Gateway) {
     this.#request = request;
     this.#gateway = gateway;
@@ -31,7 +31,7 @@ export class NativeBody implements UnreadBody {
     this.#push = request.push.bind(request);
     this.#read = request._read.bind(request, 0);
     request.push = (chunk: Buffer | null) => this.#receive(chunk);
-    request._read = () => this.#wanted();
+    request._read = () => this.#refill();
   }
 
   /** Bytes that the listener has taken. */
@@ -47,9 +47,10 @@ export class NativeBody implements UnreadBody {
     return this.#overflow.open();
   }
 
-  // No `destroy`: a listener reads whenever it likes, and is not to take a part for the whole. requestTimeout ends it.
+  // No `destroy`: a listener may read as late as it likes, and must not take a part for the whole body. requestTimeout
+  // ends the wait.
 
-  /** The response is over. A listener that has begun to read may go on. */
+  /** The response has ended. A listener that has begun to read may go on. */
   end(): void {
     this.#isOver = true;
     this.#gateway.unread.delete(this);
@@ -58,7 +59,7 @@ export class NativeBody implements UnreadBody {
       request.once('close', () => this.#overflow.close());
       return;
     }
-    // node:http drops a body that was not read, but takes this one for read: see IncomingMessage._read.
+    // node:http discards a body that nobody has read. It takes this one for read, because _read was called on it.
     request.resume();
     if (!this.#overflow.isOpen) return;
     this.#overflow.close();
@@ -66,7 +67,7 @@ export class NativeBody implements UnreadBody {
     else this.#read();
   }
 
-  /** From the parser. @returns whether it is to read on */
+  /** Called by the parser. @returns whether it reads on */
   #receive(chunk: Buffer | null): boolean {
     if (chunk === null) this.#ended = true;
     if (this.#overflow.isOpen) return chunk === null || this.#overflow.append(chunk);
@@ -76,8 +77,8 @@ export class NativeBody implements UnreadBody {
     return more;
   }
 
-  /** The stream wants more. */
-  #wanted(): void {
+  /** Called by the stream, which has room for more. */
+  #refill(): void {
     if (this.#overflow.length > 0) {
       this.#load();
       return;
@@ -95,7 +96,7 @@ export class NativeBody implements UnreadBody {
         return;
       }
       this.#pushed += bytes.length;
-      if (this.#push(bytes)) this.#wanted();
+      if (this.#push(bytes)) this.#refill();
     });
   }
 }

@@ -1,4 +1,4 @@
-/** One HTTP request for a Node listener (`fromNode`): it gets node:http's own request and response. */
+/** One HTTP request for a Node listener (`fromNode`), which gets node:http's own request and response. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
@@ -8,26 +8,25 @@ import type { RequestError } from '../../src/errors.ts';
 import type { ApplicationFunction, Awaitable, Environ, HeaderList } from '../../src/types.ts';
 import type { Gateway } from './gateway.ts';
 import { HttpHandler } from './handler.ts';
-import type { Carrier } from './handler.ts';
+import type { HandlerConnection } from './handler.ts';
 import { NativeBody } from './native-body.ts';
 import type { Exchange } from './pipeline.ts';
 
 /**
- * The request is checked as any other, and then node:http's: response and request body are between it and
- * the listener. So no limit is put on the body but that of its Content-Length, and nothing is changed in the
- * response.
+ * The request is checked like any other. Then it is between node:http and the listener. So the only limit of the body is
+ * that of its Content-Length, and nothing is changed in the response.
  */
 export class NativeHandler extends HttpHandler {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #exchange: Exchange;
-  readonly #connection: Carrier;
+  readonly #connection: HandlerConnection;
   readonly #gateway: Gateway;
   readonly #bytesBefore: number;
-  #isNative = true; // not once it is answered as any other
-  #onOver = (): void => {};
+  #isNative = true; // false when HttpHandler answers it
+  #onEnd = (): void => {};
 
-  constructor(exchange: Exchange, connection: Carrier, gateway: Gateway) {
+  constructor(exchange: Exchange, connection: HandlerConnection, gateway: Gateway) {
     super(exchange, connection, gateway);
     this.#request = exchange.request;
     this.#response = exchange.response;
@@ -44,18 +43,18 @@ export class NativeHandler extends HttpHandler {
       environ = this.setupEnviron();
     } catch {
       this.#isNative = false;
-      return super.run(application); // comes to the same end, and answers
+      return super.run(application); // finds the same error, and answers it
     }
     const response = this.#response;
-    if (this.#gateway.closesConnections || this.#connection.endsWithCurrent) {
+    if (this.#gateway.closesConnections || this.#connection.closesAfterCurrent) {
       response.shouldKeepAlive = false;
-      this.#connection.isClosing = true;
+      this.#connection.tearDown.hasBegun = true;
     }
     response.once('finish', () => this.#connection.finished(this));
     const body =
       this.contentLength === 0 ? undefined : new NativeBody(this.#request, this.#gateway);
     const closed = new Promise<void>((resolve) => {
-      this.#onOver = () => {
+      this.#onEnd = () => {
         this.#gateway.unwatch(this);
         body?.end();
         this.responseOver();
@@ -63,10 +62,10 @@ export class NativeHandler extends HttpHandler {
       };
       response.once('close', () => {
         this.#logAccess(environ, startedAt);
-        this.#onOver();
+        this.#onEnd();
       });
     });
-    if (this.#exchange.expects) response.writeContinue();
+    if (this.#exchange.expectsContinue) response.writeContinue();
     runListener(listenerOfApplication(application)!, this.#request, response, {
       scriptName: this.options.scriptName,
       onError: (error) => this.logException(error),
@@ -75,7 +74,7 @@ export class NativeHandler extends HttpHandler {
     return response.writableFinished ? undefined : closed;
   }
 
-  /** The body is node:http's own affair. */
+  /** The listener reads the body from node:http's request, not from this stream. */
   protected override getStdin(): InputStream {
     if (!this.#isNative) return super.getStdin();
     this.checkLength();
@@ -87,17 +86,17 @@ export class NativeHandler extends HttpHandler {
     return super.footprint + body;
   }
 
-  /** node:http tells it to no response that waits behind others to be sent. */
+  /** node:http emits no 'close' for a response that waits for others to be sent. */
   override disconnect(): void {
     super.disconnect();
-    this.#onOver();
+    this.#onEnd();
   }
 
   override get headersSent(): boolean {
     return super.headersSent || this.#response.headersSent;
   }
 
-  /** What came of the body is no HTTP: as under node:http, the request is aborted. */
+  /** A part of the body is not HTTP: the request is aborted, as node:http does it. */
   override refuse(error: RequestError): void {
     this.#request.destroy(error);
   }
@@ -123,7 +122,7 @@ export class NativeHandler extends HttpHandler {
     });
   }
 
-  /** Of the body, where its length was declared; else with the head: node:http counts no closer. */
+  /** Bytes of the body if Content-Length was set. Otherwise the head is counted too: node:http tells no more. */
   get #bytes(): number {
     const declared = this.#response.getHeader('content-length');
     if (declared !== undefined) return Number(declared);

@@ -1,4 +1,4 @@
-/** The server of node:http or node:https: its settings, and whom its events are led to. */
+/** The server of node:http or node:https: its settings, and its events, which go to the connections. */
 
 import { createServer } from 'node:http';
 import type { Server as NodeServer, ServerOptions as NodeOptions, ServerResponse } from 'node:http';
@@ -28,21 +28,21 @@ export async function createNodeServer(gateway: Gateway): Promise<NodeServer> {
     maxHeaderSize: limits.maxHeaderSize,
     headersTimeout: headersTimeout(limits),
     requestTimeout: limits.requestTimeout,
-    keepAliveTimeout: 0, // ours takes no timer for each request
+    keepAliveTimeout: 0, // idleTimeout does it without a timer for each request
     connectionsCheckingInterval: gateway.tick,
-    requireHostHeader: false, // refused with a log line, like everything else
+    requireHostHeader: false, // checked in environ.ts, which logs the refusal
   };
   const server =
     options.tls === undefined
       ? createServer(settings)
       : await createHttpsServer(settings, options.tls, limits);
-  // One more than allowed is seen, and refused; node:http itself would drop it without a word.
+  // node:http drops headers above its limit silently. One more than allowed reaches environ.ts, which refuses it.
   server.maxHeadersCount = limits.maxHeaders + 1;
   attach(server, gateway);
   return server;
 }
 
-/** node:http takes none that is longer than requestTimeout. */
+/** node:http throws for a headersTimeout above requestTimeout. */
 function headersTimeout({ headersTimeout, requestTimeout }: HttpLimits): number {
   const isWithin = requestTimeout === 0 || headersTimeout <= requestTimeout;
   return isWithin ? headersTimeout : requestTimeout;
@@ -68,7 +68,7 @@ async function createHttpsServer(
 function logTlsError({ log }: Gateway, error: NodeJS.ErrnoException, socket: Socket): void {
   const peer = peerOf(socket);
   if (error.code === 'ERR_SSL_HTTP_REQUEST') {
-    log.warn(`http: ${peer}: plain HTTP on an HTTPS port: is the URL to begin with https://?`);
+    log.warn(`http: ${peer}: plain HTTP on an HTTPS port: should the URL begin with https://?`);
   } else {
     log.debug(`http: ${peer}: TLS: ${error.message}`);
   }
@@ -83,11 +83,15 @@ export function connectionOf(socket: Duplex): HttpConnection | undefined {
   return (socket as SocketOf<HttpConnection>)[CONNECTION];
 }
 
-function begin(request: Exchange['request'], response: ServerResponse, expects: boolean): void {
-  connectionOf(request.socket)?.begin({ request, response, expects });
+function begin(
+  request: Exchange['request'],
+  response: ServerResponse,
+  expectsContinue: boolean,
+): void {
+  connectionOf(request.socket)?.begin({ request, response, expectsContinue });
 }
 
-/** Leads what node:http has to tell to the connection that it is about. */
+/** Passes the events of node:http to the connections. */
 function attach(server: NodeServer, gateway: Gateway): void {
   const all = new Set<HttpConnection>();
   const event = gateway.options.tls === undefined ? 'connection' : 'secureConnection';
@@ -103,14 +107,15 @@ function attach(server: NodeServer, gateway: Gateway): void {
   server.on('checkContinue', (request, response) => begin(request, response, true));
   server.on('clientError', (error, socket) => {
     const connection = connectionOf(socket);
-    if (connection !== undefined) connection.fail(error);
+    if (connection !== undefined) connection.clientError(error);
     else {
       logTlsError(gateway, error, socket as Socket);
       socket.destroy();
     }
   });
-  server.on('timeout', (socket) => connectionOf(socket)?.stall());
-  // Called by close(). node:http's own takes a response for done that waits in the socket, and cuts it off.
+  server.on('timeout', (socket) => connectionOf(socket)?.sendTimedOut());
+  // Called by close(). node:http's own method takes a connection for idle whose response waits in the socket, and cuts
+  // that response off.
   server.closeIdleConnections = () => {
     for (const connection of all) connection.shutdown();
   };

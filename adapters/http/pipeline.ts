@@ -9,33 +9,33 @@ export interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   /** Whether the client waits for `100 Continue` before it sends the body. */
-  expects: boolean;
+  expectsContinue: boolean;
 }
 
-/** As many as clients are known to send at once (apt 10, load generators 16). */
+/** Requests that may wait. Clients send at most 16 at once (apt 10, load generators 16). */
 const MAX_WAITING = 16;
 
-/** Bytes of their heads and bodies together: plenty for that many requests without a body. */
+/** Bytes of their heads and bodies together. That is plenty for 16 requests without a body. */
 const MAX_WAITING_BYTES = 16 * 1024;
 
-/** Responses that are complete and may wait for those before them to be sent. */
+/** Complete responses that may wait for the ones before them to be sent. */
 const MAX_UNSENT = 64;
 
-/** The requests of one connection that have come before their turn: few, and small. */
+/** The requests of one connection that have come before their turn. */
 export class Pipeline {
   readonly #waiting: Exchange[] = [];
   #bytes = 0;
-  #unsent = 0; // responses behind the one that is being sent
-  #unsentBytes = 0; // of them
+  #unsent = 0; // responses that wait for the one that is being sent
+  #unsentBytes = 0; // of these responses
 
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
   }
 
   /**
-   * Whether a request may be served after those that were; it counts as served then.
+   * Whether the next request may be served. It is then counted as served.
    *
-   * @param last the response to the last of them: it is sent, or complete and one of a few that are not sent yet
+   * @param last the response to the request before. It must have been sent, or be complete and one of a few that wait
    */
   mayFollow(last: ServerResponse | undefined): boolean {
     if (last === undefined || last.closed) {
@@ -50,7 +50,7 @@ export class Pipeline {
     return true;
   }
 
-  /** @returns false when there is no room for it */
+  /** @returns false when too many requests wait already */
   add(exchange: Exchange): boolean {
     const bytes = this.#bytes + sizeOf(exchange.request);
     if (this.#waiting.length === MAX_WAITING || bytes > MAX_WAITING_BYTES) return false;
@@ -59,7 +59,7 @@ export class Pipeline {
     return true;
   }
 
-  /** Takes out the next. */
+  /** Removes the next request, and returns it. */
   shift(): Exchange | undefined {
     const next = this.#waiting.shift();
     if (next !== undefined) this.#bytes -= sizeOf(next.request);
@@ -73,8 +73,8 @@ export class Pipeline {
 }
 
 /**
- * Bytes that a request holds, or will when its body has come. Less than that never makes node:http stop reading, so
- * that the end of the connection is seen.
+ * Bytes of a request, with its whole body. While few of them wait, node:http goes on reading, so that the end of the
+ * connection is seen.
  */
 function sizeOf({ url, rawHeaders, headers }: IncomingMessage): number {
   if (headers['transfer-encoding'] !== undefined) return Infinity;

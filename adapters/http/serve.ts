@@ -65,7 +65,7 @@ export class HttpServer implements Server {
 
   async close(options?: { timeout?: number }): Promise<void> {
     this.#gateway.closesConnections = true;
-    // What has arrived is still served: one turn to be accepted, one to be read, and the one that has begun.
+    // Requests that have arrived are still served. One turn ends the current one, one accepts, one reads.
     for (let turn = 0; turn < 3; turn++) await setImmediate();
     await this.#sockets.close(options);
   }
@@ -75,7 +75,7 @@ export class HttpServer implements Server {
   }
 }
 
-/** What the end of the server has to know of a socket: its connection, which begins later than the socket with TLS. */
+/** A socket as the server's close() sees it. With TLS it has no HttpConnection before the end of the handshake. */
 function track(socket: Socket): Connection {
   return connectionOf(socket) ?? { shutdown() {}, destroy: () => void socket.destroy() };
 }

@@ -7,7 +7,7 @@ import { toFunction } from '../../src/handler/application.ts';
 import type { Server } from '../../src/listening/server.ts';
 import type { Application } from '../../src/types.ts';
 import { Gateway } from './gateway.ts';
-import type { QueuedConnection, RequestQueue } from './gateway.ts';
+import type { ConnectionQueue, QueuedConnection } from './gateway.ts';
 import type { HttpOptions } from './options.ts';
 import { HttpServer } from './serve.ts';
 
@@ -96,19 +96,19 @@ class QueueingServer implements SimpleServer {
   }
 }
 
-/** Connections whose requests wait to be asked for, and those who wait for requests. */
-class Queue implements RequestQueue {
-  isOpen = false;
+/** Connections whose requests wait for a call of handleRequest, and calls that wait for a request. */
+class Queue implements ConnectionQueue {
+  servesAll = false;
   readonly #connections = new Set<QueuedConnection>(); // in the order of their first requests
-  #takers: (() => void)[] = [];
+  #calls: (() => void)[] = []; // of handleRequest: each function resolves its promise
   #closed = false;
 
   add(connection: QueuedConnection): void {
     this.#connections.add(connection);
-    this.#match();
+    this.#serveNext();
   }
 
-  /** One whose client did not wait that long. */
+  /** The client has left before its turn. */
   delete(connection: QueuedConnection): void {
     this.#connections.delete(connection);
   }
@@ -116,30 +116,30 @@ class Queue implements RequestQueue {
   serveOne(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#takers.push(resolve);
-      this.#match();
+      this.#calls.push(resolve);
+      this.#serveNext();
     });
   }
 
   serveAll(): void {
-    this.isOpen = true;
+    this.servesAll = true;
     for (const connection of this.#connections) connection.serveWaiting();
     this.#connections.clear();
   }
 
-  /** The server stops: nobody is served any more. */
+  /** The server stops. */
   clear(): void {
     this.#closed = true;
     for (const connection of this.#connections) connection.destroy();
-    for (const resolve of this.#takers.splice(0)) resolve();
+    for (const resolve of this.#calls.splice(0)) resolve();
   }
 
-  #match(): void {
+  #serveNext(): void {
     for (const connection of this.#connections) {
-      const taker = this.#takers.shift();
-      if (taker === undefined) return;
+      const resolve = this.#calls.shift();
+      if (resolve === undefined) return;
       this.#connections.delete(connection);
-      connection.serveLast()!.once('close', taker);
+      connection.serveLast()!.once('close', resolve);
     }
   }
 }

@@ -1,8 +1,8 @@
-/** Request targets (RFC 9112 § 3.2): what a client may ask for, and the path in it. Pure functions. */
+/** Request targets (RFC 9112 § 3.2). Pure functions. */
 
 import { RequestError } from '../../src/errors.ts';
 
-/** A request target, taken apart. */
+/** The parts of a request target. */
 export interface Target {
   /** REQUEST_URI: path and query as sent, or `*`. */
   uri: string;
@@ -10,16 +10,16 @@ export interface Target {
   path: string;
   /** QUERY_STRING: as sent, without `?`. */
   query: string;
-  /** Host and port of an absolute target, which count more than the Host header (RFC 9112 § 3.2.2). */
+  /** Host and port of a target in absolute form. They replace the Host header (RFC 9112 § 3.2.2). */
   authority: string | undefined;
 }
 
 const SLASH = 0x2f;
 
 /**
- * Takes a request target apart.
+ * Parses a request target.
  *
- * @throws {RequestError} with 400 for what is none, and for a path that cannot be decoded
+ * @throws {RequestError} with 400 for an invalid target, and for a path that cannot be decoded
  */
 export function parseTarget(method: string, target: string): Target {
   if (target.charCodeAt(0) === SLASH) return parseOrigin(target, undefined);
@@ -33,7 +33,7 @@ export function parseTarget(method: string, target: string): Target {
 }
 
 function parseOrigin(uri: string, authority: string | undefined): Target {
-  // A fragment stays with the client (RFC 9110 § 7.1): whatever sent it does not know what it means.
+  // RFC 9110 § 7.1: clients do not send fragments. One that does is faulty.
   if (uri.includes('#')) throw badTarget(uri, 'has a fragment');
   const question = uri.indexOf('?');
   const path = question < 0 ? uri : uri.slice(0, question);
@@ -42,8 +42,8 @@ function parseOrigin(uri: string, authority: string | undefined): Target {
 }
 
 /**
- * Decodes `%XX` to the byte XX, once. What is no escape is refused, as nginx, Apache and Caddy do: each program
- * on the way could take it for something else. So is `%00`, which no CGI variable can hold.
+ * Decodes `%XX` to the byte XX, once. A bad escape is refused, as nginx, Apache and Caddy do: programs would not agree on
+ * its meaning. `%00` is refused because no CGI variable can hold it.
  */
 function decodePath(path: string): string {
   return path.replace(/%(.?.?)/gs, (_escape, digits: string) => {

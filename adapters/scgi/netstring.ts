@@ -9,7 +9,7 @@ import { Block } from '../../src/one-request/block.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 import { guessStranger } from '../../src/sockets/peer.ts';
 
-/** What of the limits concerns the codec. */
+/** The limits of the codec. */
 export interface NetstringLimits {
   maxVariablesSize: number;
   maxVariables: number;
@@ -18,15 +18,15 @@ export interface NetstringLimits {
 const COLON = 0x3a;
 const ZERO = 0x30;
 const NINE = 0x39;
-/** The largest limit that String.split takes for what it is. */
+/** String.split takes its limit modulo 2³². */
 const MAX_UINT32 = 0xffff_ffff;
 
 /** Reads the variables of one request. */
 export class NetstringReader {
-  /** Name, value, name, value …, as byte strings: once they are complete. */
+  /** Name, value, name, value …, as byte strings. Empty until all have come. */
   variables: readonly string[] = [];
   readonly #limits: NetstringLimits;
-  #length = -1; // as far as its digits have come; -1 before the first
+  #length = -1; // from the digits so far; -1 before the first
   #block: Block | undefined; // from the colon on; with the comma
 
   constructor(limits: NetstringLimits) {
@@ -36,9 +36,9 @@ export class NetstringReader {
   /**
    * Takes bytes as they come, split anywhere.
    *
-   * @returns undefined while more is needed; then what of `chunk` lies behind the netstring
-   * @throws {ProtocolError} for what SCGI does not allow
-   * @throws {LimitError} for more than the limits allow
+   * @returns undefined while more is needed; then the rest of `chunk`, after the netstring
+   * @throws {ProtocolError} when the bytes are not SCGI
+   * @throws {LimitError} when a limit is exceeded
    */
   push(chunk: Buffer): Buffer | undefined {
     let at = 0;
@@ -72,7 +72,7 @@ export class NetstringReader {
   #parse(text: string): string[] {
     const { maxVariables } = this.#limits;
     if (text.at(-1) !== ',') throw new ProtocolError('no comma at the end of the variables');
-    // Strings that end with NUL: split leaves an empty one behind the last, or here the comma.
+    // Each string ends with NUL, so the comma is the last piece.
     const limit = 2 * maxVariables + 1;
     const strings = text.split('\0', Math.min(limit + 1, MAX_UINT32));
     if (strings.length > limit) {
@@ -95,7 +95,7 @@ function checkVariables(variables: readonly string[]): void {
   for (let i = 0; i < variables.length; i += 2) {
     const name = variables[i]!;
     if (name === 'SCGI') version = variables[i + 1];
-    // nginx before 1.23 sends a repeated header as it came. The environ has a rule for it, the same everywhere.
+    // nginx before 1.23 sends repeated headers as repeated variables. The environ has a rule for them.
     else if (name.startsWith('HTTP_') || name === 'CONTENT_TYPE') continue;
     if (name === '') throw new ProtocolError('a variable without a name');
     if (names.has(name)) throw new ProtocolError(`${JSON.stringify(name)} comes twice`);

@@ -4,7 +4,7 @@ import { RequestHandler } from '../../src/one-request/handler.ts';
 export class UwsgiHandler extends RequestHandler {
   override readonly gateway = 'uwsgi';
 
-  /** As in HTTP, and unlike CGI: mod_proxy_uwsgi takes nothing else. */
+  /** A status line of HTTP, not `Status:` as in CGI: mod_proxy_uwsgi accepts nothing else. */
   protected override formatStatus(status: string): string {
     return `HTTP/1.1 ${status}`;
   }

@@ -9,7 +9,7 @@ import { Block } from '../../src/one-request/block.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 import { guessStranger } from '../../src/sockets/peer.ts';
 
-/** What of the limits concerns the codec. */
+/** The limits of the codec. */
 export interface PacketLimits {
   maxVariablesSize: number;
   maxVariables: number;
@@ -19,7 +19,7 @@ const HEADER_LENGTH = 4;
 
 /** Reads the variables of one request. */
 export class PacketReader {
-  /** Name, value, name, value …, as byte strings: once they are complete. */
+  /** Name, value, name, value …, as byte strings. Empty until all have come. */
   variables: readonly string[] = [];
   readonly #limits: PacketLimits;
   readonly #header = new Block(HEADER_LENGTH);
@@ -32,9 +32,9 @@ export class PacketReader {
   /**
    * Takes bytes as they come, split anywhere.
    *
-   * @returns undefined while more is needed; then what of `chunk` lies behind the packet
-   * @throws {ProtocolError} for what uwsgi does not allow, and for packets that are no request
-   * @throws {LimitError} for more than the limits allow
+   * @returns undefined while more is needed; then the rest of `chunk`, after the packet
+   * @throws {ProtocolError} when the bytes are not uwsgi, or the packet is not a request
+   * @throws {LimitError} when a limit is exceeded
    */
   push(chunk: Buffer): Buffer | undefined {
     let at = 0;
@@ -88,7 +88,7 @@ function checkVariables(variables: readonly string[]): void {
   }
 }
 
-/** NaN when there are not two bytes. */
+/** Little-endian. NaN when fewer than two bytes are left. */
 function readUInt16(text: string, at: number): number {
   return text.charCodeAt(at) + text.charCodeAt(at + 1) * 256;
 }

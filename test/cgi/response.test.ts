@@ -184,7 +184,7 @@ describe('errors', () => {
   test('an application that waits for nothing is answered for', async () => {
     const { stdout, stderr, code } = await runApplication('stuck');
     expect(split(stdout).head).toMatch(/^Status: 500 Internal Server Error\r\n/);
-    expect(stderr).toContain('nothing is left that the application could be waiting for');
+    expect(stderr).toContain('the application waits for something that will never happen');
     expect(code).toBe(1);
   });
 

@@ -385,7 +385,7 @@ describe('node-fastcgi', () => {
       multiplex: true,
     });
     expect(log).toEqual([
-      'fastcgi: the engine node-fastcgi knows no maxParams, idleTimeout, multiplex',
+      'fastcgi: the engine node-fastcgi ignores maxParams, idleTimeout, multiplex',
     ]);
   });
 
@@ -416,7 +416,7 @@ describe('node-fastcgi', () => {
 test('an engine that is none is an error', async () => {
   const engine = 'php' as 'postern';
   await expect(runWithFastCgi(application, { listen: 0, engine })).rejects.toThrow(
-    new UsageError('engine "php" is none of postern, node-fastcgi'),
+    new UsageError('engine "php" is neither postern nor node-fastcgi'),
   );
 });
 

@@ -113,7 +113,7 @@ describe('a filter', () => {
     const gateway = await serve(concatenate);
     const answer = await gateway.request({ role, params: { FCGI_DATA_LENGTH: '1x' } });
     expect(answer.status).toBe('400 Bad Request');
-    expect(gateway.log).toEqual(['fastcgi: 400: FCGI_DATA_LENGTH "1x"']);
+    expect(gateway.log).toEqual(['fastcgi: 400: FCGI_DATA_LENGTH is not a number: "1x"']);
   });
 
   test('a file that ends short of its length is an error', async () => {

@@ -264,8 +264,8 @@ describe('a target that is none is refused', () => {
     ['a/b', 'HPE_INVALID_URL'],
     ['ftp://other.test/', 'is neither a path nor a URL'],
     ['http:///a', 'is neither a path nor a URL'],
-    ['http://user@other.test/', 'host of'],
-    ['http://other.test:port/', 'host of'],
+    ['http://user@other.test/', 'invalid host in'],
+    ['http://other.test:port/', 'invalid host in'],
   ])('%s', async (target, why) => {
     const gateway = await observe();
     const text = await gateway.talk(request(`GET ${target} HTTP/1.1`));

@@ -127,7 +127,7 @@ describe('HTTPS', () => {
       'a key that does not fit',
       CERTIFICATE,
       other.export(pem),
-      /^the key in .*key\.pem is not that of the certificate in .*cert\.pem$/,
+      /^the key in .*key\.pem does not belong to the certificate in .*cert\.pem$/,
     ],
   ])('%s is said in a line', async (_what, cert, key, message) => {
     const certFile = cert.startsWith('/') ? cert : file(cert, 'cert.pem');

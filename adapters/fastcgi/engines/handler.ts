@@ -1,4 +1,4 @@
-/** One request that the package node-fastcgi has taken. */
+/** One request that the package node-fastcgi has parsed. */
 
 import { escapeLines } from '../../../src/bytes.ts';
 import type { Variables } from '../../../src/environ/environ.ts';
@@ -7,13 +7,13 @@ import type { InputStream } from '../../../src/handler/input.ts';
 import { StreamHandler, readFrom, writeTo } from '../../../src/handler/stream-handler.ts';
 import type { GatewayOptions, Role } from '../../../src/types.ts';
 import { formatHead } from '../head.ts';
-import { abortWith, dataLength, forgetResource } from '../roles.ts';
+import { dataLength, deleteResourceVariables, destroyOnAbort } from '../roles.ts';
 import type { PackageRequest, PackageResponse } from './node-fastcgi.ts';
 
-/** What a request needs of the connection that carries it. */
-export interface EngineCarrier {
+/** The connection, as a handler sees it. */
+export interface HandlerConnection {
   readonly options: GatewayOptions;
-  /** The response is broken and must not look complete. */
+  /** Closes the connection so that a broken response does not look complete. */
   reset(): void;
 }
 
@@ -23,13 +23,13 @@ export class EngineHandler extends StreamHandler {
   readonly #request: PackageRequest;
   readonly #response: PackageResponse;
   readonly #role: Role;
-  readonly #carrier: EngineCarrier;
+  readonly #connection: HandlerConnection;
 
   constructor(
     request: PackageRequest,
     response: PackageResponse,
     role: Role,
-    carrier: EngineCarrier,
+    connection: HandlerConnection,
   ) {
     super(
       {
@@ -38,13 +38,13 @@ export class EngineHandler extends StreamHandler {
         stderr: writeTo((text) => writeError(response, escapeLines(text))),
         environ: bytesOf(request.cgiParams),
       },
-      carrier.options,
+      connection.options,
     );
     this.#request = request;
     this.#response = response;
     this.#role = role;
-    this.#carrier = carrier;
-    // Of streams that fail we learn by the connection; without a listener each of them would end the process.
+    this.#connection = connection;
+    // A stream without a listener for 'error' would end the process. The connection reports the failure.
     for (const stream of [request, request.data, response, response.stderr]) {
       stream.on('error', () => {});
     }
@@ -57,7 +57,7 @@ export class EngineHandler extends StreamHandler {
 
   protected override addCgiVars(environ: Variables): void {
     super.addCgiVars(environ);
-    if (this.#role === 'authorizer') forgetResource(environ);
+    if (this.#role === 'authorizer') deleteResourceVariables(environ);
   }
 
   protected override getStdin(): InputStream {
@@ -67,7 +67,7 @@ export class EngineHandler extends StreamHandler {
 
   #openData(): InputStream {
     const data = readFrom(() => this.#request.data, dataLength(this.environ!));
-    return abortWith(data, this.signal);
+    return destroyOnAbort(data, this.signal);
   }
 
   protected override formatHead(status: string, headers: CheckedHeaders): string {
@@ -76,20 +76,20 @@ export class EngineHandler extends StreamHandler {
 
   protected override finish(head: string, last: Uint8Array | string | undefined): void {
     super.finish(head, last);
-    this.#endErrors(() => this.#response.stdout.end());
+    this.#endStderr(() => this.#response.stdout.end());
   }
 
   protected override abandon(): void {
-    this.#endErrors(() => this.#carrier.reset());
+    this.#endStderr(() => this.#connection.reset());
   }
 
-  /** Left to itself, the package ends STDERR behind END_REQUEST, on a connection that it has closed. */
-  #endErrors(then: () => void): void {
+  /** Ends STDERR before the response: the package would send its end after END_REQUEST, on a closed connection. */
+  #endStderr(then: () => void): void {
     this.#response.stderr.end(then);
   }
 
-  /** The connection has gone. The package never lets its streams close then, and whoever waits for them would wait on. */
-  leave(): void {
+  /** The connection is closed. The package never closes its streams then, but others wait for 'close'. */
+  connectionClosed(): void {
     const { stdout } = this.#response;
     if (stdout.closed) return;
     stdout.emit('close');
@@ -97,8 +97,8 @@ export class EngineHandler extends StreamHandler {
 }
 
 /**
- * The package sends no padding with a record whose length is a multiple of 8, and HAProxy 2.6 crashes over such a
- * STDERR record: so it comes in two.
+ * Writes STDERR. HAProxy 2.6 crashes if a STDERR record has no padding, and the package adds none to text whose length
+ * is a multiple of 8. So such text is sent as two records.
  */
 function writeError({ stderr }: PackageResponse, text: string): void {
   if (!stderr.writable) {
@@ -113,7 +113,7 @@ function writeError({ stderr }: PackageResponse, text: string): void {
   }
 }
 
-/** Byte strings of what the package took for UTF-8, as far as it was that. */
+/** The variables as byte strings. The package has decoded them as UTF-8: bytes that were not UTF-8 are lost. */
 function bytesOf(params: Readonly<Record<string, string>>): Record<string, string> {
   const variables: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(params)) variables[toBytes(name)] = toBytes(value);

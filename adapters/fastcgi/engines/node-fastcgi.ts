@@ -1,7 +1,6 @@
 /**
  * The second engine: the npm package node-fastcgi speaks the protocol, and the same handler serves its requests.
- * It is for those who depend on that package, and a peer to be compared with. What it cannot do is in
- * test/fastcgi/engines.test.ts.
+ * It is for users who depend on that package, and for comparison. test/fastcgi/engines.test.ts has what it cannot do.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -11,24 +10,24 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 
 import { UsageError } from '../../../src/errors.ts';
 
-/** A request, as the package has it. */
+/** A request of the package. */
 export interface PackageRequest extends IncomingMessage {
-  /** The FastCGI variables, taken for UTF-8. Of a name that comes twice the last. */
+  /** The FastCGI variables, decoded as UTF-8. Of repeated names the last value counts. */
   readonly cgiParams: Readonly<Record<string, string>>;
   /** The DATA stream of a filter. */
   readonly data: Readable;
 }
 
-/** Its response: an HTTP one; and the streams below, which are all that is used of it. */
+/** Its response looks like one of node:http. Only these two streams are used. */
 export interface PackageResponse extends ServerResponse {
   readonly stdout: Duplex;
   readonly stderr: Writable;
 }
 
-/** What is done with a request. */
+/** Called with each request. */
 export type Listener = (request: PackageRequest, response: PackageResponse) => void;
 
-/** What it announces of itself (§ 4.1), and nothing more. */
+/** The values that it announces (§ 4.1). It enforces none of them. */
 export interface PackageConfig {
   maxConns: number;
   maxReqs: number;
@@ -45,7 +44,7 @@ interface Package {
 }
 
 /**
- * Loads the package: now, and not before.
+ * Loads the package, only when it is used.
  *
  * @throws {UsageError} when it is not installed
  */
@@ -60,11 +59,10 @@ export function loadPackage(): Package {
 }
 
 /**
- * Puts a guard around what the package does with a connection. It throws for input that it does not expect, out of
- * an event, which would end the process; and it hands `hadError` of `'close'` on as if it were an error, to streams
- * nobody listens to, which would end it as well.
+ * Wraps the package's listeners on a socket, because two of its faults would end the process. It throws out of 'data' for
+ * input that it does not expect. And it emits `hadError` of 'close' as an error, on streams that nobody listens to.
  *
- * @param around is called with the work that new input makes
+ * @param around called with what the package does with new input
  */
 export function guardSocket(socket: Socket, around: (work: () => void) => void): void {
   for (const listener of socket.listeners('data') as ((chunk: Buffer) => void)[]) {

@@ -11,7 +11,7 @@ import type { ApplicationFunction, Log, Role } from '../../../src/types.ts';
 import { limitNames, resolveLimits } from '../options.ts';
 import type { FastCgiOptions } from '../options.ts';
 import { EngineHandler } from './handler.ts';
-import type { EngineCarrier } from './handler.ts';
+import type { HandlerConnection } from './handler.ts';
 import { guardSocket, loadPackage } from './node-fastcgi.ts';
 import type { Listener, PackageRequest, PackageResponse } from './node-fastcgi.ts';
 
@@ -37,7 +37,7 @@ export async function serveWithNodeFastCgi(
 ): Promise<Server> {
   const { createServer } = loadPackage();
   const log = options.log ?? DEFAULT_LOG;
-  warnOfUnknown(options, log);
+  warnOfIgnored(options, log);
   const gateway: Gateway = {
     application,
     options,
@@ -54,7 +54,7 @@ export async function serveWithNodeFastCgi(
     listener('responder'),
     listener('authorizer'),
     listener('filter'),
-    // It closes a connection after the first request on it that ends, and with it all the others.
+    // The package closes a connection when one of its requests ends, also if others are running.
     { maxConns: maxConnections, maxReqs: maxConnections, multiplex: false },
   );
   const server: SocketServer = await SocketServer.start(
@@ -68,20 +68,20 @@ export async function serveWithNodeFastCgi(
   return server;
 }
 
-/** Options that were given and mean nothing here: said, and not refused, since one flag is for many gateways. */
-function warnOfUnknown(options: FastCgiOptions, log: Log): void {
-  const unknown = [...limitNames, 'multiplex' as const].filter(
+/** Warns of options that this engine does not have. They are not refused: one flag of the command is for many gateways. */
+function warnOfIgnored(options: FastCgiOptions, log: Log): void {
+  const ignored = [...limitNames, 'multiplex' as const].filter(
     (name) => name !== 'maxConnections' && options[name] !== undefined,
   );
-  if (unknown.length === 0) return;
-  log.warn(`fastcgi: the engine node-fastcgi knows no ${unknown.join(', ')}`);
+  if (ignored.length === 0) return;
+  log.warn(`fastcgi: the engine node-fastcgi ignores ${ignored.join(', ')}`);
 }
 
-/** A connection, as far as the package leaves it to us. */
-class EngineConnection implements Connection, EngineCarrier {
+/** A connection, beside what the package does with it. */
+class EngineConnection implements Connection, HandlerConnection {
   readonly #socket: Socket;
   readonly #gateway: Gateway;
-  /** Of requests that are not over: their END_REQUEST is still to be sent. */
+  /** Handlers whose END_REQUEST has not been sent. */
   readonly #handlers = new Set<EngineHandler>();
 
   constructor(socket: Socket, gateway: Gateway) {
@@ -89,7 +89,7 @@ class EngineConnection implements Connection, EngineCarrier {
     this.#gateway = gateway;
     guardSocket(socket, (work) => this.#receive(work));
     socket.on('close', () => {
-      for (const handler of this.#handlers) handler.leave();
+      for (const handler of this.#handlers) handler.connectionClosed();
     });
   }
 
@@ -117,7 +117,7 @@ class EngineConnection implements Connection, EngineCarrier {
     if (run !== undefined) this.#gateway.track(run);
   }
 
-  /** The package closes it after its request; one that has none yet gets a moment for it. */
+  /** The package closes the connection after its request. A connection without one may have sent it already. */
   shutdown(): void {
     setImmediate(() =>
       setImmediate(() => {

@@ -1,7 +1,7 @@
 /**
- * Who may see an error of the application: a browser on this machine, that has asked this server for a page, and no
- * one for whom somebody else asks. Everything is read from the socket and from the request as it came, for
- * the environ may have been changed by a proxy's headers or by the application.
+ * Who may see an error of the application: a browser on this machine that asks this server directly, not through a
+ * proxy. The checks use the socket and the request as it came. The environ would not do: headers of a proxy, or the
+ * application, may have changed it.
  */
 
 import type { IncomingMessage } from 'node:http';
@@ -9,7 +9,7 @@ import { isIPv4 } from 'node:net';
 
 import { createAllowList } from '../../../src/sockets/allow-list.ts';
 import { splitPort } from '../../../src/environ/environ.ts';
-import { tellsOfProxy } from './proxy-headers.ts';
+import { isProxyHeader } from './proxy-headers.ts';
 
 /**
  * Whether a request comes from such a browser.
@@ -26,20 +26,20 @@ export function isLocalBrowser(request: IncomingMessage, forwarded: readonly str
   );
 }
 
-/** RFC 1122 § 3.2.1.3, RFC 4291 § 2.5.3. The peer of a unix socket, which has no address, is a web server. */
+/** RFC 1122 § 3.2.1.3, RFC 4291 § 2.5.3. The peer of a unix socket has no address: it is a web server. */
 const isLoopback = createAllowList(['127.0.0.0/8', '::1']);
 
 /**
- * To proxies a target is sent in absolute form (RFC 9112 § 3.2.2), and by some of them, nginx among these, HTTP/1.0;
- * by browsers neither.
+ * Whether the request looks as browsers send it to an origin server. Clients of a proxy send the target in absolute form
+ * (RFC 9112 § 3.2.2). Some proxies, nginx for one, send HTTP/1.0.
  */
 function isDirect(request: IncomingMessage): boolean {
   return request.url!.startsWith('/') && request.httpVersionMinor > 0;
 }
 
 /**
- * A name that resolves to this machine alone, whoever answers for it (RFC 6761 § 6.3): under any other a page of
- * somebody else's could read what we answer, once that name's address has been changed to ours (DNS rebinding).
+ * Whether a host name always means this machine (RFC 6761 § 6.3). Under any other name a foreign page could read the
+ * answer, after its owner has changed the address of that name to this machine's (DNS rebinding).
  */
 function isLocalHost(host: string): boolean {
   const name = splitPort(host)[0].toLowerCase();
@@ -53,12 +53,12 @@ function isLocalHost(host: string): boolean {
 function isForwarded(rawHeaders: readonly string[], more: readonly string[]): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase().replaceAll('_', '-');
-    if (tellsOfProxy(name) || more.includes(name)) return true;
+    if (isProxyHeader(name) || more.includes(name)) return true;
   }
   return false;
 }
 
-/** Whether HTML is asked for by name (RFC 9110 § 12.5.1): `*` + `/*` is what programs say. */
+/** Whether Accept names HTML (RFC 9110 § 12.5.1). Programs send only `*` + `/*`. */
 function acceptsHtml(accept: string): boolean {
   return accept.split(',').some((range) => {
     const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());

@@ -1,4 +1,4 @@
-/** The chain of causes, each with its stack: youch shows the members of the first one. */
+/** The chain of causes, each with its stack. Youch itself shows only the properties of the first cause. */
 
 import { BaseComponent } from 'youch';
 import type { ErrorCauseProps, ParsedError, StackFrame } from 'youch/types';
@@ -8,7 +8,7 @@ import { escapeHtml } from './html.ts';
 import type { SourceReader } from './source.ts';
 import { Source, createYouch, toPlainError } from './youch.ts';
 
-/** In place of youch's own part of that name. */
+/** Replaces youch's template `errorCause`. */
 export class Causes extends BaseComponent<ErrorCauseProps> {
   readonly #causes: readonly ShownError[];
   readonly #reader: SourceReader;

@@ -1,6 +1,6 @@
 /**
- * Values as text, for one page: without secrets, and no longer than can be read. What is too long is cut before anything
- * else is done with it, so that no value costs more time than what is shown of it.
+ * Values as text, for one page: short, and without secrets. Long values are cut before anything else is done with them.
+ * So the time depends on what is shown, not on the size of the value.
  */
 
 import { inspect, types } from 'node:util';
@@ -9,13 +9,13 @@ import { MASK, isSecret, maskSecrets } from './secrets.ts';
 
 /** Characters of one text. */
 const MAX_TEXT = 8192;
-/** Characters of a text that is a member of a value. */
+/** Characters of a text inside a value. */
 const MAX_MEMBER_TEXT = 1024;
 /** Characters of one name. */
 const MAX_NAME = 200;
 /** Characters of all texts of a page. */
 const MAX_PAGE = 256 * 1024;
-/** Members of one value, with those of its members. */
+/** Members of one value, at all depths. */
 const MAX_MEMBERS = 200;
 /** How deep members of members are shown. */
 const MAX_DEPTH = 4;
@@ -24,7 +24,7 @@ const MAX_DEPTH = 4;
 export class Describer {
   #left = MAX_PAGE;
 
-  /** @param max characters of it that are shown */
+  /** @param max characters that are shown */
   text(text: string, max: number = MAX_TEXT): string {
     return this.#fit(maskSecrets(clip(text, Math.min(max, this.#left))));
   }
@@ -34,7 +34,7 @@ export class Describer {
     return this.text(name, MAX_NAME);
   }
 
-  /** A value, in which nothing that lies below the name of a secret is shown. Runs no code of the value's own. */
+  /** A value. Members whose names mean a secret are masked. No code of the value is run. */
   value(name: string, value: unknown): string {
     if (isSecret(clip(name, MAX_NAME))) return MASK;
     if (typeof value === 'string') return this.text(value);
@@ -43,7 +43,7 @@ export class Describer {
     return this.#fit(clip(inspect(copy, { depth: MAX_DEPTH, breakLength: 72 }), MAX_TEXT));
   }
 
-  /** What the page has room for. */
+  /** Cuts a text to the room that is left on the page. */
   #fit(text: string): string {
     const fitting = clip(text, this.#left);
     this.#left = Math.max(0, this.#left - fitting.length);
@@ -55,7 +55,7 @@ function clip(text: string, max: number): string {
   return text.length > max ? `${text.slice(0, max)}…` : text;
 }
 
-/** Copies plain objects and arrays; of everything else no more than what it is. */
+/** Copies plain objects and arrays. Of everything else it tells only the kind. */
 class Copier {
   #left = MAX_MEMBERS;
 
@@ -84,7 +84,7 @@ class Copier {
     for (const [i, name] of names.entries()) {
       const isRest = this.#left-- <= 0;
       const shown = isRest ? asText(`${names.length - i} more`) : this.#named(value, name, depth);
-      // Not by assignment, which a name such as __proto__ would make something else of.
+      // Not an assignment: for a name such as __proto__ that would set something else.
       const key = isRest ? '…' : maskSecrets(clip(name, MAX_NAME));
       Object.defineProperty(copy, key, { value: shown, enumerable: true, configurable: true });
       if (isRest) break;
@@ -109,13 +109,13 @@ function isPlain(value: object | symbol): value is object {
   return Array.isArray(value) || prototype === Object.prototype || prototype === null;
 }
 
-/** What inspect() writes as it is. */
+/** An object that inspect() shows as this text, without quotes. */
 function asText(text: string): object {
   const shown = maskSecrets(clip(text, MAX_MEMBER_TEXT));
   return { [inspect.custom]: () => shown };
 }
 
-/** What a value is. inspect() could tell as well, but it looks at all members of what it then shows without them. */
+/** The kind of a value. inspect() could tell it, but it reads all members, also those that it does not show. */
 function kindOf(value: object | symbol): string {
   if (typeof value === 'symbol') return String(value);
   if (types.isProxy(value)) return '[Proxy]';
@@ -143,7 +143,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** A member that is text, without running a getter. */
+/** A member of type string. Getters are not run. */
 function ownText(value: object, name: string): string {
   const text: unknown = Object.getOwnPropertyDescriptor(value, name)?.value;
   return typeof text === 'string' ? text : '';

@@ -1,25 +1,25 @@
-/** What was thrown, and what caused it, as text: whatever it is, and whatever its members do. */
+/** Errors and their causes as text. Anything can be thrown, and its members can be anything. */
 
 import type { Describer } from './describe.ts';
 
-/** An error to be shown. None of its texts holds a secret, and none is longer than can be read. */
+/** An error as it is shown: its texts are short, and secrets in them are masked. */
 export interface ShownError {
-  /** What it is to the one before it: `Caused by`; `''` for the first. */
+  /** The relation to the error before it: `Caused by`; `''` for the first. */
   relation: string;
   /** `TypeError`, and its code if it has one. */
   name: string;
   message: string;
-  /** The frames of its stack as V8 writes them, a line each, without name and message. */
+  /** The frames of the stack, one a line, as V8 writes them. Name and message are left out. */
   stack: string;
-  /** What else it has: names and values. */
+  /** Its other properties: names and values. */
   properties: [name: string, value: string][];
 }
 
-/** An error has causes without end, or is its own. */
+/** An error may be its own cause, or have causes without end. */
 const MAX_ERRORS = 10;
 const MAX_FRAMES = 50;
 const MAX_PROPERTIES = 50;
-/** Characters of a frame: a path has at most 4,096 bytes on Linux, and hardly ever more than some hundred. */
+/** Characters of a frame. A path has at most 4,096 bytes on Linux, and rarely more than a few hundred. */
 const MAX_FRAME = 1024;
 
 /** An error, then its cause and the cause of that, then the errors of an AggregateError. */
@@ -52,7 +52,7 @@ interface ErrorLike {
   errors?: unknown;
 }
 
-/** Errors of another realm, and those that only look like one, are errors too. */
+/** Also true for errors of another realm, and for objects with a stack. */
 function isError(value: unknown): value is ErrorLike {
   return value instanceof Error || typeof (Object(value) as ErrorLike).stack === 'string';
 }
@@ -75,20 +75,19 @@ function isCode(code: unknown): code is string | number {
   return typeof code === 'string' || typeof code === 'number';
 }
 
-/** Anything can be thrown. */
+/** Shows a value that is not an error. */
 function showThrown(value: unknown, relation: string, describer: Describer): ShownError {
   const name = `${value === null ? 'null' : typeof value}, not an Error`;
   return { relation, name, message: describer.value('', value), stack: '', properties: [] };
 }
 
 /**
- * The frames of a stack. Its message stands before them, and might be made to look like one: it is whatever a client
- * has managed to put there.
+ * The frames of a stack. The message before them is skipped: a client may have put text into it that looks like frames.
  */
 function framesOf(stack: string, message: string): string[] {
   const start = endOfMessage(stack, message);
   const room = MAX_FRAMES * MAX_FRAME;
-  // Where the message has been changed since, the frames are what stands last.
+  // If the message was changed after the stack was made, it is not found. The frames are at the end.
   const frames = start < 0 ? stack.slice(-room) : stack.slice(start, start + room);
   return frames
     .split('\n')
@@ -97,8 +96,9 @@ function framesOf(stack: string, message: string): string[] {
 }
 
 /**
- * Where the message of a stack ends; -1 when it does not begin with it. V8 writes the name, which may have been changed
- * since, before it. A search for it in all of the stack could take the product of their lengths.
+ * Where the message ends in a stack; -1 when the stack does not begin with it. V8 writes the name and `: ` before the
+ * message. The name may have been changed after that. The message is not searched for in the whole stack: that could
+ * take the product of their lengths.
  */
 function endOfMessage(stack: string, message: string): number {
   const colon = stack.indexOf(': ');

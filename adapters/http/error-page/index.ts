@@ -1,8 +1,8 @@
 /**
- * The error page of development (CVE-2024-34069 is what Werkzeug's led to): what the application threw, with source and
- * environ, to a browser on this machine, and nothing of it to anybody else.
+ * The error page of development. It shows what the application has thrown, with source and environ, to a browser on this
+ * machine. Nobody else sees anything of it: CVE-2024-34069 is what a page like it led to in Werkzeug.
  *
- * What renders it is loaded with the first error that is shown.
+ * The modules that render it are loaded when the first error is shown.
  */
 
 import type { IncomingMessage } from 'node:http';
@@ -16,8 +16,8 @@ import type { ErrorPage } from './render.ts';
 /**
  * Makes the page of an error.
  *
- * @returns undefined when this client is not to see it, at once; or when it cannot be made, which the log then
- *   tells. Never rejected.
+ * @returns undefined when this client may not see it; or a promise, which is never rejected. It gives undefined when the
+ *   page could not be made: then the reason is in the log.
  */
 export type MakeErrorPage = (
   request: IncomingMessage,
@@ -25,7 +25,7 @@ export type MakeErrorPage = (
   error: unknown,
 ) => Promise<ErrorPage | undefined> | undefined;
 
-/** @param options tell by which headers proxies are known */
+/** @param options name more headers that proxies set */
 export function createErrorPage(options: ForwardingOptions, log: Log): MakeErrorPage {
   const forwarded = namesOf(options);
   return (request, environ, error) =>

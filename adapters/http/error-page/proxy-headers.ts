@@ -1,23 +1,23 @@
-/** Names of headers that no browser sends by itself, but that proxies, tunnels and delivery networks add to a request. */
+/** Headers that no browser sends, but that proxies, tunnels and delivery networks add to a request. */
 
 /**
- * Whether a header tells of a proxy.
+ * Whether a header was added by a proxy.
  *
- * @param name in lower case, with `-` for `_`: some servers take the two for one
+ * @param name in lower case, with `-` in place of `_`: some servers do not tell them apart
  */
-export function tellsOfProxy(name: string): boolean {
+export function isProxyHeader(name: string): boolean {
   return NAMES.has(name) || PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
 const NAMES: ReadonlySet<string> = new Set([
-  // RFC 7239, RFC 9110 § 7.6.2 and § 7.6.3, RFC 8586; what browsers say to proxies alone.
+  // RFC 7239, RFC 9110 § 7.6.2 and § 7.6.3, RFC 8586; and what browsers send to proxies only.
   'forwarded',
   'via',
   'cdn-loop',
   'max-forwards',
   'proxy-connection',
   'surrogate-capability',
-  // The client's address, by all the names it has.
+  // The client's address.
   'ali-cdn-real-ip',
   'client-ip',
   'do-connecting-ip',
@@ -27,7 +27,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'x-cluster-client-ip',
   'x-source-ip',
   'x-true-client-ip',
-  // Scheme, host and path as the client had them: ingress-nginx, ISA Server, lighttpd, IIS, Traefik, Home Assistant.
+  // Scheme, host and path of the client's request: ingress-nginx, ISA Server, lighttpd, IIS, Traefik, Home Assistant.
   'front-end-https',
   'x-host',
   'x-ingress-path',
@@ -98,7 +98,7 @@ const PREFIXES: readonly string[] = [
   'x-tailscale-',
   'x-tunnel-',
 
-  // Proxies, and who has logged in to them.
+  // Proxies, and the user who has logged in to them.
   'remote-', // Authelia
   'ssl-client-',
   'x-auth-request-', // oauth2-proxy

@@ -1,7 +1,6 @@
 /**
- * The page itself, made by youch. It escapes what it puts into text, but not everything that it puts into attributes, keys
- * and hints: so it gets errors that hold nothing but checked text, and should anything get through after all,
- * Content-Security-Policy keeps it from running.
+ * The page itself, made by youch. Youch escapes text, but not all attributes, keys and hints. So it gets only errors whose
+ * texts have been checked. If something gets through all the same, Content-Security-Policy keeps it from running.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -25,7 +24,7 @@ export interface ErrorPage {
 /**
  * Renders an error.
  *
- * @throws what the error's own members throw
+ * @throws what getters of the error throw
  */
 export async function renderErrorPage(
   environ: Readonly<Record<string, unknown>>,
@@ -41,7 +40,7 @@ export async function renderErrorPage(
     .use('errorStackSource', new Source(false))
     .use('errorCause', new Causes(causes, source));
   youch.useTransformer((parsed) => {
-    // It would be shown with all that it has; ours is this.
+    // Youch would show all members of the error itself.
     const { name, message, stack } = shown;
     parsed.raw = { stack: `${name}: ${message}\n${stack}` } as Error;
   });
@@ -66,10 +65,10 @@ function toRow([name, value]: readonly [string, string]): Row {
   return { key: escapeHtml(name), value }; // youch escapes values alone
 }
 
-/** Variables of an environ that are shown: with the default limits a request has no more than half as many headers. */
+/** Variables that are shown of an environ. With the default limits a request has at most 100 headers. */
 const MAX_VARIABLES = 200;
 
-/** The variables by what they tell of. */
+/** The variables, by subject. */
 function sectionsOf(
   environ: Readonly<Record<string, unknown>>,
   describer: Describer,
@@ -94,7 +93,7 @@ function sectionOf(name: string): string {
 
 // ---- headers
 
-/** Nothing is loaded from anywhere, and no script runs but the page's own. */
+/** The page loads nothing, and runs only its own scripts. */
 function headersFor(nonce: string): HeaderList {
   const policy = [
     "default-src 'none'",
@@ -117,5 +116,5 @@ function headersFor(nonce: string): HeaderList {
   ];
 }
 
-/** The one handler that youch writes into an attribute, as CSP 3 § 6.7.3.3 allows it. */
+/** Allows the only handler that youch writes into an attribute (CSP 3 § 6.7.3.3). */
 const COPY_HANDLER = `'sha256-${createHash('sha256').update('copyErrorMessage(this)').digest('base64')}'`;

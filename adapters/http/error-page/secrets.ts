@@ -1,16 +1,16 @@
 /**
- * Secrets in text, by the names that stand before them and by their form, replaced by a mask. It goes through the text
- * once for each form, and looks no further back than the longest name: the time is linear in the length of the text.
+ * Masks secrets in text. They are found by the name before them, or by their form. Each form takes one pass over the text,
+ * and looks back no further than the longest name. So the time is linear in the length of the text.
  */
 
-/** In place of a secret. */
+/** Replaces a secret. */
 export const MASK = '••••••••';
 
-/** Parts of names, with `-` and `_` and the case of letters left out. */
+/** Parts of names, in lower case, without `-` and `_`. */
 const SECRET =
   /authorization|authtoken|cookie|credential|csrf|xsrf|jwt|passw|passphrase|pwd|secret|session|signature|token|(?:api|access|private|secret|client|encryption|signing)key|(?:^|http|x)(?:auth|sid|key)$/;
 
-/** Whether something with this name is not to be shown: `HTTP_COOKIE`, `apiKey`, `client_secret`. */
+/** Whether a value with this name is a secret: `HTTP_COOKIE`, `apiKey`, `client_secret`. */
 export function isSecret(name: string): boolean {
   return SECRET.test(name.toLowerCase().replaceAll(/[^a-z0-9]/g, ''));
 }
@@ -18,9 +18,9 @@ export function isSecret(name: string): boolean {
 /** Where a secret begins and ends. */
 type Range = readonly [start: number, end: number];
 
-/** A text without the secrets that can be told as such. What is masked may be more than the secret. */
+/** Masks the secrets that can be recognized. More than the secret may be masked. */
 export function maskSecrets(text: string): string {
-  // All are found in the text as it was: a mask in it could hide what the next one is known by.
+  // All forms are searched in the original text: a mask could hide what the next secret is recognized by.
   const ranges = [findPem, findUserinfo, findWords, findNamed, findTokens]
     .flatMap((find) => [...find(text)])
     .toSorted(([a], [b]) => a - b);
@@ -36,7 +36,7 @@ export function maskSecrets(text: string): string {
 
 // ---- PEM
 
-/** Blocks of PEM (RFC 7468), up to the end of the text where that of the block is missing. */
+/** Blocks of PEM (RFC 7468). A block without an end reaches to the end of the text. */
 function* findPem(text: string): Generator<Range> {
   let end = 0;
   for (const { 0: begin, index } of text.matchAll(/-----BEGIN (?:[A-Z0-9 ]{1,40}-----)?/g)) {
@@ -63,16 +63,16 @@ function* findUserinfo(text: string): Generator<Range> {
   }
 }
 
-/** @param rest of a URL behind `://` */
+/** @param rest what follows `://` in a URL */
 function userinfoIn(rest: string): Range {
   const authority = /^[^/?#]*/.exec(rest)![0];
   const at = authority.lastIndexOf('@');
   if (at >= 0) return [0, at];
   const colon = authority.indexOf(':');
-  // An address, or a port, or none.
+  // No userinfo: an IPv6 address, or a port.
   if (colon < 0 || authority.startsWith('[') || /^\d*(?!\w)/.test(rest.slice(colon + 1)))
     return NONE;
-  // A password with a character that should have been encoded, or one that was cut off.
+  // The password has a character that should have been encoded, or its end was cut off.
   const end = rest.indexOf('@', colon);
   return [colon + 1, end < 0 ? authority.length : end];
 }
@@ -81,7 +81,7 @@ const NONE: Range = [0, 0];
 
 // ---- words
 
-/** What follows the name of a scheme (RFC 6750 § 2.1, RFC 7617 § 2), or an option of a command. */
+/** Words after `Bearer` or `Basic` (RFC 6750 § 2.1, RFC 7617 § 2), or after an option of a command. */
 function* findWords(text: string): Generator<Range> {
   let before = '';
   for (const { 0: word, index } of text.matchAll(/\S+/g)) {
@@ -94,7 +94,7 @@ function* findWords(text: string): Generator<Range> {
   }
 }
 
-/** `Basic authentication`, `a basic Test.` */
+/** A word of a sentence, not a credential: `Basic authentication`, `a basic Test.` */
 const IN_PROSE = /^[A-Z]?[a-z]+[.,:;!?]?$/;
 
 // ---- names and values
@@ -108,7 +108,7 @@ function* findNamed(text: string): Generator<Range> {
   for (const { 0: sign, index } of text.matchAll(/[=:]/g)) {
     if (index < done || !isAssignment(text, index)) continue;
     const { name, isQuoted } = nameBefore(text, index);
-    // `JsonWebTokenError: …` is the name of an error.
+    // `JsonWebTokenError: …` is an error, not a secret.
     if (!isSecret(name) || (sign === ':' && /(?:error|exception)$/i.test(name))) continue;
     const value = valueAfter(text, index, isQuoted);
     if (value[0] === value[1]) continue;
@@ -117,7 +117,7 @@ function* findNamed(text: string): Generator<Range> {
   }
 }
 
-/** Neither an operator (`==`, `!=`, `=>`, `::`), nor a place in a file (`token.js:10:5`). */
+/** Whether `=` or `:` assigns a value: not in an operator (`==`, `!=`, `=>`, `::`) or a position (`token.js:10:5`). */
 function isAssignment(text: string, index: number): boolean {
   const sign = text[index]!;
   const next = text[index + 1] ?? '';
@@ -126,10 +126,10 @@ function isAssignment(text: string, index: number): boolean {
   return !/^\d{1,9}:\d/.test(text.slice(index + 1, index + 12));
 }
 
-/** A name is not longer, or its end tells enough of it. */
+/** Characters of a name that are looked at: of a longer one, the end. */
 const MAX_NAME = 64;
 
-/** The name that ends before a sign, with space or a quotation mark between them or without. */
+/** The name before a sign. Spaces and quotation marks between them are skipped. */
 function nameBefore(text: string, sign: number): { name: string; isQuoted: boolean } {
   const first = Math.max(0, sign - MAX_NAME);
   let end = sign;
@@ -147,7 +147,7 @@ function valueAfter(text: string, sign: number, inJson: boolean): Range {
     return [start + quotes.length, closingQuotes(text, start + quotes.length, quotes)];
   if (text[start] === '{' || text[start] === '[') return [start, closingBracket(text, start)];
   if (inJson) return [start, endOf(/[^,}\]\s]*/y, text, start)];
-  // Of a line that goes on after a space, nobody can tell where the value ends.
+  // A value may have spaces: all of the line is masked.
   if (text[sign] === ':' || start > sign + 1) return [start, endOf(/[^\r\n]*/y, text, start)];
   return [start, endOf(/(?:[^&;\s"'`]|["'`](?![\s,;)}\]]|$))*/y, text, start)];
 }
@@ -162,7 +162,7 @@ function endOf(pattern: RegExp, text: string, at: number): number {
   return match(pattern, text, at)[1];
 }
 
-/** Where a text in quotation marks ends; in JSON within JSON they have backslashes of their own. */
+/** Where a text in quotation marks ends. In JSON within JSON the marks themselves have backslashes. */
 function closingQuotes(text: string, start: number, quotes: string): number {
   const backslashes = quotes.length - 1;
   for (let at = text.indexOf(quotes, start); at >= 0; at = text.indexOf(quotes, at + 1)) {
@@ -173,7 +173,7 @@ function closingQuotes(text: string, start: number, quotes: string): number {
   return text.length;
 }
 
-/** The bracket that closes the one at a position; those in strings are taken for others, which masks more. */
+/** Where the bracket at a position is closed. Brackets in strings are counted too, so more may be masked. */
 function closingBracket(text: string, start: number): number {
   const open = text[start];
   const close = open === '{' ? '}' : ']';
@@ -187,7 +187,7 @@ function closingBracket(text: string, start: number): number {
 
 // ---- tokens
 
-/** Tokens that can be told by how they begin: JWT (RFC 7519 § 3.1), and those of well-known services. */
+/** Tokens that are recognized by how they begin: JWT (RFC 7519 § 3.1), and those of well-known services. */
 function* findTokens(text: string): Generator<Range> {
   for (const { 0: run, index } of text.matchAll(/[\w.-]+/g)) {
     const start = run.search(BEGINNING);

@@ -1,7 +1,7 @@
 /**
- * Lines of source around the places that a stack names. A stack is text: it may come from a client, or out of a cache,
- * and name any file. So source is shown only of scripts that lie below the working folder, and of CommonJS modules that
- * are loaded. (Node has no list of the ES modules that are.)
+ * Lines of source around the positions in a stack. A stack is text: it may come from a client or a cache, and name any
+ * file. So source is shown only of scripts below the working folder, and of CommonJS modules that are loaded. (Node has no
+ * list of loaded ES modules.)
  */
 
 import { constants } from 'node:fs';
@@ -13,13 +13,13 @@ import type { StackFrame } from 'youch/types';
 
 type SourceLine = NonNullable<StackFrame['source']>[number];
 
-/** Frames of a page that have source. */
+/** Frames that are shown with source, on one page. */
 const MAX_FRAMES = 40;
-/** Files that are looked at for them. */
+/** Files that are read for them. */
 const MAX_FILES = 40;
-/** Lines before and behind the one that a frame names. */
+/** Lines before and after the one of a frame. */
 const MARGIN = 5;
-/** Characters of a line: in a bundle there is one for everything. */
+/** Characters of a line: a bundle may be a single line. */
 const MAX_LINE = 300;
 /** Bytes of a file. */
 const MAX_FILE = 4 * 1024 * 1024;
@@ -29,7 +29,7 @@ export class SourceReader {
   #left = MAX_FRAMES;
   readonly #files = new Map<string, Promise<readonly string[] | undefined>>();
 
-  /** The lines around the place of a frame; undefined when they are not to be shown, or not there. */
+  /** The lines around the position of a frame; undefined when they may not be shown, or do not exist. */
   async linesAround({
     fileName,
     fileType,
@@ -62,7 +62,7 @@ async function readLines(path: string): Promise<readonly string[] | undefined> {
   try {
     const real = await realpath(path);
     if (!isLoaded(real) && !(await isScriptBelowCwd(real))) return undefined;
-    // A named pipe is not waited for, nor what somebody has put in the place of the file by now followed.
+    // O_NONBLOCK: a named pipe must not block. O_NOFOLLOW: the file may have been replaced by a link since realpath().
     const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
     const file = await open(real, flags);
     try {
@@ -73,11 +73,11 @@ async function readLines(path: string): Promise<readonly string[] | undefined> {
       await file.close();
     }
   } catch {
-    return undefined; // no file, or none of ours
+    return undefined; // it does not exist, or we may not read it
   }
 }
 
-/** `app.cgi` is loaded by require() as well; so are files that hold data. */
+/** Whether require() has loaded it: a script of any extension (`app.cgi`), but not data. */
 function isLoaded(path: string): boolean {
   return Object.hasOwn(LOADED, path) && !/^\.(?:json|node)$/.test(extname(path));
 }

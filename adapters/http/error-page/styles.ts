@@ -1,4 +1,4 @@
-/** What youch's own styles have no rules for: long words on narrow screens, colours that are too faint, and the chain of causes. */
+/** Styles that youch lacks: for long words on narrow screens, for colours that are too faint, and for the chain of causes. */
 export const STYLES = `
 :root { --links-fg: #1b7a50; }
 :root, html.dark { --muted-fg: var(--slate-11); --subtitle-fg: var(--links-fg); --toggle-fg-color: var(--slate-11); }

@@ -1,4 +1,4 @@
-/** Youch, as the page uses it for an error and for each of its causes. */
+/** Youch, set up for an error and for each of its causes. */
 
 import { fileURLToPath } from 'node:url';
 
@@ -9,38 +9,38 @@ import type { ErrorStackSourceProps, ParsedError } from 'youch/types';
 import type { ShownError } from './errors.ts';
 import type { SourceReader } from './source.ts';
 
-/** A Youch that reads no file itself, and knows what is ours and what is the application's. */
+/** A Youch that reads no files, and tells frames of postern from those of the application. */
 export function createYouch(source: SourceReader): Youch {
   return new Youch()
     .defineSourceLoader(() => undefined)
     .useTransformer(async ({ frames }: ParsedError) => {
       for (const frame of frames) {
-        // Wherever postern lies, it is a module to the application.
+        // Wherever postern is installed, its frames are not the application's.
         if (OWN.some((folder) => frame.fileName?.startsWith(folder))) frame.type = 'module';
         const lines = await source.linesAround(frame);
         if (lines !== undefined) frame.source = lines;
-        // Code without a file has no name, which youch's templates cannot do without.
+        // Code without a file (eval) has no file name, and youch's templates need one.
         else if (frame.fileName === undefined) frame.type = 'native';
         frame.fileName = forAttribute(frame.fileName ?? 'anonymous');
       }
     });
 }
 
-/** An Error with no members but these. */
+/** An Error with these members only. */
 export function toPlainError({ name, message, stack }: ShownError): Error {
   const error = new Error(message);
   error.name = name;
-  // Names of functions and files become attributes; none of them has a quote by right.
+  // Names of functions and files become attributes, and youch does not escape quotes there.
   error.stack = stack.replaceAll('"', "'").split('\n').map(withoutBadUrl).join('\n');
   return error;
 }
 
-/** Names of files become links, which youch does not escape. */
+/** File names become links. Youch does not escape them. */
 function forAttribute(fileName: string): string {
   return fileName.replaceAll('<', '%3C').replaceAll('>', '%3E');
 }
 
-/** Youch cannot do with a URL that is no path: `file://host/…`, `file:///a%2Fb`. */
+/** Makes a file URL that has no path (`file://host/…`, `file:///a%2Fb`) plain text: youch would throw for it. */
 function withoutBadUrl(frame: string): string {
   const url = frame.indexOf('file:');
   if (url < 0) return frame;
@@ -56,7 +56,7 @@ const OWN = ['src', 'adapters'].map((folder) =>
   fileURLToPath(new URL(`../../../${folder}/`, import.meta.url)),
 );
 
-/** Colours for the source of all that Node runs, whatever the extension. */
+/** Highlights source whatever its extension is: Node has run it, so it is a script. */
 export class Source extends ErrorStackSource {
   override toHTML({ frame, ...props }: ErrorStackSourceProps): Promise<string> {
     const { fileName = '' } = frame;

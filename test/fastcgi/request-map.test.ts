@@ -1,14 +1,14 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { ById } from '../../adapters/fastcgi/by-id.ts';
+import { RequestMap } from '../../adapters/fastcgi/request-map.ts';
 
 test('does what a map does', () => {
   const step = fc.tuple(fc.constantFrom('add', 'delete', 'delete another'), fc.nat(4));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const model = new Map<number, { id: number }>();
-      const table = new ById<{ id: number }>();
+      const table = new RequestMap<{ id: number }>();
       for (const [call, id] of steps) {
         const known = model.get(id);
         if (call === 'add' && known === undefined) {
@@ -32,7 +32,7 @@ test('does what a map does', () => {
 });
 
 test('may be emptied while it is gone through', () => {
-  const table = new ById<{ id: number }>();
+  const table = new RequestMap<{ id: number }>();
   for (const id of [1, 2, 3]) table.add({ id });
   for (const item of table) table.delete(item);
   expect(table.size).toBe(0);

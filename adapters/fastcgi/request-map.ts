@@ -1,6 +1,6 @@
-/** What a connection has by request id. Mostly it is a single one, for which a map costs too much. */
+/** Requests of a connection by request id. Most connections have one request at a time: a Map alone would cost more. */
 
-export class ById<T extends { readonly id: number }> implements Iterable<T> {
+export class RequestMap<T extends { readonly id: number }> implements Iterable<T> {
   #latest: T | undefined;
   readonly #others = new Map<number, T>();
 
@@ -13,15 +13,17 @@ export class ById<T extends { readonly id: number }> implements Iterable<T> {
     return this.#others.size === 0 ? undefined : this.#others.get(id);
   }
 
-  /** @param item whose id is none of those that are there */
-  add(item: T): void {
+  /** @param request its id must not be in the map */
+  add(request: T): void {
     if (this.#latest !== undefined) this.#others.set(this.#latest.id, this.#latest);
-    this.#latest = item;
+    this.#latest = request;
   }
 
-  /** @returns whether it was there */
-  delete(item: T): boolean {
-    if (this.#latest !== item) return this.get(item.id) === item && this.#others.delete(item.id);
+  /** @returns whether it was in the map */
+  delete(request: T): boolean {
+    if (this.#latest !== request) {
+      return this.get(request.id) === request && this.#others.delete(request.id);
+    }
     this.#latest = undefined;
     return true;
   }

@@ -1,0 +1,45 @@
+/** Requests that wait because another one is being served: only with multiplexing off. */
+
+import { AsyncResource } from 'node:async_hooks';
+
+import type { PendingRequest } from './pending-request.ts';
+
+export class RequestQueue {
+  readonly #requests: PendingRequest[] = [];
+  readonly #startWaiting: () => void;
+
+  /**
+   * @param isFree whether no request is being served
+   * @param start starts a request; it may end at once
+   * @param onIdle called when the queue is empty and no request is being served
+   */
+  constructor(isFree: () => boolean, start: (request: PendingRequest) => void, onIdle: () => void) {
+    const startWaiting = (): void => {
+      while (isFree() && !this.isEmpty) start(this.#requests.shift()!);
+      if (isFree()) onIdle();
+    };
+    // The next request must not run in the async context of the one that has just ended.
+    this.#startWaiting = AsyncResource.bind(startWaiting);
+  }
+
+  get isEmpty(): boolean {
+    return this.#requests.length === 0;
+  }
+
+  push(request: PendingRequest): void {
+    this.#requests.push(request);
+  }
+
+  /** Removes a request that was aborted or refused. */
+  delete(request: PendingRequest): void {
+    const index = this.#requests.indexOf(request);
+    if (index >= 0) this.#requests.splice(index, 1);
+  }
+
+  /** Starts the next request, in the next turn of the event loop. @returns whether there is one */
+  startNext(): boolean {
+    if (this.isEmpty) return false;
+    setImmediate(this.#startWaiting);
+    return true;
+  }
+}
