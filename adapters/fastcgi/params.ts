@@ -3,7 +3,7 @@
  * else four bytes with the top bit set; then name and value.
  */
 
-import { EMPTY, remember } from '../../src/bytes.ts';
+import { EMPTY, memoize } from '../../src/bytes.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 
 /**
@@ -178,7 +178,7 @@ function encodeLength(length: number): string {
 }
 
 /** A name as the very string by which V8 knows it in the layout of objects: it need not look for it by its letters. */
-const asKey = remember((name: string) => Object.keys({ [name]: undefined })[0]!);
+const asKey = memoize((name: string) => Object.keys({ [name]: undefined })[0]!);
 
 /** A byte string. Of a few bytes, mostly a number, a call of Buffer.toString costs twice as much. */
 function textOf(block: Buffer, start: number, end: number): string {

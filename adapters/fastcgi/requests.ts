@@ -233,7 +233,7 @@ export class Requests implements RecordVisitor, Carrier {
     const { count } = gateway.decoder;
     const run = request.run(gateway.application);
     if (run === undefined) return;
-    gateway.track(run, claim.goesOn(sizeOfVariables(count, end - start)));
+    gateway.track(run, claim.untilRunEnds(sizeOfVariables(count, end - start)));
     if (!request.isOver && !request.headersSent) this.#link.timeouts.watchResponse(request);
   }
 

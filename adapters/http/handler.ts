@@ -83,7 +83,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   /** The run is not over at once. @returns what is to be called at its end */
   goesOn(): () => void {
-    return this.#claim?.goesOn(this.footprint) ?? NOTHING;
+    return this.#claim?.untilRunEnds(this.footprint) ?? NOTHING;
   }
 
   /** Bytes that the request holds while it is run, beside a body that it reads. */

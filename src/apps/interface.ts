@@ -4,7 +4,7 @@ import { isClass } from '../handler/application.ts';
 import { describe, isPromise } from '../response/chunk.ts';
 import { ApplicationError, UsageError } from '../errors.ts';
 import type { Application, ApplicationFunction, StartResponse } from '../types.ts';
-import { fromFetchAlone, isResponse } from './fetch/fetch.ts';
+import { fromFetchForCommand, isResponse } from './fetch/fetch.ts';
 import type { FetchFunction, FetchObject } from './fetch/fetch.ts';
 
 /**
@@ -88,9 +88,9 @@ function asApplication(exported: unknown): Application {
 }
 
 function asFetch(exported: unknown): Application {
-  if (isFunction(membersOf(exported).fetch)) return fromFetchAlone(exported as FetchObject);
+  if (isFunction(membersOf(exported).fetch)) return fromFetchForCommand(exported as FetchObject);
   if (typeof exported === 'function' && !isClass(exported)) {
-    return fromFetchAlone(exported as FetchFunction);
+    return fromFetchForCommand(exported as FetchFunction);
   }
   throw new UsageError(
     `the application is ${describe(exported)}: not a fetch handler, which is a function or an ` +
@@ -100,8 +100,8 @@ function asFetch(exported: unknown): Application {
 
 async function asNode(exported: unknown): Promise<Application> {
   // Loaded when it is needed: it takes node:http with it, which a CGI process otherwise does without.
-  const { fromNodeAlone, listenerOf } = await import('./node/node.ts');
-  return fromNodeAlone(await listenerOf(exported));
+  const { fromNodeForCommand, listenerOf } = await import('./node/node.ts');
+  return fromNodeForCommand(await listenerOf(exported));
 }
 
 // ---- what things are

@@ -9,7 +9,7 @@ import { checkListeners, isDevelopment } from './serve/gateways.ts';
 import type { Listener } from './serve/gateways.ts';
 import { loadApplication, resolveApplication } from './load/load-app.ts';
 import { WrongUsage } from './options/option.ts';
-import { environmentSource, settle } from './options/options.ts';
+import { environmentSource, resolveSettings } from './options/options.ts';
 import type { RawValue, Settings, Source } from './options/options.ts';
 import { parseArguments } from './options/parse.ts';
 import { SERVER_NAMES } from './registry.ts';
@@ -50,7 +50,9 @@ function readSettings(flags: Source): Settings {
   const file = flags.values.config ?? environment.values.config;
   const app = flags.values.app ?? environment.values.app;
   const config = file === undefined ? findConfig(app) : readConfigFile(String(file));
-  return settle(config === undefined ? [flags, environment] : [flags, environment, config]);
+  return resolveSettings(
+    config === undefined ? [flags, environment] : [flags, environment, config],
+  );
 }
 
 function findConfig(app: RawValue | undefined): Source | undefined {

@@ -63,7 +63,7 @@ export function fromFetch(
  * {@link fromFetch} with `lightObjects`, for an application that nothing stands before but the gateway: it need not
  * encode text. For the command, whose process it is.
  */
-export function fromFetchAlone(handler: FetchFunction | FetchObject): ApplicationFunction {
+export function fromFetchForCommand(handler: FetchFunction | FetchObject): ApplicationFunction {
   return makeApplication(handler, true, true);
 }
 

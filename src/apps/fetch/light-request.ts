@@ -6,7 +6,7 @@
 
 import type { Environ } from '../../types.ts';
 import { checkMethod, makeRequest, requestHeaders } from './request.ts';
-import { replaceGlobal, standFor } from './light.ts';
+import { replaceGlobal, delegateToNative } from './light.ts';
 import { absoluteUrl } from '../request/target.ts';
 
 /** The platform's class, from {@link installLightRequest} on. */
@@ -86,7 +86,7 @@ export function createLightRequest(environ: Environ): Request {
 export function installLightRequest(): void {
   if (Native !== undefined) return;
   Native = globalThis.Request;
-  standFor(LightRequest, Native, LightRequest.nativeOf);
+  delegateToNative(LightRequest, Native, LightRequest.nativeOf);
   replaceGlobal('Request', acceptLight(Native));
   const native = globalThis.fetch;
   replaceGlobal('fetch', function fetch(input: unknown, init?: RequestInit) {

@@ -8,7 +8,7 @@
 
 import { isToken } from '../../response/headers.ts';
 import type { Header } from '../../types.ts';
-import { replaceGlobal, standFor } from './light.ts';
+import { replaceGlobal, delegateToNative } from './light.ts';
 
 type Source = ConstructorParameters<typeof Response>[0];
 
@@ -112,7 +112,7 @@ export function installLightResponse(): void {
   if ((globalThis.Response as unknown) === LightResponse) return;
   if (Native === undefined) {
     Native = globalThis.Response;
-    standFor(LightResponse, Native, LightResponse.nativeOf);
+    delegateToNative(LightResponse, Native, LightResponse.nativeOf);
     Object.setPrototypeOf(LightResponse, Native); // json(), redirect(), error()
     Object.defineProperty(LightResponse, 'name', { value: 'Response' });
   }

@@ -12,7 +12,7 @@ type Class = abstract new (...args: never[]) => object;
  *
  * @param nativeOf gives the platform's own object for a light one, made when it is first asked for
  */
-export function standFor<T extends object>(
+export function delegateToNative<T extends object>(
   light: Class,
   native: Class,
   nativeOf: (light: T) => object,

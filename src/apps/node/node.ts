@@ -27,7 +27,7 @@ export function fromNode(listener: RequestListener): ApplicationFunction {
 }
 
 /** {@link fromNode} for an application that nothing stands before but the gateway: it need not encode text. */
-export function fromNodeAlone(listener: RequestListener): ApplicationFunction {
+export function fromNodeForCommand(listener: RequestListener): ApplicationFunction {
   return makeApplication(listener, true);
 }
 

@@ -7,7 +7,7 @@
  *     body: bytes, or chunks `size CRLF bytes CRLF` … `0 CRLF` trailers `CRLF`
  */
 
-import { asBuffer, copyText, isAscii, remember } from '../../bytes.ts';
+import { asBuffer, copyText, isAscii, memoize } from '../../bytes.ts';
 import { isHopByHop } from '../../response/headers.ts';
 import { statusLine } from '../../response/status.ts';
 import type { Header } from '../../types.ts';
@@ -179,7 +179,7 @@ interface Field {
   readonly kind: Kind;
 }
 
-const fieldOf = remember((text: string): Field => {
+const fieldOf = memoize((text: string): Field => {
   const name = copyText(text);
   return { name, start: `${name}: `, kind: kindOf(name) };
 });

@@ -2,7 +2,7 @@
 
 import { InputStream } from '../../handler/input.ts';
 import { isToken } from '../../response/headers.ts';
-import { remember } from '../../bytes.ts';
+import { memoize } from '../../bytes.ts';
 import type { Environ } from '../../types.ts';
 
 /** Both spellings of a header's name. */
@@ -14,7 +14,7 @@ export interface HeaderName {
 }
 
 /** The header that a variable stands for; null when it is none. */
-export const headerNameOf = remember((variable: string): HeaderName | null => {
+export const headerNameOf = memoize((variable: string): HeaderName | null => {
   const isContent = variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH';
   if (!isContent && !variable.startsWith('HTTP_')) return null;
   const lower = (isContent ? variable : variable.slice(5)).toLowerCase().replaceAll('_', '-');

@@ -26,7 +26,7 @@ const NEVER_PLAIN_ON_WINDOWS = /^(?:$|\+)/;
  * @param environment of the process
  * @returns undefined when nothing that a visitor sends can have become this argument
  */
-export function whyVisitors(argument: string, environment: NodeJS.ProcessEnv): string | undefined {
+export function whyUntrusted(argument: string, environment: NodeJS.ProcessEnv): string | undefined {
   const { SCRIPT_FILENAME: script, QUERY_STRING: query = '' } = environment;
   if (script !== undefined) {
     // Reached as a program itself: by a ScriptAlias, by node_modules in a web space. All arguments are the server's.

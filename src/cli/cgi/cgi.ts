@@ -12,11 +12,11 @@ import { dirname } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { createLog } from '../../logging/log.ts';
 import type { Application, GatewayOptions } from '../../types.ts';
-import { whyVisitors } from './arguments.ts';
+import { whyUntrusted } from './arguments.ts';
 import { readConfigFile, readPackageConfig } from '../options/config.ts';
 import { loadApplication, resolveApplication } from '../load/load-app.ts';
 import { gatewayOptions } from '../options/gateway-options.ts';
-import { OPTIONS, OPTION_NAMES, environmentSource, settle } from '../options/options.ts';
+import { OPTIONS, OPTION_NAMES, environmentSource, resolveSettings } from '../options/options.ts';
 import type { Settings, Source } from '../options/options.ts';
 import { loadCgi } from '../registry.ts';
 import { reportError } from '../report.ts';
@@ -76,7 +76,7 @@ export function readCgiSettings(args: readonly string[]): Settings {
   const config =
     file === undefined ? readPackageConfig(dirname(path), path) : readConfigFile(String(file));
   const sources = config === undefined ? [environment] : [environment, config];
-  return { ...settle(sources, CGI_OPTIONS), app };
+  return { ...resolveSettings(sources, CGI_OPTIONS), app };
 }
 
 function applicationOf(environment: Source, args: readonly string[]): string {
@@ -85,7 +85,7 @@ function applicationOf(environment: Source, args: readonly string[]): string {
   if (application === undefined) {
     throw new UsageError('no application: name it in the first argument or in POSTERN_APP');
   }
-  const reason = whyVisitors(application, process.env);
+  const reason = whyUntrusted(application, process.env);
   if (reason !== undefined) {
     throw new UsageError(`${reason}: name the application in POSTERN_APP`);
   }

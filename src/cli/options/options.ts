@@ -198,7 +198,7 @@ export interface Source {
  *
  * @throws {UsageError} for a value that cannot be read
  */
-export function settle(
+export function resolveSettings(
   sources: readonly Source[],
   names: readonly OptionName[] = OPTION_NAMES,
 ): Settings {

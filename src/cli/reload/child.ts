@@ -11,7 +11,7 @@ import { formatFailure } from '../report.ts';
 import { guard } from '../serve/serve.ts';
 import { reopenOnSignals } from '../serve/signals.ts';
 import { watchImports } from './imports.ts';
-import { startInlets } from './inlets.ts';
+import { startGateways } from './start-gateways.ts';
 import { isOurs } from './messages.ts';
 import type { BoundListener, ImportedFile, Order, Report } from './messages.ts';
 
@@ -57,7 +57,7 @@ async function start(
   settings: ServeOrder['settings'],
 ): Promise<void> {
   try {
-    deliver = await startInlets(gateways, listeners);
+    deliver = await startGateways(gateways, listeners);
   } catch (error) {
     await sendLast({ postern: 'fatal', message: formatFailure(error, settings.logLevel) });
     return;

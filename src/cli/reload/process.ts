@@ -20,7 +20,7 @@ const PATIENCE = 1000;
 const PROGRAM = fileURLToPath(new URL(`child${extname(import.meta.filename)}`, import.meta.url));
 
 /** Whoever takes connections: a process that serves, or what stands in for it. */
-export interface Server {
+export interface Backend {
   /** Takes a connection to the gateway with this number. */
   take(socket: Socket, listener: number): void;
   /** Lets what is in flight finish, and ends. */
@@ -30,7 +30,7 @@ export interface Server {
 }
 
 /** A process, from its start to its end. */
-export class ServingProcess implements Server {
+export class ServingProcess implements Backend {
   /** Files that it has imported. */
   readonly files = new Set<string>();
   readonly outcome: Promise<Outcome>;

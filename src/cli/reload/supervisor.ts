@@ -16,10 +16,10 @@ import type { Listener } from '../serve/gateways.ts';
 import { resolveApplication } from '../load/load-app.ts';
 import type { Settings } from '../options/options.ts';
 import { isManaged, reopenOnSignals, stopOnSignals } from '../serve/signals.ts';
-import { adviseOnPort, describeListener } from '../load/where.ts';
+import { adviseOnPort, describeListener } from '../serve/describe-listener.ts';
 import type { BoundListener, Failure, ImportedFile } from './messages.ts';
 import { ServingProcess } from './process.ts';
-import type { Server } from './process.ts';
+import type { Backend } from './process.ts';
 import { Unavailable } from './unavailable.ts';
 import { Watcher } from './watcher.ts';
 
@@ -65,10 +65,10 @@ class Supervisor {
   /** Connections for which there is nobody yet. */
   #waiting: { readonly socket: Socket; readonly listener: number }[] = [];
   /** Who is given connections. */
-  #server: Server | undefined;
+  #backend: Backend | undefined;
   #starting: ServingProcess | undefined;
   /** Those that serve, and those that have been told to stop. */
-  readonly #alive = new Set<Server>();
+  readonly #alive = new Set<Backend>();
   #isReloading = false;
   #isOutdated = false;
   #isStopping = false;
@@ -111,39 +111,39 @@ class Supervisor {
     this.close();
     this.#starting?.kill();
     for (const { socket } of this.#waiting) socket.destroy();
-    await Promise.all([...this.#alive].map((server) => this.#retire(server)));
+    await Promise.all([...this.#alive].map((backend) => this.#retire(backend)));
   }
 
   reopen(signal: NodeJS.Signals): void {
-    for (const server of this.#alive) server.reopen(signal);
+    for (const backend of this.#alive) backend.reopen(signal);
   }
 
   // ---- connections
 
   #accept(socket: Socket, listener: number): void {
     socket.on('error', () => {});
-    if (this.#server === undefined) this.#waiting.push({ socket, listener });
-    else this.#server.take(socket, listener);
+    if (this.#backend === undefined) this.#waiting.push({ socket, listener });
+    else this.#backend.take(socket, listener);
   }
 
-  #serveWith(server: Server): void {
-    this.#server = server;
-    this.#alive.add(server);
+  #serveWith(backend: Backend): void {
+    this.#backend = backend;
+    this.#alive.add(backend);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { socket, listener } of waiting) server.take(socket, listener);
+    for (const { socket, listener } of waiting) backend.take(socket, listener);
   }
 
-  async #retire(server: Server): Promise<void> {
-    if (this.#server === server) this.#server = undefined;
-    await server.stop();
-    this.#alive.delete(server);
+  async #retire(backend: Backend): Promise<void> {
+    if (this.#backend === backend) this.#backend = undefined;
+    await backend.stop();
+    this.#alive.delete(backend);
   }
 
   // ---- changes
 
   #onFiles(process: ServingProcess, files: readonly ImportedFile[]): void {
-    if (process !== this.#starting && process !== this.#server) return;
+    if (process !== this.#starting && process !== this.#backend) return;
     for (const { path, at } of files) this.#watcher.add(path, at);
   }
 
@@ -171,7 +171,7 @@ class Supervisor {
   async #reload(): Promise<void> {
     this.#isReloading = true;
     while (this.#isOutdated && !this.#isStopping) {
-      const old = this.#server;
+      const old = this.#backend;
       if (old !== undefined) await Promise.race([this.#retire(old), sleep(HANDOVER)]);
       this.#isOutdated = false;
       await this.#start();
@@ -215,8 +215,8 @@ class Supervisor {
     if (this.#starts > 1) this.#log.info('reloaded');
     void started.ended.then((how) => {
       this.#alive.delete(started);
-      if (this.#server !== started || this.#isStopping) return;
-      this.#server = undefined;
+      if (this.#backend !== started || this.#isStopping) return;
+      this.#backend = undefined;
       return this.#fail({ message: `the application has ${how}` });
     });
   }
@@ -227,7 +227,7 @@ class Supervisor {
     if (message !== this.#lastFailure) this.#log.error(message);
     this.#lastFailure = message;
     this.#log.info('waiting for a change');
-    const server = await Unavailable.start(failure, this.#listeners, this.#settings);
-    if (!this.#isOutdated && !this.#isStopping) this.#serveWith(server);
+    const backend = await Unavailable.start(failure, this.#listeners, this.#settings);
+    if (!this.#isOutdated && !this.#isStopping) this.#serveWith(backend);
   }
 }

@@ -5,15 +5,15 @@ import type { Socket } from 'node:net';
 import type { Application, ErrorStream } from '../../types.ts';
 import { Gateways } from '../serve/gateways.ts';
 import type { Settings } from '../options/options.ts';
-import { startInlets } from './inlets.ts';
+import { startGateways } from './start-gateways.ts';
 import type { BoundListener, Failure } from './messages.ts';
-import type { Server } from './process.ts';
+import type { Backend } from './process.ts';
 
 /** The terminal has been told already. */
 const NOWHERE: ErrorStream = { write() {}, writelines() {}, flush() {} };
 
 /** Serves the error in this process. */
-export class Unavailable implements Server {
+export class Unavailable implements Backend {
   readonly #gateways: Gateways;
   readonly #settings: Settings;
   #accept: ((socket: Socket) => void)[] = [];
@@ -29,7 +29,7 @@ export class Unavailable implements Server {
     settings: Settings,
   ): Promise<Unavailable> {
     const server = new Unavailable(failure, settings);
-    server.#accept = await startInlets(server.#gateways, listeners);
+    server.#accept = await startGateways(server.#gateways, listeners);
     return server;
   }
 

@@ -8,7 +8,7 @@ import { Gateways } from './gateways.ts';
 import type { Listener } from './gateways.ts';
 import type { Settings } from '../options/options.ts';
 import { isManaged, reopenOnSignals, stopOnSignals } from './signals.ts';
-import { adviseOnPort, describeListener } from '../load/where.ts';
+import { adviseOnPort, describeListener } from './describe-listener.ts';
 
 /**
  * Serves an application through every given gateway until the process is told to stop.

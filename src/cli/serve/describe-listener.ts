@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { formatAddress } from '../../sockets/address.ts';
 import { UsageError } from '../../errors.ts';
 import { listen } from '../../listening/listener.ts';
-import type { Listener } from '../serve/gateways.ts';
+import type { Listener } from './gateways.ts';
 import type { Settings } from '../options/options.ts';
 
 /** Every address of the machine, and the one of them that is always there. */

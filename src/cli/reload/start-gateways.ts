@@ -6,7 +6,7 @@ import type { Gateways } from '../serve/gateways.ts';
 import type { BoundListener } from './messages.ts';
 
 /** Starts a gateway for each listener. @returns by the listener's number, what a connection to it is given to */
-export async function startInlets(
+export async function startGateways(
   gateways: Gateways,
   listeners: readonly BoundListener[],
 ): Promise<((socket: Socket) => void)[]> {
