@@ -1,4 +1,4 @@
-/** What stands in for an application that cannot be loaded: it answers every request with that error. */
+/** The substitute for an application that cannot be loaded: it answers every request with that error. */
 
 import type { Socket } from 'node:net';
 
@@ -9,10 +9,10 @@ import { startGateways } from './start-gateways.ts';
 import type { BoundListener, Failure } from './messages.ts';
 import type { Backend } from './process.ts';
 
-/** The terminal has been told already. */
-const NOWHERE: ErrorStream = { write() {}, writelines() {}, flush() {} };
+/** Drops everything: the error has been logged already. */
+const NULL_STREAM: ErrorStream = { write() {}, writelines() {}, flush() {} };
 
-/** Serves the error in this process. */
+/** Answers with the error, in this process. */
 export class Unavailable implements Backend {
   readonly #gateways: Gateways;
   readonly #settings: Settings;
@@ -20,7 +20,7 @@ export class Unavailable implements Backend {
 
   private constructor(failure: Failure, settings: Settings) {
     this.#settings = settings;
-    this.#gateways = new Gateways(failing(failure), settings, { errors: NOWHERE });
+    this.#gateways = new Gateways(failing(failure), settings, { errors: NULL_STREAM });
   }
 
   static async start(
@@ -47,7 +47,7 @@ export class Unavailable implements Backend {
   }
 }
 
-/** What a browser on this machine is shown of it, and whether, is the matter of the gateway's error page. */
+/** An application that throws the error. The error page of the gateway may show it to a browser on this machine. */
 function failing({ message, stack }: Failure): Application {
   return () => {
     const error = new Error(message);

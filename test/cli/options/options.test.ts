@@ -242,7 +242,7 @@ describe('configuration', () => {
     ['null', /is not an object/],
     ['{"htpp": "8000"}', /there is no option "htpp"/],
     ['{"__proto__": "8000"}', /there is no option "__proto__"/],
-    ['{"http": {"port": 1}}', /http is no text, number, switch or list/],
+    ['{"http": {"port": 1}}', /http is not a string, number, boolean or list/],
     ['{"http": [[1]]}', /http is no text/],
     ['{"scriptName": null}', /scriptName is no text/],
   ])('%s is refused with its file', (text, message) => {
