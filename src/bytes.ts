@@ -9,8 +9,9 @@ export function asBuffer(bytes: Uint8Array): Buffer {
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Whether text is a byte string and UTF-8 at the same time. (Of more than a few characters no regular expression tells it as fast.) */
+/** Whether each character is ASCII, so that the text is the same in latin-1 and in UTF-8. */
 export function isAscii(text: string): boolean {
+  // A regular expression is slower for all but a few characters.
   const { length } = text;
   if (length < ENCODED_FROM || length > ENCODED_TO) {
     return Buffer.byteLength(text, 'utf8') === length;
@@ -20,12 +21,12 @@ export function isAscii(text: string): boolean {
 }
 
 /**
- * For text of these lengths it is several times faster to encode it than to count its bytes, unless it lies in memory
- * in one piece, as few texts that were put together do.
+ * Between these lengths, encoding a text is several times faster than counting its bytes. Only for a flat string it is
+ * not, and few strings that were concatenated are flat.
  */
 const ENCODED_FROM = 512;
 const ENCODED_TO = 64 * 1024;
-/** Of UTF-8: what does not fit in any more is written as far as whole characters go. */
+/** Bytes in UTF-8. `write` stops before a character that does not fit: without this room its result could be `length` by chance. */
 const LONGEST_CHARACTER = 4;
 let encoded: Buffer | undefined;
 
@@ -39,13 +40,13 @@ export function partOf<T extends Uint8Array | string>(whole: T, start: number, e
   return (typeof whole === 'string' ? whole.slice(start, end) : whole.subarray(start, end)) as T;
 }
 
-/** A byte string that is kept for long: a part of another one would hold on to all of that. */
+/** Copies a byte string that is kept for long: a slice would keep the whole string that it was cut from in memory. */
 export function copyText(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
-// In text of several lines (a stack) the line structure is part of the message.
+// A stack has several lines: newlines and tabs belong to the message.
 const CONTROL_BUT_LINES = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/g;
 
 function escapeControl(char: string): string {
@@ -58,30 +59,30 @@ function escapeControl(char: string): string {
     : `\\x${code.toString(16).padStart(2, '0')}`;
 }
 
-/** Makes text from outside safe for one line of a log: control characters become visible escapes. */
+/** Escapes control characters, so that text from outside is safe in one line of a log. */
 export function escapeLine(text: string): string {
   return text.replace(CONTROL, escapeControl);
 }
 
-/** The same for text of several lines: newline and tab stay. */
+/** {@link escapeLine} for text of several lines: newlines and tabs stay. */
 export function escapeLines(text: string): string {
   return text.replace(CONTROL_BUT_LINES, escapeControl);
 }
 
-/** Chunks of less than this are copied together: each by itself would take several times its bytes in memory. */
+/** Smaller chunks are copied into one buffer: a Buffer object for each takes several times its bytes in memory. */
 const SMALL_CHUNK = 1024;
-/** What they are copied into. */
-const GATHERED = 4 * SMALL_CHUNK;
+/** Size of that buffer. */
+const GATHER_SIZE = 4 * SMALL_CHUNK;
 
 /**
- * Chunks in order, taken out again in pieces of any size. Chunks are not copied on the way in, unless several
- * small ones wait; a piece is a view where it lies within one chunk.
+ * A queue of chunks, read in pieces of any size. A chunk is not copied when it is pushed, unless it is small and others
+ * are waiting. A piece that lies within one chunk is a view of it.
  */
 export class ByteQueue {
   #chunks: Buffer[] = [];
-  #gathered: Buffer = EMPTY; // memory of our own, of which the last chunk may be the beginning
-  #head = 0; // index of the first chunk that is not used up
-  #offset = 0; // bytes of that chunk which are used up
+  #gathered: Buffer = EMPTY; // small chunks are copied into it; the last chunk may be a view of its beginning
+  #head = 0; // index of the first chunk that has not been read to its end
+  #offset = 0; // bytes of that chunk that have been read
   #length = 0;
 
   /** Bytes held. */
@@ -99,17 +100,17 @@ export class ByteQueue {
   #gather(chunk: Buffer): void {
     const last = this.#chunks.length - 1;
     const { buffer, length: used } = this.#chunks[last]!;
-    if (buffer === this.#gathered.buffer && used + chunk.length <= GATHERED) {
+    if (buffer === this.#gathered.buffer && used + chunk.length <= GATHER_SIZE) {
       this.#chunks[last] = this.#gathered.subarray(0, used + chunk.length);
       chunk.copy(this.#gathered, used);
     } else {
-      this.#gathered = Buffer.allocUnsafeSlow(GATHERED);
+      this.#gathered = Buffer.allocUnsafeSlow(GATHER_SIZE);
       this.#chunks.push(this.#gathered.subarray(0, chunk.length));
       chunk.copy(this.#gathered);
     }
   }
 
-  /** The bytes that lie together at the front, at most `size`: never copies. Empty when there are none. */
+  /** Removes and returns the contiguous bytes at the front, at most `size`. Never copies. Empty when there are none. */
   shift(size: number): Buffer {
     const first = this.#chunks[this.#head];
     if (first === undefined || size <= 0) return EMPTY;
@@ -119,7 +120,7 @@ export class ByteQueue {
     return piece;
   }
 
-  /** Exactly `size` bytes, or all there are when there are fewer. */
+  /** Removes and returns exactly `size` bytes, or all when there are fewer. */
   take(size: number): Buffer {
     const wanted = Math.min(size, this.#length);
     const first = this.shift(wanted);
@@ -163,7 +164,7 @@ export class ByteQueue {
     if (this.#offset < this.#chunks[this.#head]!.length) return;
     this.#offset = 0;
     this.#head++;
-    // Dropping used chunks one by one would cost a move of the whole array each time.
+    // Dropping each chunk by itself would move the whole array each time.
     if (this.#head === 64) {
       this.#chunks.splice(0, this.#head);
       this.#head = 0;
@@ -171,25 +172,25 @@ export class ByteQueue {
   }
 }
 
-// ---- remembering what was made of a text, for those few that come again and again
+// ---- a bounded memo, for texts that come again and again
 
-/** Texts come from outside: more than these are not kept, but made anew each time. */
-const LIMIT = 1024;
-/** Characters of a text that is kept: long ones do not come again and again, and would fill memory. */
-const LONGEST = 256;
+/** Entries of a memo. Its keys come from outside: without a limit they would fill memory. */
+const MAX_ENTRIES = 1024;
+/** Characters of a key. Longer texts rarely come again. */
+const MAX_KEY_LENGTH = 256;
 
 /**
- * A function that calls `make` once for each text.
+ * A function that keeps the results of `compute`. Beyond the limits it computes anew each time.
  *
- * @param make what it throws is thrown each time
+ * @param compute what it throws is thrown each time, and not kept. It never returns undefined.
  */
-export function remember<T>(make: (text: string) => T): (text: string) => T {
-  const known = new Map<string, T>();
+export function memoize<T>(compute: (text: string) => T): (text: string) => T {
+  const memo = new Map<string, T>();
   return (text) => {
-    const value = known.get(text);
-    if (value !== undefined) return value;
-    const made = make(text);
-    if (known.size < LIMIT && text.length <= LONGEST) known.set(copyText(text), made);
-    return made;
+    const known = memo.get(text);
+    if (known !== undefined) return known;
+    const value = compute(text);
+    if (memo.size < MAX_ENTRIES && text.length <= MAX_KEY_LENGTH) memo.set(copyText(text), value);
+    return value;
   };
 }

@@ -8,7 +8,7 @@ import {
   escapeLine,
   escapeLines,
   isAscii,
-  remember,
+  memoize,
   toByteString,
 } from '../src/bytes.ts';
 
@@ -190,38 +190,38 @@ describe('a queue of chunks', () => {
   });
 });
 
-describe('remember', () => {
-  test('makes once, for each text', () => {
-    const make = vi.fn((text: string) => text.length);
-    const lengthOf = remember(make);
+describe('memoize', () => {
+  test('computes once for each text', () => {
+    const compute = vi.fn((text: string) => text.length);
+    const lengthOf = memoize(compute);
     expect(['ab', 'c', 'ab', 'c'].map((text) => lengthOf(text))).toEqual([2, 1, 2, 1]);
-    expect(make.mock.calls).toEqual([['ab'], ['c']]);
+    expect(compute.mock.calls).toEqual([['ab'], ['c']]);
   });
 
-  test('makes again what could not be made', () => {
-    const make = vi.fn(() => {
+  test('does not keep what was thrown', () => {
+    const compute = vi.fn(() => {
       throw new Error('no');
     });
-    const made = remember(make);
-    for (let i = 0; i < 2; i++) expect(() => made('a')).toThrow('no');
-    expect(make).toHaveBeenCalledTimes(2);
+    const memoized = memoize(compute);
+    for (let i = 0; i < 2; i++) expect(() => memoized('a')).toThrow('no');
+    expect(compute).toHaveBeenCalledTimes(2);
   });
 
   test('keeps no long text', () => {
-    const make = vi.fn((text: string) => text.length);
-    const lengthOf = remember(make);
+    const compute = vi.fn((text: string) => text.length);
+    const lengthOf = memoize(compute);
     const long = 'x'.repeat(257);
     expect([lengthOf(long), lengthOf(long)]).toEqual([257, 257]);
-    expect(make).toHaveBeenCalledTimes(2);
+    expect(compute).toHaveBeenCalledTimes(2);
   });
 
-  test('keeps a bounded number, and goes on without', () => {
-    const make = vi.fn((text: string) => `<${text}>`);
-    const made = remember(make);
+  test('keeps a bounded number, and computes the others anew', () => {
+    const compute = vi.fn((text: string) => `<${text}>`);
+    const memoized = memoize(compute);
     const texts = Array.from({ length: 5000 }, (_, i) => `text ${i}`);
-    for (const text of texts) expect(made(text)).toBe(`<${text}>`);
-    const before = make.mock.calls.length;
-    for (const text of texts) expect(made(text)).toBe(`<${text}>`);
-    expect(make.mock.calls.length - before).toBe(5000 - 1024);
+    for (const text of texts) expect(memoized(text)).toBe(`<${text}>`);
+    const before = compute.mock.calls.length;
+    for (const text of texts) expect(memoized(text)).toBe(`<${text}>`);
+    expect(compute.mock.calls.length - before).toBe(5000 - 1024);
   });
 });

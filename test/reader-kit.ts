@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 
 import { EMPTY } from '../src/bytes.ts';
 import { GatewayError } from '../src/errors.ts';
-import type { VariablesReader } from '../src/one-request/connection.ts';
+import type { VariablesReader } from '../src/one-request/gateway.ts';
 
 /** What became of a request. */
 export interface Outcome {

@@ -3,7 +3,7 @@
  * 127, or else four bytes with the top bit set.
  */
 
-import { EMPTY, remember } from '../../src/bytes.ts';
+import { EMPTY, memoize } from '../../src/bytes.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
 
 /**
@@ -178,7 +178,7 @@ function encodeLength(length: number): string {
 }
 
 /** The same name as V8's internalized string: as a key it is found without comparing letters. */
-const asKey = remember((name: string) => Object.keys({ [name]: undefined })[0]!);
+const asKey = memoize((name: string) => Object.keys({ [name]: undefined })[0]!);
 
 /** A byte string. For a few bytes, mostly a number, Buffer.toString costs twice as much as this loop. */
 function textOf(block: Buffer, start: number, end: number): string {

@@ -9,7 +9,7 @@
 
 import { EMPTY } from '../../src/bytes.ts';
 import { ProtocolError } from '../../src/errors.ts';
-import { guessStranger } from '../../src/sockets/peer.ts';
+import { guessProtocol } from '../../src/sockets/peer.ts';
 import {
   FCGI_DATA,
   FCGI_END_REQUEST,
@@ -135,7 +135,7 @@ function isStream(type: number, requestId: number): boolean {
 
 function checkVersion(version: number): void {
   if (version === FCGI_VERSION_1) return;
-  const hint = guessStranger(version);
+  const hint = guessProtocol(version);
   throw new ProtocolError(`record version ${version} instead of 1, FastCGI 1.0 § 3.3${hint}`);
 }
 

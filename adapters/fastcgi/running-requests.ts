@@ -66,7 +66,7 @@ export class RunningRequests implements HandlerConnection {
     const { count } = gateway.decoder;
     const run = request.run(gateway.application);
     if (run === undefined) return;
-    gateway.track(run, claim.goesOn(sizeOfVariables(count, paramsSize)));
+    gateway.track(run, claim.untilRunEnds(sizeOfVariables(count, paramsSize)));
     if (!request.isOver && !request.headersSent) this.#connection.timeouts.watchResponse(request);
   }
 

@@ -75,7 +75,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
 
   /** The run goes on after its first turn. @returns a function to call at its end */
   goesOn(): () => void {
-    return this.#claim?.goesOn(this.footprint) ?? NOTHING;
+    return this.#claim?.untilRunEnds(this.footprint) ?? NOTHING;
   }
 
   /** Bytes of memory that the request takes while it runs, without its body. */

@@ -1,7 +1,7 @@
 /** Names of CGI variables for request headers (RFC 3875 § 4.1.18). */
 
 import { isWanted } from '../../src/environ/environ.ts';
-import { remember } from '../../src/bytes.ts';
+import { memoize } from '../../src/bytes.ts';
 
 /**
  * Makes a function from the name of a header to that of its variable: `'User-Agent'` gives `'HTTP_USER_AGENT'`. `''` means
@@ -11,7 +11,7 @@ import { remember } from '../../src/bytes.ts';
  */
 export function createVariableNamer(allowed: readonly string[] = []): (header: string) => string {
   const allowedNames = new Set(allowed.map((name) => name.toLowerCase()));
-  return remember((header) => {
+  return memoize((header) => {
     // `X_Real_IP` would become the same variable as `X-Real-IP` (CVE-2015-0219): nginx and Apache drop it too.
     if (header.includes('_') && !allowedNames.has(header.toLowerCase())) return '';
     const name = header.toUpperCase().replaceAll('-', '_');

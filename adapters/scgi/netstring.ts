@@ -5,9 +5,9 @@
  *       └── bytes up to the comma
  */
 
-import { Block } from '../../src/one-request/block.ts';
+import { FixedLengthReader } from '../../src/one-request/fixed-length-reader.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
-import { guessStranger } from '../../src/sockets/peer.ts';
+import { guessProtocol } from '../../src/sockets/peer.ts';
 
 /** The limits of the codec. */
 export interface NetstringLimits {
@@ -27,7 +27,7 @@ export class NetstringReader {
   variables: readonly string[] = [];
   readonly #limits: NetstringLimits;
   #length = -1; // from the digits so far; -1 before the first
-  #block: Block | undefined; // from the colon on; with the comma
+  #payload: FixedLengthReader | undefined; // from the colon on; with the comma
 
   constructor(limits: NetstringLimits) {
     this.#limits = limits;
@@ -42,23 +42,23 @@ export class NetstringReader {
    */
   push(chunk: Buffer): Buffer | undefined {
     let at = 0;
-    while (this.#block === undefined) {
+    while (this.#payload === undefined) {
       if (at === chunk.length) return undefined;
       this.#readLength(chunk[at++]!);
     }
-    const end = this.#block.push(chunk, at);
+    const end = this.#payload.push(chunk, at);
     if (end < 0) return undefined;
-    this.variables = this.#parse(this.#block.text);
+    this.variables = this.#parse(this.#payload.text);
     return chunk.subarray(end);
   }
 
   #readLength(byte: number): void {
     if (byte === COLON && this.#length >= 0) {
-      this.#block = new Block(this.#length + 1);
+      this.#payload = new FixedLengthReader(this.#length + 1);
       return;
     }
     if (byte < ZERO || byte > NINE) {
-      const hint = this.#length < 0 ? guessStranger(byte) : '';
+      const hint = this.#length < 0 ? guessProtocol(byte) : '';
       throw new ProtocolError(`the length is not digits and a colon${hint}`);
     }
     if (this.#length === 0) throw new ProtocolError('the length begins with a zero');

@@ -5,9 +5,9 @@
  *          0           all numbers: little-endian      └── pairs: u16 length, name, u16 length, value
  */
 
-import { Block } from '../../src/one-request/block.ts';
+import { FixedLengthReader } from '../../src/one-request/fixed-length-reader.ts';
 import { LimitError, ProtocolError } from '../../src/errors.ts';
-import { guessStranger } from '../../src/sockets/peer.ts';
+import { guessProtocol } from '../../src/sockets/peer.ts';
 
 /** The limits of the codec. */
 export interface PacketLimits {
@@ -22,8 +22,8 @@ export class PacketReader {
   /** Name, value, name, value …, as byte strings. Empty until all have come. */
   variables: readonly string[] = [];
   readonly #limits: PacketLimits;
-  readonly #header = new Block(HEADER_LENGTH);
-  #data: Block | undefined; // from the end of the header on
+  readonly #header = new FixedLengthReader(HEADER_LENGTH);
+  #data: FixedLengthReader | undefined; // from the end of the header on
 
   constructor(limits: PacketLimits) {
     this.#limits = limits;
@@ -49,10 +49,10 @@ export class PacketReader {
     return chunk.subarray(end);
   }
 
-  #readHeader(header: string): Block {
+  #readHeader(header: string): FixedLengthReader {
     const modifier1 = header.charCodeAt(0);
     if (modifier1 !== 0) {
-      throw new ProtocolError(`modifier1 is ${modifier1}, not 0${guessStranger(modifier1)}`);
+      throw new ProtocolError(`modifier1 is ${modifier1}, not 0${guessProtocol(modifier1)}`);
     }
     const size = readUInt16(header, 1);
     const { maxVariablesSize } = this.#limits;
@@ -60,7 +60,7 @@ export class PacketReader {
     if (size > maxVariablesSize) {
       throw new LimitError('maxVariablesSize', `more than maxVariablesSize (${maxVariablesSize})`);
     }
-    return new Block(size);
+    return new FixedLengthReader(size);
   }
 
   #parse(text: string): string[] {

@@ -1,4 +1,4 @@
-/** The application that shows what it got: for trying out a gateway. */
+/** An application that shows its environ: to try out a gateway. */
 
 import { inspect } from 'node:util';
 

@@ -1,22 +1,22 @@
-/** What a module exports, recognised and made an application. */
+/** Recognises what a module exports, and makes an application of it. */
 
 import { isClass } from '../handler/application.ts';
 import { describe, isPromise } from '../response/chunk.ts';
 import { ApplicationError, UsageError } from '../errors.ts';
 import type { Application, ApplicationFunction, StartResponse } from '../types.ts';
-import { fromFetchAlone, isResponse } from './fetch/fetch.ts';
+import { fromFetchForCommand, isResponse } from './fetch/fetch.ts';
 import type { FetchFunction, FetchObject } from './fetch/fetch.ts';
 
 /**
- * Shapes of an application, as `--interface` names them: `wsgi` is the contract of this package,
- * `fetch` a fetch handler, `node` a listener `(req, res)` or what frameworks for node:http make.
+ * Shapes of an application, as in `--interface`: `wsgi` is the contract of this package, `fetch` a fetch handler, `node` a
+ * listener `(req, res)` or the application of a framework for node:http.
  */
 export const INTERFACES = ['auto', 'wsgi', 'fetch', 'node'] as const;
 export type Interface = (typeof INTERFACES)[number];
 
 type AnyFunction = (...args: never[]) => unknown;
 
-/** Members by which frameworks are told apart; each of them may be missing. */
+/** Members by which frameworks are recognised. Each of them may be missing. */
 interface Members {
   call?: unknown;
   callback?: unknown;
@@ -33,13 +33,13 @@ interface Members {
 /**
  * Makes an application of what a module exports.
  *
- * With `auto`, what is certain by its members is taken for what it is (a class, an Express, Connect,
- * Koa, Fastify or Hono application, an `http.Server`, an object with `fetch` or `call`). A plain
- * function is an application, unless it takes one argument: then it is a fetch handler. Nothing tells
- * `(req, res)` from `(environ, startResponse)`, so a plain Node listener has to be named as such.
+ * With `auto`, members decide if they are certain: those of a class, of an Express, Connect, Koa, Fastify or Hono
+ * application, of an `http.Server`, of an object with `fetch` or `call`. A plain function with one argument is a fetch
+ * handler. Any other is an application: `(req, res)` and `(environ, startResponse)` look the same, so the user has to say
+ * that a plain Node listener is one.
  *
- * @param shape what the user says that it is
- * @throws {UsageError} in one line, when it is no application of that shape
+ * @param shape what the user says it is
+ * @throws {UsageError} in one line, when it is not an application of that shape
  */
 export async function adaptApplication(
   exported: unknown,
@@ -57,7 +57,7 @@ export async function adaptApplication(
   }
 }
 
-/** Whether {@link adaptApplication} can make something of a value: for choosing among exports. */
+/** Whether {@link adaptApplication} may take a value: to choose among exports. */
 export function looksLikeApplication(value: unknown): boolean {
   const members = membersOf(value);
   return (
@@ -88,9 +88,9 @@ function asApplication(exported: unknown): Application {
 }
 
 function asFetch(exported: unknown): Application {
-  if (isFunction(membersOf(exported).fetch)) return fromFetchAlone(exported as FetchObject);
+  if (isFunction(membersOf(exported).fetch)) return fromFetchForCommand(exported as FetchObject);
   if (typeof exported === 'function' && !isClass(exported)) {
-    return fromFetchAlone(exported as FetchFunction);
+    return fromFetchForCommand(exported as FetchFunction);
   }
   throw new UsageError(
     `the application is ${describe(exported)}: not a fetch handler, which is a function or an ` +
@@ -99,12 +99,12 @@ function asFetch(exported: unknown): Application {
 }
 
 async function asNode(exported: unknown): Promise<Application> {
-  // Loaded when it is needed: it takes node:http with it, which a CGI process otherwise does without.
-  const { fromNodeAlone, listenerOf } = await import('./node/node.ts');
-  return fromNodeAlone(await listenerOf(exported));
+  // Loaded only when it is needed, because it loads node:http. Without it a CGI process starts faster.
+  const { fromNodeForCommand, listenerOf } = await import('./node/node.ts');
+  return fromNodeForCommand(await listenerOf(exported));
 }
 
-// ---- what things are
+// ---- recognising
 
 function membersOf(value: unknown): Members {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
@@ -115,7 +115,7 @@ function isFunction(value: unknown): value is AnyFunction {
   return typeof value === 'function';
 }
 
-/** Express and Connect, Koa, Fastify, and an `http.Server`, by what only they have. */
+/** Recognises Express and Connect, Koa, Fastify, and an `http.Server` by members that only they have. */
 function isNodeFramework(members: Members): boolean {
   return (
     (isFunction(members) && isFunction(members.handle) && isFunction(members.use)) ||
@@ -127,25 +127,22 @@ function isNodeFramework(members: Members): boolean {
 
 // ---- wrong guesses
 
-/** Names that are given to the arguments of a Node listener and to no application's. */
+/** A function whose first argument is named as in a Node listener, and never in an application. */
 const LISTENER_SOURCE = /^(?:async\s+)?(?:function\s*(?:[\w$]+\s*)?)?\(\s*(?:_*req|request)\s*,/;
 
-/**
- * An application that was taken for one only because it is a function: when it does not behave like
- * one, the error tells how to say what it is.
- */
+/** Wraps a function that may not be an application: if it does not behave like one, the error names `--interface`. */
 function guessed(application: ApplicationFunction): ApplicationFunction {
   const isLikelyListener = LISTENER_SOURCE.test(Function.prototype.toString.call(application));
-  const failed = (error: unknown): never => {
+  const fail = (error: unknown): never => {
     if (!isLikelyListener || !(error instanceof TypeError)) throw error;
     throw new ApplicationError(`${error.message}: ${HINT}node`, { cause: error });
   };
   return (environ, startResponse: StartResponse) => {
     try {
       const body: unknown = application(environ, startResponse);
-      return isPromise(body) ? body.then(checkBody, failed) : checkBody(body);
+      return isPromise(body) ? body.then(checkBody, fail) : checkBody(body);
     } catch (error) {
-      return failed(error);
+      return fail(error);
     }
   };
 }
@@ -164,20 +161,17 @@ function checkBody(body: unknown): never {
   return body as never;
 }
 
-// ---- servers of its own
+// ---- modules that listen themselves
 
-/**
- * How many TCP servers this process listens on. One more after a module was loaded means that the
- * module called `listen` itself.
- */
+/** Number of TCP servers that listen in this process. If loading a module adds one, the module has called `listen`. */
 export function countServers(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
 }
 
-/** What to tell the one who wrote such a module. */
+/** The message for such a module. */
 export function ownServerMessage(path: string): string {
   return (
-    `${path} starts a server of its own: leave out the call of listen() and export the ` +
+    `${path} starts its own server: remove the call of listen() and export the ` +
     'application instead (export default app), so that postern can serve it'
   );
 }

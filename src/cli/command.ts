@@ -1,4 +1,4 @@
-/** The command at a terminal, under a service manager or a FastCGI process manager. */
+/** The command, unless a web server has started it as a CGI program. */
 
 import { dirname } from 'node:path';
 
@@ -9,7 +9,7 @@ import { checkListeners, isDevelopment } from './serve/gateways.ts';
 import type { Listener } from './serve/gateways.ts';
 import { loadApplication, resolveApplication } from './load/load-app.ts';
 import { WrongUsage } from './options/option.ts';
-import { environmentSource, settle } from './options/options.ts';
+import { environmentSource, resolveSettings } from './options/options.ts';
 import type { RawValue, Settings, Source } from './options/options.ts';
 import { parseArguments } from './options/parse.ts';
 import { SERVER_NAMES } from './registry.ts';
@@ -18,8 +18,7 @@ import { serve } from './serve/serve.ts';
 import { isManaged } from './serve/signals.ts';
 
 /**
- * Does what the arguments ask for. Errors are told of on stderr and end the process, with exit code 2
- * for wrong usage and 1 for everything else.
+ * Runs the command. Errors are printed on stderr and end the process: with exit code 2 for wrong usage, with 1 otherwise.
  *
  * @param args without node and the command itself
  */
@@ -40,7 +39,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     await start(settings);
   } catch (error) {
     reportError(error, settings?.logLevel);
-    // The application may have been loaded and have timers and connections: they do not count.
+    // exit(), because an application that was loaded may have timers and connections open.
     process.exit(error instanceof WrongUsage ? 2 : 1);
   }
 }
@@ -50,7 +49,9 @@ function readSettings(flags: Source): Settings {
   const file = flags.values.config ?? environment.values.config;
   const app = flags.values.app ?? environment.values.app;
   const config = file === undefined ? findConfig(app) : readConfigFile(String(file));
-  return settle(config === undefined ? [flags, environment] : [flags, environment, config]);
+  return resolveSettings(
+    config === undefined ? [flags, environment] : [flags, environment, config],
+  );
 }
 
 function findConfig(app: RawValue | undefined): Source | undefined {
@@ -65,11 +66,11 @@ async function start(settings: Settings): Promise<void> {
   const listeners = listenersOf(settings);
   if (settings.cgi) {
     if (listeners.length > 0)
-      throw new WrongUsage('--cgi serves one request: it goes with no other gateway');
+      throw new WrongUsage('--cgi serves one request: no other gateway can be given with it');
     await runCgi(() => settings);
     return;
   }
-  // Before the application is loaded: what it opens must not be taken for what was passed.
+  // Before the application is loaded: a descriptor that it opens must not be taken for one that was passed.
   const given = listeners.length > 0 ? listeners : await detectListeners(process.env);
   checkListeners(given, settings);
   if (settings.reload ?? (isDevelopment() && !isManaged(given))) {

@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 /**
- * The command `postern`. It imports nothing before it knows that this Node is new enough: an older one fails on syntax
- * that it does not know, with a stack trace. So this file itself is written in what Node 12 understands. What a CGI
- * process does not need is not loaded there.
+ * The command `postern`. It imports nothing before it has checked the version of Node: an older one fails on new syntax,
+ * with a stack trace. So this file is written in syntax that Node 12 knows. A CGI process loads only what it needs.
  */
 
-/** As `engines` of package.json has it. */
+/** The same as `engines` in package.json. */
 const NEEDED = [20, 19];
 
 const version = process.versions.node.split('.').slice(0, 2);

@@ -1,9 +1,9 @@
-/** Where the package itself is. */
+/** Finds the package itself. */
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** The nearest package.json above this file: it is not at the same height for `src` and `dist`. */
+/** The nearest package.json above this file: `src` and `dist` are not equally deep. */
 export function packageFile(): string {
   for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
     const file = join(folder, 'package.json');

@@ -1,6 +1,6 @@
 /**
- * The gateways by name, each loaded when it is wanted: a CGI process never loads the HTTP server.
- * No other file of the command names an adapter.
+ * The gateways by name. Each is loaded only when it is used: a CGI process never loads the HTTP server. No other file of
+ * the command imports an adapter.
  */
 
 import type { Server, ServerOptions } from '../listening/server.ts';

@@ -1,4 +1,4 @@
-/** How the command tells of an error that ends it. */
+/** Prints errors that end the command. */
 
 import { escapeLine } from '../bytes.ts';
 import { UsageError } from '../errors.ts';
@@ -6,19 +6,19 @@ import { formatError } from '../logging/log.ts';
 import type { LogLevel } from '../logging/log.ts';
 
 /**
- * What the user can set right is said in one line, and with its stack at the level `debug`.
- * Everything else is a defect, of which the stack is what matters.
+ * Prints an error. An error that the user can correct is one line, with its stack only at the level `debug`. Any other
+ * error is a defect, and its stack is printed.
  */
 export function reportError(error: unknown, level: LogLevel = 'info'): void {
   process.stderr.write(`postern: ${formatFailure(error, level)}\n`);
 }
 
-/** Tells of something in one line, before it is known what is to be told. */
+/** Prints one line, whatever the log level: before the settings are known. */
 export function reportLine(message: string): void {
   process.stderr.write(`postern: ${escapeLine(message)}\n`);
 }
 
-/** What {@link reportError} says of an error. */
+/** The text that {@link reportError} prints. */
 export function formatFailure(error: unknown, level: LogLevel = 'info'): string {
   const isBrief = error instanceof UsageError && level !== 'debug';
   return isBrief ? escapeLine(error.message) : formatError(error);

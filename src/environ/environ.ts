@@ -1,14 +1,14 @@
 /**
- * From a front end's CGI variables to the environ of the contract: the one place where what servers
- * send differently is made the same. Every gateway calls it; none repairs anything by itself.
+ * Makes the environ of the contract from the CGI variables of a front end. Front ends differ, and this is the only place
+ * where the differences are repaired. Every gateway calls it, and none repairs anything by itself.
  */
 
 import { RequestError } from '../errors.ts';
 import { isToken, parseContentLength } from '../response/headers.ts';
 import { quotePath } from '../uri/percent.ts';
 import type { Environ } from '../types.ts';
-
-const WSGI_VERSION: readonly [1, 0] = Object.freeze([1, 0] as const);
+import { BaseEnviron } from './base-environ.ts';
+import type { SignalSource } from './base-environ.ts';
 
 /** An environ under construction. */
 export type Variables = Record<string, unknown>;
@@ -26,24 +26,26 @@ export function addVariable(environ: Variables, name: string, value: string): vo
   if (isWanted(name, value)) setVariable(environ, name, value);
 }
 
-/** {@link addVariable} for a variable of which {@link isWanted} is known already. */
+/** {@link addVariable} for a variable for which {@link isWanted} is true. */
 export function setVariable(environ: Variables, name: string, value: string): void {
   const isLength = name === 'CONTENT_LENGTH';
-  const present = isLength ? Draft.contentLengthOf(environ) : (environ[name] as string | undefined);
+  const present = isLength
+    ? BaseEnviron.contentLengthOf(environ)
+    : (environ[name] as string | undefined);
   if (present === undefined) setNewVariable(environ, name, value);
-  else if (DECISIVE_HEADERS.has(name)) refuseOther(name, present, value);
+  else if (DECISIVE_HEADERS.has(name)) refuseConflict(name, present, value);
   else if (SINGLE_HEADERS.has(name)) return;
   else if (present === '' || !name.startsWith('HTTP_')) environ[name] = value;
   else {
-    // nginx and HAProxy send a repeated header as several pairs; the others join it (RFC 9110 § 5.3).
+    // nginx and HAProxy send a repeated header as several variables. The others join the values (RFC 9110 § 5.3).
     environ[name] = `${present}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
   }
 }
 
 /**
- * Headers that no client sends twice, and of which each program on the way may take another one: what a firewall lets
- * through as text would be JSON for the application. RFC 9112 § 3.2 has Host refused, and § 6.3 Content-Length. A
- * variable that a front end's configuration names twice is the same both times.
+ * Headers that no client sends twice. If they come twice, each program on the way may use another one: a firewall would
+ * see text where the application sees JSON. RFC 9112 § 3.2 requires 400 for Host, and § 6.3 for Content-Length. Equal
+ * values are allowed: the configuration of a front end may name a variable twice.
  */
 const DECISIVE_HEADERS: ReadonlySet<string> = new Set([
   'CONTENT_LENGTH',
@@ -53,7 +55,7 @@ const DECISIVE_HEADERS: ReadonlySet<string> = new Set([
   'HTTP_PROXY_AUTHORIZATION',
 ]);
 
-/** Headers with one value of which the first counts. It is node:http's list, so that a Node listener sees the same. */
+/** Headers with one value: the first one counts. This is the list of node:http, so that a Node listener sees the same. */
 const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   'HTTP_AGE',
   'HTTP_ETAG',
@@ -70,59 +72,58 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   'HTTP_USER_AGENT',
 ]);
 
-function refuseOther(name: string, present: string, value: string): void {
+function refuseConflict(name: string, present: string, value: string): void {
   if (value === present) return;
-  // The values are not for the log: one may be a password.
+  // The values must not be logged: one of them may be a password.
   throw new RequestError('400 Bad Request', `${name} comes with two values`);
 }
 
 /** {@link setVariable} for a variable that is not there yet. */
 export function setNewVariable(environ: Variables, name: string, value: string): void {
-  // Whether it has a place is known when all are there. To take a property out again would cost more than all of this.
-  if (name === 'CONTENT_LENGTH') Draft.setContentLength(environ, value);
+  // It is added to the environ only when it is known to be wanted: deleting a property costs more than all of this.
+  if (name === 'CONTENT_LENGTH') BaseEnviron.setContentLength(environ, value);
   else environ[name] = value;
 }
 
-/** Takes back a CONTENT_LENGTH: a request that has none although one was sent. */
+/** Forgets the CONTENT_LENGTH that was sent: for a request that has no body. */
 export function forgetContentLength(environ: Variables): void {
-  Draft.setContentLength(environ, undefined);
+  BaseEnviron.setContentLength(environ, undefined);
 }
 
 /** Whether a variable has a place in the environ. */
 export function isWanted(name: string, value: string): boolean {
   if (name.startsWith('HTTP_')) {
-    // Caddy has an empty one where the client has sent none.
+    // Caddy sends an empty one when the client has sent none.
     return !UNWANTED_HEADERS.has(name) && (value !== '' || name !== 'HTTP_USER_AGENT');
   }
-  // Missing and empty meta-variables are the same (RFC 3875 § 4.1): absent. Headers may be empty.
+  // An empty meta-variable is the same as a missing one (RFC 3875 § 4.1). Headers may be empty.
   return value !== '' && !name.startsWith('wsgi.') && !name.startsWith('postern.');
 }
 
 const UNWANTED_HEADERS: ReadonlySet<string> = new Set([
-  // "httpoxy", CVE-2016-5385: programs take it for their own proxy setting.
+  // "httpoxy", CVE-2016-5385: programs take HTTP_PROXY for their own proxy setting.
   'HTTP_PROXY',
-  // nginx and Caddy send them beside CONTENT_TYPE and CONTENT_LENGTH, which alone count (RFC 3875 § 4.1.18).
+  // nginx and Caddy send these in addition to CONTENT_TYPE and CONTENT_LENGTH, which alone count (RFC 3875 § 4.1.18).
   'HTTP_CONTENT_TYPE',
   'HTTP_CONTENT_LENGTH',
-  // About the visitor's connection to the front end, which passes them on or not (RFC 9110 § 7.6.1).
+  // These belong to the visitor's connection (RFC 9110 § 7.6.1). Only some front ends pass them on.
   'HTTP_CONNECTION',
   'HTTP_KEEP_ALIVE',
   'HTTP_PROXY_CONNECTION',
 ]);
 
-/** What {@link completeEnviron} has to know of the gateway and its options. */
+/** Options of {@link completeEnviron}. */
 export interface CompleteOptions {
-  /** The mount, when the operator gave one: `''` or `/app`. */
+  /** The mount, if the operator has given one: `''` or `/app`. */
   scriptName?: string | undefined;
 }
 
 /**
- * Repairs and completes an environ after its variables were added, so that everything the contract
- * promises is there.
+ * Repairs and completes an environ after its variables were added, so that it has everything that the contract promises.
  *
  * @returns length of the request body in bytes; -1 when it ends with the stream
- * @throws {RequestError} with 400 for a REQUEST_METHOD or CONTENT_LENGTH that is none, with 411 for a
- *   body of which nobody can tell where it ends
+ * @throws {RequestError} with 400 for an invalid REQUEST_METHOD or CONTENT_LENGTH, with 411 for a body without a length
+ *   in a protocol that has no other end
  */
 export function completeEnviron(environ: Variables, options: CompleteOptions): number {
   completeAuthorization(environ);
@@ -153,7 +154,7 @@ function completePath(environ: Variables, mount: string | undefined): void {
   let path = environ['PATH_INFO'] as string;
   if (path !== '' && path.charCodeAt(0) !== SLASH) path = `/${path}`;
   if (script === '/') {
-    // The root, which the contract writes as an empty SCRIPT_NAME.
+    // The root: in the contract its SCRIPT_NAME is empty.
     script = '';
     if (path === '') path = '/';
   } else if (script !== '' && script.charCodeAt(0) !== SLASH) {
@@ -170,7 +171,7 @@ function completePath(environ: Variables, mount: string | undefined): void {
 const SLASH = 0x2f;
 
 /**
- * Splits a path again at the mount: front ends differ in where they put the border.
+ * Splits a path into SCRIPT_NAME and PATH_INFO at the mount: front ends split it at different places.
  *
  * @param mount `''` or `/prefix`
  * @returns SCRIPT_NAME and PATH_INFO; unchanged when the path does not lie below the mount
@@ -186,13 +187,13 @@ export function remount(
   return below ? [mount, path.slice(mount.length)] : [scriptName, pathInfo];
 }
 
-/** What the client may have sent, where a front end does not tell (REQUEST_URI is no CGI standard). */
+/** Rebuilds REQUEST_URI for a front end that does not send it: it is not a variable of RFC 3875. */
 export function buildRequestUri(environ: Variables, path: string): string {
   const query = environ['QUERY_STRING'];
   return quotePath(path === '' ? '/' : path) + (query === '' ? '' : `?${query}`);
 }
 
-/** `http://host/path` (RFC 9112 § 3.2.2) as `/path`; undefined for what is no URL. */
+/** The origin form of an absolute URL (RFC 9112 § 3.2): `/path` of `http://host/path`. Undefined if it is not a URL. */
 function originForm(uri: string): string | undefined {
   const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(uri);
   if (authority === null) return undefined;
@@ -202,7 +203,7 @@ function originForm(uri: string): string | undefined {
 
 function completeServer(environ: Variables): void {
   const protocol = environ['SERVER_PROTOCOL'];
-  // A server-side include has no protocol of its own (RFC 3875 § 4.1.16).
+  // A server-side include has no protocol version (RFC 3875 § 4.1.16).
   if (protocol === '' || protocol === 'INCLUDED') environ['SERVER_PROTOCOL'] = 'HTTP/1.0';
   const name = environ['SERVER_NAME'] as string;
   if (name === '' || name.includes(':')) environ['SERVER_NAME'] = serverName(environ, name);
@@ -210,10 +211,10 @@ function completeServer(environ: Variables): void {
 }
 
 function serverName(environ: Variables, name: string): string {
-  // nginx without `server_name` tells none. HAProxy takes it from Host, port and all; Caddy takes the brackets
-  // of an address off (RFC 3875 § 4.1.14).
-  const [said] = splitPort(name === '' ? ((environ['HTTP_HOST'] ?? '') as string) : name);
-  const host = said === '' ? ((environ['SERVER_ADDR'] ?? 'localhost') as string) : said;
+  // nginx without `server_name` sends an empty name. HAProxy copies Host with its port. Caddy removes the brackets of an
+  // IPv6 address (RFC 3875 § 4.1.14).
+  const [given] = splitPort(name === '' ? ((environ['HTTP_HOST'] ?? '') as string) : name);
+  const host = given === '' ? ((environ['SERVER_ADDR'] ?? 'localhost') as string) : given;
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 
@@ -222,19 +223,19 @@ function guessPort(environ: Variables): string {
   return port ?? (guessScheme(environ) === 'https' ? '443' : '80');
 }
 
-/** `host:port` in its two parts. An IPv6 address keeps its brackets, or has none and no port. */
+/** Splits `host:port`. An IPv6 address keeps its brackets. Without brackets it has no port. */
 export function splitPort(host: string): [host: string, port: string | undefined] {
   const match = /^(\[[^\]]*\]|[^:]*):(\d*)$/.exec(host);
   return match ? [match[1]!, match[2] || undefined] : [host, undefined];
 }
 
 function completeContentLength(environ: Variables, method: string): number {
-  const text = Draft.contentLengthOf(environ);
+  const text = BaseEnviron.contentLengthOf(environ);
   const isChunked = environ['HTTP_TRANSFER_ENCODING'] !== undefined;
-  // The coding was the front end's to take off; what it was says nothing about `wsgi.input`.
+  // The front end has removed the coding: the header says nothing about `wsgi.input`.
   if (isChunked) delete environ['HTTP_TRANSFER_ENCODING'];
   if (text === undefined) return isChunked ? endlessBody(environ) : 0;
-  if (text === '-1' && environ['postern.gateway'] === 'fastcgi') return -1; // Caddy, of a chunked upload
+  if (text === '-1' && environ['postern.gateway'] === 'fastcgi') return -1; // Caddy, for a chunked upload
   const length = parseContentLength(text);
   if (length === undefined) {
     throw new RequestError(
@@ -242,15 +243,14 @@ function completeContentLength(environ: Variables, method: string): number {
       `CONTENT_LENGTH ${JSON.stringify(text.slice(0, 40))}`,
     );
   }
-  // Half of the front ends say 0 where the client said nothing.
+  // Half of the front ends send 0 when the client has sent no Content-Length.
   if (length > 0 || (method !== 'GET' && method !== 'HEAD')) environ['CONTENT_LENGTH'] = text;
   return length;
 }
 
 /**
- * A body without a length ends with its STDIN stream, or its last chunk. The other protocols have
- * nothing of the kind: CONTENT_LENGTH is the only end (RFC 3875 § 4.2), and Apache starts CGI programs
- * without one all the same.
+ * A body without a length ends with the STDIN stream in FastCGI, and with the last chunk in HTTP. In the other protocols
+ * only CONTENT_LENGTH tells the end (RFC 3875 § 4.2). Apache starts CGI programs without it all the same.
  */
 function endlessBody(environ: Variables): -1 {
   const gateway = environ['postern.gateway'];
@@ -265,97 +265,12 @@ export function guessScheme(environ: Readonly<Record<string, unknown>>): 'http' 
   return https === 'on' || https === '1' || https === 'yes' ? 'https' : 'http';
 }
 
-/**
- * `postern.signal`, made when it is first looked at: on Node 20 an AbortSignal costs more than the rest of
- * a small request. The functions are shared by all environs on purpose: V8 keeps the pair of accessors
- * in its old generation, and functions that held a request would hold it there too.
- */
-const SIGNAL: PropertyDescriptor & ThisType<Variables> = {
-  get() {
-    return Draft.sourceOf(this).signal;
-  },
-  // Middleware may put its own in place.
-  set(signal: AbortSignal) {
-    // All of it: an environ that inherits from this one has none that it could keep.
-    Object.defineProperty(this, 'postern.signal', {
-      value: signal,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
-  },
-  enumerable: true,
-  configurable: true,
-};
-
-interface SignalSource {
-  readonly signal: AbortSignal;
-}
-
-/**
- * An object without a prototype, made so before it has any property: V8 then lays it out like any instance of a class.
- * Of `{ __proto__: null }` it makes a hash table, which takes twice as long to fill and to go through; and to take a
- * prototype away later takes longer than all that, each time.
- */
-// eslint-disable-next-line no-extraneous-class -- fields are there before the rest of their own class's constructor
-class WithoutPrototype {
-  constructor() {
-    Object.setPrototypeOf(this, null);
-  }
-}
-
-/** What every environ has, as of a request that tells nothing of itself. */
-class Draft extends WithoutPrototype {
-  REQUEST_METHOD = 'GET';
-  SCRIPT_NAME = '';
-  PATH_INFO = '';
-  QUERY_STRING = '';
-  REQUEST_URI = '';
-  SERVER_NAME = '';
-  SERVER_PORT = '';
-  SERVER_PROTOCOL = '';
-  'wsgi.version' = WSGI_VERSION;
-  'wsgi.url_scheme' = 'http';
-  'wsgi.input' = undefined;
-  'wsgi.errors' = undefined;
-  'wsgi.multithread' = false;
-  'wsgi.multiprocess' = false;
-  'wsgi.run_once' = false;
-  'wsgi.file_wrapper' = undefined;
-  'postern.gateway' = undefined;
-  'postern.role' = 'responder';
-  // Not to be seen by anyone who lists an environ.
-  readonly #source: SignalSource;
-  #contentLength: string | undefined; // as sent
-
-  constructor(source: SignalSource) {
-    super();
-    this.#source = source;
-    Object.defineProperty(this, 'postern.signal', SIGNAL);
-  }
-
-  /** @param environ one that was made of a draft, or inherits from one */
-  static sourceOf(environ: object): SignalSource {
-    let own = environ;
-    while (!(#source in own)) own = Object.getPrototypeOf(own) as object;
-    return own.#source;
-  }
-
-  static setContentLength(environ: Variables, text: string | undefined): void {
-    (environ as unknown as Draft).#contentLength = text;
-  }
-
-  static contentLengthOf(environ: Variables): string | undefined {
-    return (environ as unknown as Draft).#contentLength;
-  }
-}
-
-/** An environ to which variables are to be added. */
+/** Makes an environ without variables. */
 export function createEnviron(source: SignalSource): Variables {
-  return new Draft(source) as unknown as Variables;
+  return new BaseEnviron(source) as unknown as Variables;
 }
 
-/** The finished environ under its public type. */
+/** Gives a completed environ its public type. */
 export function asEnviron(environ: Variables): Environ {
   return environ as Environ;
 }

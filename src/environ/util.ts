@@ -1,4 +1,4 @@
-/** What applications and middleware ask of an environ, as wsgiref.util. */
+/** Functions on an environ for applications and middleware, as in wsgiref.util. */
 
 import { posix } from 'node:path';
 
@@ -39,7 +39,7 @@ function serverHost(environ: Vars, scheme: string): string {
  */
 export function requestUri(environ: Vars, includeQuery = true): string {
   const path = quotePath(text(environ, 'PATH_INFO'));
-  // At the root, the URL of the application ends with the slash with which PATH_INFO begins.
+  // Without SCRIPT_NAME, the URL of the application ends with the slash with which PATH_INFO begins.
   const rest = text(environ, 'SCRIPT_NAME') === '' ? path.slice(1) : path;
   const query = includeQuery ? text(environ, 'QUERY_STRING') : '';
   return applicationUri(environ) + rest + (query === '' ? '' : `?${query}`);
@@ -68,8 +68,8 @@ export function shiftPathInfo(environ: Record<string, unknown>): string | undefi
 
 function join(scriptName: string, name: string): string {
   const path = posix.normalize(`${scriptName}/${name}`);
-  // normalize keeps a slash at the end, which is there only where the URL has one: after an empty
-  // segment. And the root is written '' (never '/'), with which wsgiref breaks its own rule.
+  // normalize() keeps a slash at the end. It belongs there only after an empty segment, where the URL has it too. The root
+  // is '' and never '/': wsgiref breaks this rule, which is its own.
   if (path === '/') return '';
   return name !== '' && path.endsWith('/') ? path.slice(0, -1) : path;
 }

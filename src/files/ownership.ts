@@ -1,11 +1,11 @@
 /**
- * Whose a file is: whether another account can have put it there, or can change it. Asked before a file that
- * nobody has named is read, and before one is removed, or written, whose folder others may write to.
+ * Who owns a file: whether another account can have made it, or can change it. This is checked before a file is read that
+ * the user has not named, and before a file is removed or written in a folder to which others may write.
  *
- * The rule is git's (CVE-2022-24765): a file counts when it belongs to this account. So do files of root, who can
- * do anything anyway, and, for root, those of the account that has called sudo, which named them. What a group
- * may write to counts as well: its owner has said so, and with umask 002 that is every file. Windows has other
- * ways to say who may do what, and nothing is asked there.
+ * The rule is git's (CVE-2022-24765): a file is trusted when it belongs to this account. Files of root are trusted too:
+ * root can do anything anyway. For root, so are files of the account that has called sudo. Files to which a group may
+ * write are trusted: their owner wants it so, and with umask 002 every file is one of them. On Windows, which has other
+ * permissions, nothing is checked.
  */
 
 import { constants, lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
@@ -15,13 +15,13 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 
 const EVERYBODY_WRITES = constants.S_IWOTH;
-/** Of a folder, as of /tmp: files in it are renamed and removed by their owners alone (inode(7)). */
+/** The sticky bit of a folder such as /tmp: only their owners may rename and remove files in it (inode(7)). */
 const STICKY = 0o1000;
 
 /** Accounts by their user ids; undefined where there are none. */
 export type Accounts = ReadonlySet<number> | undefined;
 
-/** The accounts whose files count as this process's own. */
+/** The accounts whose files are trusted. */
 export function ownAccounts(): Accounts {
   const uid = process.geteuid?.();
   if (uid === undefined) return undefined;
@@ -33,10 +33,10 @@ export function ownAccounts(): Accounts {
 type Owned = Pick<Stats, 'uid' | 'mode'>;
 
 /**
- * Why a file, or a link, may be somebody else's.
+ * Why the owner of a file or a link is not trusted.
  *
- * @param name what it is called in the answer
- * @returns undefined when it is not
+ * @param name of the file, in the text that is returned
+ * @returns undefined when the owner is trusted
  */
 export function doubtOwner(
   { uid }: Owned,
@@ -48,7 +48,7 @@ export function doubtOwner(
     : `${name} belongs to another account (${uid})`;
 }
 
-/** Why what is in a file or a folder may be somebody else's. */
+/** Why the content of a file or a folder is not trusted: because of its owner, or because everybody may write to it. */
 export function doubtContent(
   stats: Owned,
   own: Accounts = ownAccounts(),
@@ -59,7 +59,7 @@ export function doubtContent(
   return stats.mode & EVERYBODY_WRITES ? `everybody may write to ${name}` : undefined;
 }
 
-/** Why somebody else may have replaced a file of ours by another one in this folder. */
+/** Why files in a folder are not trusted: another account may have replaced them. */
 export function doubtFolder(folder: string, own: Accounts = ownAccounts()): string | undefined {
   const stats = statSync(folder);
   const doubt = stats.mode & STICKY ? doubtOwner : doubtContent;
@@ -72,15 +72,15 @@ export function isShared(folder: string, own: Accounts = ownAccounts()): boolean
 }
 
 /**
- * Finds the folder of a path, through links that lead to it.
+ * Resolves the links in the folder of a path.
  *
- * @returns the path with its folder as it really is, so that it leads to the same place from now on
+ * @returns the path without links in its folder, so that nobody can make it lead to another place
  * @throws {UsageError} when another account has made one of the links
  * @throws when there is no such folder
  */
 export function pinFolder(path: string, own: Accounts = ownAccounts()): string {
   const folder = dirname(resolve(path));
-  const real = realpathSync(folder); // first: links that go round in a circle end here
+  const real = realpathSync(folder); // first, because it throws for links that form a circle
   if (real !== folder) checkLinks(folder, own);
   return join(real, basename(path));
 }

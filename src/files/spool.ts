@@ -1,6 +1,6 @@
 /**
- * What does not fit in memory of request bodies: temporary files, as nginx's own request buffering has them
- * (client_body_temp_path). They have no name and nobody else can open them, and they are gone with the process.
+ * Temporary files for the parts of request bodies that do not fit in memory, as in nginx (client_body_temp_path). They
+ * have no name, so nobody else can open them, and they are gone when the process ends.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -12,46 +12,46 @@ import { ByteQueue, EMPTY } from '../bytes.ts';
 import { LimitError } from '../errors.ts';
 import type { Log } from '../types.ts';
 
-/** Bytes that wait in memory for a slow disk before no more is to be stored for now. */
+/** Bytes that may wait in memory for a slow disk. With more, files are busy: see {@link SpoolFile.isBusy}. */
 const MAX_PENDING = 16 * 1024 * 1024;
 /** Bytes of one write. */
 const WRITE_SIZE = 1024 * 1024;
 
 /** How much may be stored. Sizes are in bytes. */
 export interface SpoolLimits {
-  /** Of one body. */
+  /** Bytes of one body. */
   maxSpoolSize: number;
-  /** Of all bodies together. */
+  /** Bytes of all bodies together. */
   maxSpoolTotal: number;
 }
 
 /** The spool files of a server. */
 export class Spool {
   readonly limits: SpoolLimits;
-  /** Bytes in all of its files. */
+  /** Bytes in all files. */
   used = 0;
-  /** Those of them that wait in memory for the disk. */
+  /** How many of them still wait in memory for the disk. */
   pending = 0;
   readonly #folder: string | undefined;
   readonly #log: Log;
   #hasFailed = false;
 
-  /** @param folder in which files are made, from the first one on; default: {@link defaultFolder} */
+  /** @param folder for the files. It is not used before the first one is opened. Default: {@link defaultFolder} */
   constructor(folder: string | undefined, limits: SpoolLimits, log: Log) {
     this.#folder = folder;
     this.limits = limits;
     this.#log = log;
   }
 
-  /** Why nothing more should be stored in any file; undefined if more may be. */
+  /** Why no more may be stored in any file; undefined if it may. */
   get refusal(): LimitError | undefined {
     const { maxSpoolTotal } = this.limits;
     if (this.used < maxSpoolTotal) return undefined;
-    const message = `more than maxSpoolTotal (${maxSpoolTotal}) of all bodies was not read`;
+    const message = `more than maxSpoolTotal (${maxSpoolTotal}) of all bodies is unread`;
     return new LimitError('maxSpoolTotal', message);
   }
 
-  /** Opens a file. @returns undefined where none can be made, which the log tells once */
+  /** Opens a file. @returns undefined where none can be made, which is logged once */
   open(): SpoolFile | undefined {
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
     const folder = this.#folder ?? defaultFolder();
@@ -68,7 +68,7 @@ export class Spool {
       return new SpoolFile(this, fd);
     } catch (error) {
       if (!this.#hasFailed) {
-        this.#log.error(`no spool file in ${folder}: ${(error as Error).message}`);
+        this.#log.error(`cannot make a spool file in ${folder}: ${(error as Error).message}`);
       }
       this.#hasFailed = true;
       return undefined;
@@ -76,25 +76,25 @@ export class Spool {
   }
 }
 
-/** A file that nobody can find is of no use any more, whatever the disk says at its end. */
+/** An error when a file is closed does not matter: it has no name, and its content is not needed any more. */
 function ignore(): void {}
 
-/** `/tmp` may be memory, of which the files are to save some; `/var/tmp` is not (file-hierarchy(7)). */
+/** Not `/tmp`, which may be in memory: the files are there to save memory. `/var/tmp` is on a disk (file-hierarchy(7)). */
 function defaultFolder(): string {
   return existsSync('/var/tmp') ? '/var/tmp' : tmpdir();
 }
 
-/** Bytes in their order: written to the end, read from the beginning. */
+/** A queue of bytes in a file: written at the end, read from the beginning. */
 export class SpoolFile {
   readonly #spool: Spool;
   readonly #fd: number;
-  readonly #waiting = new ByteQueue(); // to be written
+  readonly #waiting = new ByteQueue(); // for the disk
   #isWriting = false;
   #isReading = false;
   #isClosed = false;
-  #size = 0; // bytes taken so far
-  #written = 0; // of them
-  #read = 0; // of these
+  #size = 0; // bytes appended so far
+  #written = 0; // how many of them are on the disk
+  #read = 0; // how many of these have been read
   #error: Error | undefined;
   #onWritten: (() => void) | undefined;
 
@@ -108,25 +108,25 @@ export class SpoolFile {
     return this.#size - this.#read;
   }
 
-  /** Whether the disk is so far behind that nothing should be stored for now. */
+  /** Whether the disk is so slow that no more should be stored for now. */
   get isBusy(): boolean {
     return this.#spool.pending > MAX_PENDING;
   }
 
-  /** Why no more should be stored; undefined if more may be. */
+  /** Why no more may be stored in this file; undefined if it may. */
   get refusal(): LimitError | undefined {
     const { maxSpoolSize } = this.#spool.limits;
     if (this.#error !== undefined) {
       return new LimitError('maxSpoolSize', `a spool file failed: ${this.#error.message}`);
     }
     if (this.length >= maxSpoolSize) {
-      const message = `more than maxSpoolSize (${maxSpoolSize}) of the body was not read`;
+      const message = `more than maxSpoolSize (${maxSpoolSize}) of the body is unread`;
       return new LimitError('maxSpoolSize', message, '413 Content Too Large');
     }
     return this.#spool.refusal;
   }
 
-  /** Stores bytes, which must not be changed afterwards. They are taken whatever the limits say. */
+  /** Stores bytes, which must not be changed afterwards. The limits are not checked here: see {@link refusal}. */
   append(bytes: Buffer): void {
     if (this.#isClosed || this.#error !== undefined) return;
     this.#size += bytes.length;
@@ -137,10 +137,10 @@ export class SpoolFile {
   }
 
   /**
-   * Takes bytes out, at most `size` and at least one. Called only where there are some, and not again before it has
-   * called back.
+   * Reads and removes bytes, at least one and at most `size`. It must not be called when there are none, nor while
+   * another read is under way.
    *
-   * @param onRead called with them, or with what the disk complains of; not at all once the file is closed
+   * @param onRead called with the bytes or the error of the disk. Not called after {@link close}
    */
   read(size: number, onRead: (error: Error | undefined, bytes: Buffer) => void): void {
     if (this.#error !== undefined) {
@@ -163,7 +163,7 @@ export class SpoolFile {
     });
   }
 
-  /** Gives the room on the disk back. Later calls do nothing. */
+  /** Closes the file, which frees its space on the disk. Later calls do nothing. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -178,7 +178,7 @@ export class SpoolFile {
     return this.#isClosed;
   }
 
-  /** Writes what waits, a bounded part of it at once. */
+  /** Writes what waits, about WRITE_SIZE bytes at once. */
   #write(): void {
     const pieces: Buffer[] = [];
     for (
@@ -204,7 +204,7 @@ export class SpoolFile {
       this.#written += length;
       this.#spool.pending -= length;
       this.#isWriting = true;
-      // A disk may take less than it is given.
+      // The system may write less than it was given (writev(2)).
       if (length < size) this.#writeAll([Buffer.concat(pieces).subarray(length)]);
       else if (this.#waiting.length > 0) this.#write();
       else this.#isWriting = false;
@@ -215,7 +215,7 @@ export class SpoolFile {
   #fail(error: Error): void {
     this.#error = error;
     this.#waiting.clear();
-    this.#spool.pending -= this.#size - this.#written; // it does not wait any more
+    this.#spool.pending -= this.#size - this.#written; // these bytes will not be written any more
     this.#tellWritten();
   }
 

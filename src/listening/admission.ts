@@ -1,4 +1,4 @@
-/** Which connections a gateway takes. */
+/** Decides which connections a gateway takes. */
 
 import type { Socket } from 'node:net';
 
@@ -7,7 +7,7 @@ import type { LimitError } from '../errors.ts';
 import { isTcp, peerOf } from '../sockets/peer.ts';
 import type { GatewayName, Log } from '../types.ts';
 
-/** What decides on a connection that has come. */
+/** Checks each new connection: its address, the number of connections, memory. */
 export class Admission {
   readonly #gateway: GatewayName;
   readonly #maxConnections: number;
@@ -15,8 +15,8 @@ export class Admission {
   readonly #isAllowed: ((address: string | undefined) => boolean) | undefined;
 
   /**
-   * @param allow addresses and networks that may connect over TCP; undefined for all
-   * @throws {UsageError} for an entry that is neither
+   * @param allow addresses and networks that may connect over TCP. Undefined: all
+   * @throws {UsageError} for an entry that is neither an address nor a network
    */
   constructor(
     gateway: GatewayName,
@@ -31,10 +31,10 @@ export class Admission {
   }
 
   /**
-   * Whether a connection is taken; if not, the log has it.
+   * Whether a connection is taken. One that is refused is logged.
    *
-   * @param open how many there are already
-   * @param shortage of what a connection takes by itself
+   * @param open number of open connections
+   * @param shortage a limit that is reached, if a connection needs memory before its first request
    */
   admits(socket: Socket, open: number, shortage?: LimitError): boolean {
     // Unix sockets have permissions instead of addresses.

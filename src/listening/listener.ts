@@ -1,4 +1,4 @@
-/** Listening sockets: TCP, unix, inherited. What is common to every gateway that listens. */
+/** Listening sockets: TCP, unix, inherited. Used by every gateway that listens. */
 
 import { closeSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -14,21 +14,21 @@ import { doubtFolder, doubtOwner, pinFolder } from '../files/ownership.ts';
 export interface ListenOptions {
   /** Permission bits of a unix socket. Default 0660: owner and group may connect. */
   socketMode?: number | undefined;
-  /** Length of the queue of connections that are not accepted yet. Default 511, as Node's and nginx's. */
+  /** Length of the queue of connections that are not accepted yet. Default 511, as in Node and nginx. */
   backlog?: number | undefined;
 }
 
 const DEFAULT_SOCKET_MODE = 0o660;
 const DEFAULT_BACKLOG = 511;
-/** Bytes of `sun_path` without the NUL at its end, on Linux and elsewhere. */
+/** Size of `sun_path` without its final NUL, on Linux and elsewhere. */
 const MAX_PATH = process.platform === 'linux' ? 107 : 103;
 
 /**
  * Binds a server to an address.
  *
- * A unix socket that a crashed process left behind is replaced; one that somebody serves is not.
+ * A unix socket that a crashed process has left is replaced. One on which a process listens is not.
  *
- * @throws {UsageError} when the address cannot be used, in words for the one who gave it
+ * @throws {UsageError} when the address cannot be used
  */
 export async function listen(
   server: NetServer,
@@ -49,25 +49,25 @@ export async function listen(
 }
 
 /**
- * Stops accepting, at once. Resolves when the last connection has gone.
+ * Stops accepting at once. Resolves when the last connection is closed.
  *
  * @param address as given to {@link listen}
  */
 export function stopListening(server: NetServer, address: Address): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    // libuv leaves descriptors 0 to 2 open. The kernel would go on accepting for a process manager's
-    // socket on fd 0, and nobody would answer.
+    // libuv does not close descriptors 0 to 2. On fd 0, the socket of a process manager, the kernel would go on
+    // accepting connections that nobody serves.
     if ('fd' in address && address.fd <= 2) closeSync(address.fd);
   });
 }
 
-/** Node 20 would cut the path off, and listen where nobody looks for it. */
+/** Node 20 would truncate the path, and listen on another one. */
 function checkPath(path: string): void {
   const length = Buffer.byteLength(path);
   if (length <= MAX_PATH) return;
   throw new UsageError(
-    `the path of unix:${path} is too long: ${length} bytes, and a socket has ${MAX_PATH}`,
+    `the path of unix:${path} is too long: ${length} bytes, and the limit is ${MAX_PATH}`,
   );
 }
 
@@ -86,8 +86,8 @@ function bind(server: NetServer, address: Address, options: ListenOptions): Prom
       server.listen({ ...address, backlog });
       return;
     }
-    // The socket is made within this call, with this mode (unix(7)): no chmod, which would follow a link that
-    // somebody puts in its place.
+    // The socket is made within this call, with this mode (unix(7)). A chmod afterwards would follow a link that
+    // somebody has put in its place.
     const umask = process.umask(0o777 & ~mode);
     try {
       server.listen({ path: address.path, backlog });
@@ -97,7 +97,7 @@ function bind(server: NetServer, address: Address, options: ListenOptions): Prom
   });
 }
 
-/** Only what a process of ours can have left is removed, and only from where nobody else can put something else. */
+/** Removes a socket only if it is ours, and only from a folder in which nobody else can replace it meanwhile. */
 async function removeStaleSocket(path: string): Promise<void> {
   const entry = pinFolder(path);
   const found = lstatSync(entry, { bigint: true, throwIfNoEntry: false });
@@ -106,9 +106,9 @@ async function removeStaleSocket(path: string): Promise<void> {
   if (await isServed(path)) throw inUse(path);
   const doubt = doubtOwner(lstatSync(entry)) ?? doubtFolder(dirname(entry));
   if (doubt !== undefined)
-    throw new UsageError(`${path} is a socket that was left over, and is not removed: ${doubt}`);
+    throw new UsageError(`${path} is a stale socket, but it is not removed: ${doubt}`);
   const { ino, ctimeNs } = lstatSync(entry, { bigint: true });
-  // Another process that starts may have been faster.
+  // Another process may have replaced it meanwhile.
   if (ino !== found.ino || ctimeNs !== found.ctimeNs) throw inUse(path);
   unlinkSync(entry);
 }
@@ -124,7 +124,7 @@ function isServed(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    // Anything but a refusal (no permission, queue full) leaves the socket alone.
+    // With any other error (no permission, queue full) somebody may listen on it.
     socket.on('error', (error) => resolve(codeOf(error) !== 'ECONNREFUSED'));
   });
 }
@@ -132,14 +132,14 @@ function isServed(path: string): Promise<boolean> {
 function explain(error: unknown, address: Address): Error {
   if (error instanceof UsageError) return error;
   const where = formatAddress(address);
-  // libuv says EACCES for a folder that does not exist as well.
+  // libuv reports EACCES also when the folder does not exist.
   const isNowhere = 'path' in address && !existsSync(dirname(address.path));
   const code = isNowhere ? 'ENOENT' : codeOf(error);
   const known: Record<string, string> = {
     EADDRINUSE: `${where} is in use by another process`,
     EACCES: `no permission to listen on ${where}`,
     EADDRNOTAVAIL: `${where} is not an address of this machine`,
-    ENOTFOUND: `host of ${where} is not known`,
+    ENOTFOUND: `the host of ${where} is not known`,
     ENOENT: `the folder of ${where} does not exist`,
     EINVAL: `${where} is not a listening socket`,
     EBADF: `${where} is not open`,

@@ -1,12 +1,12 @@
-/** A running gateway: what every `runWith…` resolves to, and the server that socket gateways share. */
+/** A running gateway: the interface to which every `runWith…` resolves, and the server that all gateways share. */
 
 import { createServer } from 'node:net';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 
 import { parseAddress } from '../sockets/address.ts';
 import type { Address } from '../sockets/address.ts';
-import { closeInlet, openInlet } from './inlet.ts';
-import type { Inlet } from './inlet.ts';
+import { detachSource, attachSource } from './connection-source.ts';
+import type { ConnectionSource } from './connection-source.ts';
 import { SHUTDOWN_TIMEOUT } from '../limits.ts';
 import { listen, stopListening } from './listener.ts';
 import type { ListenOptions } from './listener.ts';
@@ -28,7 +28,7 @@ export interface Server extends AsyncDisposable {
 /** Options of a gateway that listens. */
 export interface ServerOptions extends ListenOptions {
   /** `HOST:PORT`, `PORT`, `unix:PATH`, `fd:N`, or the same as an object; or connections that are accepted elsewhere. */
-  listen: string | number | Address | Inlet;
+  listen: string | number | Address | ConnectionSource;
 }
 
 /** One accepted socket and its protocol state, as the server sees it. */
@@ -43,37 +43,37 @@ export interface Connection {
 export class SocketServer implements Server {
   readonly closed: Promise<void>;
   readonly #server: NetServer;
-  readonly #address: Address | Inlet;
+  readonly #address: Address | ConnectionSource;
   readonly #connections = new Set<Connection>();
-  #runs = 0; // requests that are not over
+  #runs = 0; // requests that still run
   #stopping: Promise<void> | undefined;
   #markClosed!: () => void;
   #onDrained: () => void = () => {};
   #onIdle: () => void = () => {};
 
-  private constructor(server: NetServer, address: Address | Inlet) {
+  private constructor(server: NetServer, address: Address | ConnectionSource) {
     this.#server = server;
     this.#address = address;
     this.closed = new Promise((resolve) => (this.#markClosed = resolve));
   }
 
   /**
-   * Starts one.
+   * Starts a server.
    *
-   * @param accept makes the protocol's connection of an accepted socket, or refuses it with undefined
-   * @param netServer emits 'connection'. Default: one of node:net
+   * @param accept makes a connection of the protocol from an accepted socket. It returns undefined to refuse the socket
+   * @param netServer emits 'connection'. Default: a server of node:net
    */
   static async start(
     options: ServerOptions,
     accept: (socket: Socket) => Connection | undefined,
-    // Half-open: a front end may shut down its side after the request and still wait for the answer.
+    // Half-open: a front end may close its side after the request, and still wait for the response.
     netServer: NetServer = createServer({ allowHalfOpen: true, noDelay: true }),
   ): Promise<SocketServer> {
     const address =
       typeof options.listen === 'object' ? options.listen : parseAddress(options.listen);
     const server = new SocketServer(netServer, address);
     netServer.on('connection', (socket) => server.#accept(socket, accept));
-    if ('open' in address) openInlet(netServer, address);
+    if ('open' in address) attachSource(netServer, address);
     else await listen(netServer, address, options);
     return server;
   }
@@ -84,9 +84,9 @@ export class SocketServer implements Server {
   }
 
   /**
-   * Lets a stop wait for the end of a request: bodies are closed after their response was sent.
+   * Lets a stop wait for the end of a run: bodies are closed after the response was sent.
    *
-   * @param onEnd called then
+   * @param onEnd called at the end of the run
    */
   track(run: PromiseLike<void>, onEnd: () => void = () => {}): void {
     this.#runs++;
@@ -125,13 +125,13 @@ export class SocketServer implements Server {
     });
   }
 
-  /** Resolves when the last connection has gone. */
+  /** Resolves when the last connection is closed. */
   #drained(): Promise<void> {
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#onDrained = resolve));
   }
 
-  /** Resolves when the last request is over. */
+  /** Resolves when the last run has ended. */
   #idle(): Promise<void> {
     if (this.#runs === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#onIdle = resolve));
@@ -140,7 +140,7 @@ export class SocketServer implements Server {
   async #stop(timeout: number): Promise<void> {
     const stopped =
       'open' in this.#address
-        ? closeInlet(this.#server, this.#address, this.#drained())
+        ? detachSource(this.#server, this.#address, this.#drained())
         : stopListening(this.#server, this.#address);
     for (const connection of this.#connections) connection.shutdown();
     let cut: NodeJS.Timeout | undefined;

@@ -1,4 +1,4 @@
-/** The access log: one line for each response, in the formats that logs are read in. */
+/** The access log: one line for each response, in the usual formats. */
 
 import { UsageError } from '../errors.ts';
 import type { AccessEntry, Environ } from '../types.ts';
@@ -9,10 +9,10 @@ export interface AccessLogOptions {
   colors?: boolean | undefined;
 }
 
-/** Text of one response: a line, or a part of one. */
+/** Makes the text for a response: a line, or a part of one. */
 type Formatter = (entry: AccessEntry) => string;
 
-/** Apache's Common Log Format, and the combined one. */
+/** Apache's Common Log Format and Combined Log Format. */
 const COMMON = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s';
 const COMBINED = `${COMMON} "%(f)s" "%(a)s"`;
 
@@ -62,15 +62,15 @@ function createFormatter(format: string, options: AccessLogOptions): Formatter {
 
 function showsColors(): boolean {
   const { stderr } = process;
-  return stderr.isTTY && stderr.hasColors(); // which looks at NO_COLOR and TERM
+  return stderr.isTTY && stderr.hasColors(); // hasColors() respects NO_COLOR and TERM
 }
 
 // ---- format strings
 
-/** `%%`, an atom, or a percent sign that belongs to neither. */
+/** `%%`, an atom, or a percent sign that begins neither. */
 const ATOM = /%(?:%|\(([^)]*)\)s|)/g;
 
-/** Takes a format string apart once, so that a line is put together from functions. */
+/** Parses a format string once, into the texts and functions from which each line is made. */
 function compile(format: string): Formatter {
   const parts: (string | Formatter)[] = [];
   let end = 0;
@@ -88,7 +88,7 @@ function atom(name: string | undefined, format: string): Formatter {
   if (simple !== undefined) return simple;
   const [, key, kind] = /^\{(.+)\}([ioe])$/.exec(name ?? '') ?? [];
   if (key === undefined) {
-    const what = name === undefined ? 'a % that begins none' : `%(${name})s`;
+    const what = name === undefined ? 'a % alone' : `%(${name})s`;
     throw new UsageError(`${what} in the access log format ${JSON.stringify(format)} is no atom`);
   }
   if (kind === 'i') return requestHeader(key);
@@ -144,7 +144,7 @@ function requestLine(environ: Environ): string {
   return `${environ.REQUEST_METHOD} ${environ.REQUEST_URI} ${environ.SERVER_PROTOCOL}`;
 }
 
-/** As whom the front end knows the client, or as whom it presents itself (RFC 7617 § 2). */
+/** The user that the front end has authenticated, or the name in the client's Basic credentials (RFC 7617 § 2). */
 function userOf(environ: Environ): string | undefined {
   const { REMOTE_USER: user, HTTP_AUTHORIZATION: authorization = '' } = environ;
   if (typeof user === 'string') return user;
@@ -153,7 +153,7 @@ function userOf(environ: Environ): string | undefined {
   return Buffer.from(credentials, 'base64').toString('latin1').split(':', 1)[0];
 }
 
-/** All but printable ASCII, and what would end a quoted part: as nginx escapes its log. */
+/** Everything but printable ASCII; also `"` and `\`. nginx escapes the same in its log. */
 const UNSAFE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/g;
 
 function escape(value: unknown): string {
@@ -171,7 +171,7 @@ const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 let lastSecond = NaN;
 let lastTime = '';
 
-/** `[21/Nov/2026:09:30:00 +0100]`; made once a second, not once a line. */
+/** `[21/Nov/2026:09:30:00 +0100]`. The text is kept for a second, because formatting a date is slow. */
 function formatTime(ms: number): string {
   const second = Math.floor(ms / 1000);
   if (second !== lastSecond) {
@@ -187,7 +187,7 @@ function clock(date: Date): string {
   return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
 }
 
-/** Difference to UTC as `+hhmm`. */
+/** Offset from UTC as `+hhmm`. */
 function offset(date: Date): string {
   const minutes = -date.getTimezoneOffset();
   const size = Math.abs(minutes);
@@ -207,7 +207,7 @@ function formatDev(entry: AccessEntry): string {
   return `${clock(new Date(startedAt))} ${statusCode(entry)} ${request} ${bytes} B ${taken} ms`;
 }
 
-/** Colours by the class of the status (ECMA-48 § 8.3.117): green, cyan, yellow, red; magenta for what is none. */
+/** Colours by the class of the status (ECMA-48 § 8.3.117): green, cyan, yellow, red. Any other status is magenta. */
 const COLORS = new Map([
   ['2', 32],
   ['3', 36],
@@ -238,14 +238,14 @@ function formatJson(entry: AccessEntry): string {
     duration: Math.round(duration * 1000) / 1000,
     gateway: environ['postern.gateway'],
   };
-  // ASCII alone, so that neither a terminal nor the file's encoding changes what it says.
+  // Only ASCII, so that the encoding of the terminal or the file does not matter.
   return JSON.stringify(record).replace(
     /[\x7f-\uffff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
 
-/** The text whose UTF-8 bytes are in a byte string. */
+/** Decodes a byte string as UTF-8. */
 function decode(value: unknown): string | undefined {
   return typeof value === 'string' ? Buffer.from(value, 'latin1').toString('utf8') : undefined;
 }

@@ -1,11 +1,11 @@
-/** The log of a gateway: one line a message, safe to look at in a terminal. */
+/** The log of a gateway: one line for each message, safe to show in a terminal. */
 
 import { inspect } from 'node:util';
 
 import { escapeLine, escapeLines } from '../bytes.ts';
 import type { Log } from '../types.ts';
 
-/** From quiet to talkative; each level shows those before it. */
+/** From the quietest to the most verbose. Each level includes those before it. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -43,26 +43,26 @@ export function warnOnce(log: Log, message: string): void {
   log.warn(message);
 }
 
-/** Where messages go when no log is given: warnings and errors to stderr. */
+/** The log when none is given: warnings and errors go to stderr. */
 export const DEFAULT_LOG: Log = createLog();
 
-/** An error for a log: stack and chain of causes, several lines, control characters escaped. */
+/** An error as text for a log: several lines, with the stack and the chain of causes. Control characters are escaped. */
 export function formatError(error: unknown): string {
   try {
     if (hasEndlessStack(error)) return escapeLines(shortStacks(error).join('\n'));
     return escapeLines(error instanceof Error ? inspect(error) : `Thrown: ${inspect(error)}`);
   } catch {
-    // It may throw when it is looked at; whoever tells of it must not.
+    // A getter or a proxy may throw when it is inspected. Logging must not.
     return 'Thrown: something that cannot be shown';
   }
 }
 
 /**
- * No engine writes more lines than these, but a stack is text, and may have come from elsewhere. inspect() compares each
- * line of an error's stack with each of its cause's.
+ * Lines of a stack. No engine writes more, but a stack is text that can come from anywhere. inspect() compares each line
+ * of an error's stack with each line of its cause's stack.
  */
 const MAX_LINES = 500;
-/** Errors that are looked at: an error, its causes and those of an AggregateError. */
+/** Errors that are checked: an error, its causes, and those of an AggregateError. */
 const MAX_ERRORS = 100;
 const MAX_CAUSES = 10;
 
@@ -83,7 +83,7 @@ function firstLines(error: Error): string[] {
   try {
     return String(error.stack).split('\n', MAX_LINES + 1);
   } catch {
-    return []; // Node may know what to do with it
+    return []; // inspect() handles a `stack` that throws
   }
 }
 

@@ -1,4 +1,4 @@
-/** One request that has a connection to itself. */
+/** The handler of a request that has a connection to itself. */
 
 import { BaseHandler } from '../handler/base-handler.ts';
 import { escapeLines } from '../bytes.ts';
@@ -8,29 +8,30 @@ import type { InputStream } from '../handler/input.ts';
 import { writeTo } from '../handler/stream-handler.ts';
 import type { ErrorStream, GatewayOptions } from '../types.ts';
 
-/** What a request needs of the connection that carries it. */
-export interface RequestCarrier {
-  /** Opens the request body, of which the beginning may have come with the variables. */
+/** The connection of a request, as its handler needs it. */
+export interface RequestTransport {
+  /** Opens the request body. Its beginning may have come with the variables. */
   openInput(length: number): InputStream;
   /** @returns whether more can be taken at once */
   write(head: string, chunk: Uint8Array): boolean;
+  /** Resolves when more can be taken. Never rejects. */
   drained(): Promise<void>;
-  /** The response is complete. */
+  /** Sends the end of a complete response. */
   end(head: string, last: Uint8Array | string | undefined): void;
-  /** The response is broken and must not look complete. */
+  /** Ends a broken response, so that it does not look complete. */
   reset(): void;
 }
 
-/** Serves the request of a connection. A gateway adds its name, and what is its own in the response. */
+/** Serves the request of a connection. A subclass adds the name of the gateway, and the form of the status line. */
 export abstract class RequestHandler extends BaseHandler {
   override readonly takesText = true;
-  readonly #carrier: RequestCarrier;
+  readonly #transport: RequestTransport;
   readonly #variables: readonly string[];
 
   /** @param variables name, value, name, value … as byte strings */
-  constructor(carrier: RequestCarrier, variables: readonly string[], options: GatewayOptions) {
+  constructor(transport: RequestTransport, variables: readonly string[], options: GatewayOptions) {
     super(options);
-    this.#carrier = carrier;
+    this.#transport = transport;
     this.#variables = variables;
   }
 
@@ -42,30 +43,30 @@ export abstract class RequestHandler extends BaseHandler {
   }
 
   protected override getStdin(): InputStream {
-    return this.#carrier.openInput(this.contentLength);
+    return this.#transport.openInput(this.contentLength);
   }
 
-  /** These protocols carry nothing but the response. */
+  /** These protocols have no stream for errors: they go to stderr of this process. */
   protected override getStderr(): ErrorStream {
     return STDERR;
   }
 
   protected override send(head: string, chunk: Uint8Array): boolean {
-    return this.#carrier.write(head, chunk);
+    return this.#transport.write(head, chunk);
   }
 
   protected override drained(): Promise<void> {
-    return this.#carrier.drained();
+    return this.#transport.drained();
   }
 
   protected override finish(head: string, last: Uint8Array | string | undefined): void {
-    this.#carrier.end(head, last);
+    this.#transport.end(head, last);
   }
 
   protected override abandon(): void {
-    this.#carrier.reset();
+    this.#transport.reset();
   }
 }
 
-/** What applications log often comes from outside: no control character reaches a terminal. */
+/** Control characters are escaped, because applications often log what comes from outside. */
 const STDERR = writeTo((text) => void process.stderr.write(escapeLines(text)));

@@ -5,8 +5,8 @@ import { toFunction } from '../handler/application.ts';
 import { Deadlines } from '../resources/deadlines.ts';
 import { DEFAULT_LOG } from '../logging/log.ts';
 import { RequestConnection } from './connection.ts';
-import type { Gateway, VariablesReader } from './connection.ts';
-import type { RequestCarrier, RequestHandler } from './handler.ts';
+import type { Gateway, VariablesReader } from './gateway.ts';
+import type { RequestTransport, RequestHandler } from './handler.ts';
 import { resolveLimits } from './options.ts';
 import { Resources } from '../resources/resources.ts';
 import type { RequestLimits, RequestServerOptions } from './options.ts';
@@ -15,13 +15,13 @@ import type { Server } from '../listening/server.ts';
 import type { Application, GatewayName, GatewayOptions } from '../types.ts';
 import { UnreadBodies } from '../resources/unread-bodies.ts';
 
-/** What a gateway of this kind consists of. */
+/** A protocol of this kind: its name, codec and handler. */
 export interface RequestProtocol {
   readonly name: GatewayName;
   /** Its codec. */
   readonly Reader: new (limits: RequestLimits) => VariablesReader;
   readonly Handler: new (
-    carrier: RequestCarrier,
+    transport: RequestTransport,
     variables: readonly string[],
     options: GatewayOptions,
   ) => RequestHandler;
@@ -30,7 +30,8 @@ export interface RequestProtocol {
 /**
  * Serves an application.
  *
- * @throws {UsageError} when the application is none, a limit is no number, or the address cannot be used
+ * @throws {UsageError} for something that is not an application, for a limit that is not a number, or when the address
+ *   cannot be used
  */
 export async function serveRequests(
   protocol: RequestProtocol,
@@ -51,7 +52,7 @@ export async function serveRequests(
     resources: new Resources(limits, options, deadlines, log),
     unread: new UnreadBodies(limits.unreadTimeout),
     createReader: () => new Reader(limits),
-    createHandler: (carrier, variables) => new Handler(carrier, variables, options),
+    createHandler: (transport, variables) => new Handler(transport, variables, options),
     track: (run, onEnd) => server.track(run, onEnd),
   };
   const server: SocketServer = await SocketServer.start(options, (socket) =>

@@ -1,43 +1,42 @@
-/** Time limits of many connections, watched by one coarse timer. */
+/** Time limits of many connections, on one coarse timer. */
 
 /** Accuracy of a server's time limits, in milliseconds. */
 export const TICK = 1000;
 
 interface Deadline<T> {
-  /** Number of the tick with which it expires. */
+  /** The tick at which it expires. */
   tick: number;
   onExpire: (item: T) => void;
 }
 
 /**
- * At most one deadline for each item. It passes after the given time, at the latest two ticks later.
+ * At most one deadline for each item. It expires after the given time, at most two ticks later.
  *
- * A timer of its own for every connection costs more than the rest of a small request. Here setting
- * and lifting a deadline is one operation on a map, and does not look at the clock: ticks are counted.
- * A tick looks at every item, which for ten thousand of them is a fraction of a millisecond.
- * Time in which the event loop stands still does not count, so that nobody is blamed for it.
+ * A timer for each connection costs more than the rest of a small request. Here, to set or to lift a deadline is one
+ * operation on a map. Ticks are counted, so the clock is not read. A tick looks at every item: for ten thousand items it
+ * takes a fraction of a millisecond. Time in which the event loop is blocked does not count, because no peer can help it.
  */
 export class Deadlines<T> {
   readonly #tickMs: number;
   readonly #deadlines = new Map<T, Deadline<T>>();
-  #now = 0; // ticks since the beginning
+  #now = 0; // ticks so far
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param tickMs time between two looks at the deadlines, in milliseconds */
+  /** @param tickMs length of a tick, in milliseconds */
   constructor(tickMs = TICK) {
     this.#tickMs = tickMs;
   }
 
-  /** Items that have a deadline. */
+  /** How many items have a deadline. */
   get size(): number {
     return this.#deadlines.size;
   }
 
   /**
-   * Sets the deadline of an item, in place of the one that it may have.
+   * Sets the deadline of an item. It replaces an earlier one.
    *
-   * @param ms from now, in milliseconds; 0 or Infinity: it gets none
-   * @param onExpire called once, when the deadline has passed and is no longer set
+   * @param ms from now, in milliseconds. With 0 or Infinity there is no deadline.
+   * @param onExpire called once, after the deadline was removed
    */
   add(item: T, ms: number, onExpire: (item: T) => void): void {
     if (ms <= 0 || ms === Infinity) {
@@ -47,7 +46,7 @@ export class Deadlines<T> {
     // One tick more: the current one has already begun.
     const tick = this.#now + Math.ceil(ms / this.#tickMs) + 1;
     this.#deadlines.set(item, { tick, onExpire });
-    // It never keeps the process alive.
+    // unref: the timer must not keep the process alive.
     this.#timer ??= setInterval(() => this.#sweep(), this.#tickMs).unref();
   }
 
@@ -63,7 +62,7 @@ export class Deadlines<T> {
       this.#deadlines.delete(item);
       deadline.onExpire(item);
     }
-    // Not as soon as the last deadline is lifted: the next request would start the timer again.
+    // The timer stops here, and not when the last deadline is lifted: the next request would start it again.
     if (this.#deadlines.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

@@ -1,4 +1,4 @@
-/** What of a body has no room in memory: a spool file, from the moment it is needed until all of it has been loaded. */
+/** The part of a body for which there is no room in memory: in a spool file, from its first byte until all is loaded. */
 
 import { LimitError } from '../errors.ts';
 import { HIGH_WATER_MARK } from '../limits.ts';
@@ -9,28 +9,32 @@ export class Overflow {
   #file: SpoolFile | undefined;
   #isLoading = false;
 
-  /** @param spool of the server; no file is made before {@link open} */
+  /** @param spool of the server. No file is made before {@link open}. */
   constructor(spool: Spool) {
     this.#spool = spool;
   }
 
-  /** Whether what comes has to go here, behind what is here. */
+  /** Whether there is a file: then bytes that come have to be appended to it, to stay in order. */
   get isOpen(): boolean {
     return this.#file !== undefined;
   }
 
-  /** Bytes that have not been loaded. */
+  /** How many bytes have not been loaded. */
   get length(): number {
     return this.#file?.length ?? 0;
   }
 
-  /** @returns undefined when more may be stored; `'later'` while the disk is behind; or why nothing more can be */
+  /**
+   * Makes a file, if there is none yet.
+   *
+   * @returns undefined when more may be stored, `'later'` while the disk is too slow, or the limit that is reached
+   */
   open(): LimitError | 'later' | undefined {
     const refusal = this.#file === undefined ? this.#spool.refusal : undefined;
     if (refusal !== undefined) return refusal;
     this.#file ??= this.#spool.open();
     if (this.#file === undefined) {
-      return new LimitError('spoolDir', 'a body was not read, and there is no spool');
+      return new LimitError('spoolDir', 'the body is unread, and there is no spool file for it');
     }
     return this.#file.refusal ?? (this.#file.isBusy ? 'later' : undefined);
   }
@@ -43,10 +47,9 @@ export class Overflow {
   }
 
   /**
-   * Loads the next bytes. With the last of them the file is closed.
+   * Loads the next bytes. The file is closed after the last of them. Does nothing while other bytes are being loaded.
    *
-   * @param onLoaded called with them, or with what the disk complains of; not at all when others are on their way
-   *   already, or after {@link close}
+   * @param onLoaded called with the bytes or the error of the disk. Not called after {@link close}
    */
   load(onLoaded: (error: Error | undefined, bytes: Buffer) => void): void {
     const file = this.#file;
@@ -59,7 +62,7 @@ export class Overflow {
     });
   }
 
-  /** Forgets what is stored. */
+  /** Closes the file and gives up what is stored in it. */
   close(): void {
     this.#file?.close();
     this.#file = undefined;

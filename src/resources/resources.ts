@@ -1,4 +1,4 @@
-/** What the requests of a server take together, and how much that may be: their number, memory, disk. */
+/** What all requests of a server use together, and its limits: their number, memory, disk. */
 
 import type { Deadlines } from './deadlines.ts';
 import { LimitError } from '../errors.ts';
@@ -55,21 +55,28 @@ export const RESOURCE_DEFAULTS: ResourceLimits = {
   maxSpoolTotal: MAX_SPOOL_TOTAL,
 };
 
-/** What a variable takes in memory beside its text, measured: two strings, and their places in the environ. */
+/** Bytes of memory for a variable beside its text: two strings, and their places in the environ. Measured. */
 const VARIABLE_OVERHEAD = 128;
 
-/** Bytes that the variables of a request take. @param length of all names and values together */
+/** Bytes of memory for the variables of a request. @param length of all names and values together */
 export function sizeOfVariables(count: number, length: number): number {
   return length + count * VARIABLE_OVERHEAD;
 }
 
-/** What is in use. */
+/** The same. @param variables name, value, name, value … */
+export function sizeOfVariableList(variables: readonly string[]): number {
+  let length = 0;
+  for (const text of variables) length += text.length;
+  return sizeOfVariables(variables.length / 2, length);
+}
+
+/** What is in use now. */
 export class Resources {
   readonly limits: ResourceLimits;
   readonly spool: Spool;
-  /** Requests that are not over. */
+  /** Requests in flight. */
   requests = 0;
-  /** Bytes in memory, but for those that wait to be written to spool files. */
+  /** Bytes in memory, without those that wait to be written to spool files. */
   held = 0;
 
   readonly #deadlines: Deadlines<object>;
@@ -87,19 +94,19 @@ export class Resources {
     this.#log = log;
   }
 
-  /** Why no memory is to be had any more; undefined if there is some. */
+  /** The limit on memory, if it is reached. */
   get shortage(): LimitError | undefined {
     const { maxBufferedSize } = this.limits;
     if (this.held + this.spool.pending < maxBufferedSize) return undefined;
     return new LimitError('maxBufferedSize', `more than maxBufferedSize (${maxBufferedSize})`);
   }
 
-  /** Counts a request that is about to be run. */
+  /** Counts a request that is about to run. */
   begin(): Claim {
     return new Claim(this, this.#deadlines, this.#log);
   }
 
-  /** Why a further request cannot be taken; undefined if it can. */
+  /** The limit for which another request has to be refused; undefined if it can be taken. */
   get refusal(): LimitError | undefined {
     const { maxRequests } = this.limits;
     if (this.requests < maxRequests) return this.shortage;
@@ -107,18 +114,18 @@ export class Resources {
   }
 }
 
-const NOTHING = (): void => {};
+const noop = (): void => {};
 
 /**
- * One request among those in flight. It has two ends, that of its response and that of its run, and counts until both
- * have come. It holds nothing of the request: an application that hangs with many is not to fill memory with them.
+ * One request in flight, as {@link Resources} counts it. It counts until both its response and its run have ended.
+ * It does not refer to the request itself: an application in which many requests hang must not fill memory.
  */
 export class Claim {
   readonly #resources: Resources;
   readonly #deadlines: Deadlines<object>;
   readonly #log: Log;
   #size = 0;
-  #ends = 1; // most runs are over at once
+  #ends = 1; // of the two; the run has ended already, unless untilRunEnds() is called
 
   /** Use {@link Resources.begin}. */
   constructor(resources: Resources, deadlines: Deadlines<object>, log: Log) {
@@ -129,13 +136,13 @@ export class Claim {
   }
 
   /**
-   * The run is not over at once.
+   * Counts the request until its run ends, which was asynchronous.
    *
-   * @param size bytes of memory that it holds until then, beside a body
-   * @returns what is to be called at its end
+   * @param size bytes of memory that the request holds until then, without its body
+   * @returns a function to be called when the run ends
    */
-  goesOn(size: number): () => void {
-    if (this.#ends === 2) return NOTHING; // only its body is still being closed
+  untilRunEnds(size: number): () => void {
+    if (this.#ends === 2) return noop; // the response has ended: only its body is still being closed
     this.#ends--;
     this.#size = size;
     this.#resources.held += size;
@@ -146,8 +153,8 @@ export class Claim {
   }
 
   /**
-   * The response is over, or nobody waits for it any more. An application that is not through with it has the time that
-   * it has for a response; what still hangs then will hang for ever, and is not to shut everybody out.
+   * The response has ended, or nobody waits for it any more. A run that goes on counts for another `responseTimeout`.
+   * After that it is taken for one that never ends: such runs must not use up `maxRequests`.
    */
   responseOver(): void {
     this.#end();
@@ -157,7 +164,7 @@ export class Claim {
   }
 
   #giveUp(): void {
-    this.#log.warn('a run is still not over, responseTimeout after its response or its client');
+    this.#log.warn('the application still runs, responseTimeout after its response or its client');
     this.#end();
   }
 
@@ -168,7 +175,7 @@ export class Claim {
   }
 }
 
-/** What one connection holds in memory for one purpose. */
+/** The memory that one connection holds for one purpose, as its share of the whole. */
 export class Share {
   readonly #resources: Resources;
   #held = 0;
@@ -177,7 +184,7 @@ export class Share {
     this.#resources = resources;
   }
 
-  /** @param bytes that are held now, in place of those before */
+  /** @param bytes that are held now. They replace those of the last call. */
   set(bytes: number): void {
     this.#resources.held += bytes - this.#held;
     this.#held = bytes;

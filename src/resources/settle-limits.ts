@@ -1,14 +1,14 @@
-/** The limits of a gateway: those that it was given, and its defaults. */
+/** The limits of a gateway: those that were given, and the defaults for the others. */
 
 import { UsageError } from '../errors.ts';
 
-/** The longest time that Node's timers take, in milliseconds: some 24 days. */
+/** The longest time that a timer of Node can wait, in milliseconds: some 24 days. */
 export const MAX_TIME = 0x7fff_ffff;
 
 /**
  * Fills in the defaults.
  *
- * @param given may hold other options as well; a time that no timer can wait for is none, like 0
+ * @param given may hold other options as well. A time for which no timer can wait is no limit, as 0 is.
  * @throws {UsageError} for a limit that is no number, or below 0
  */
 export function settleLimits<L extends { [Name in keyof L]: number }>(

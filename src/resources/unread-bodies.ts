@@ -1,85 +1,86 @@
 /**
  * Request bodies that the application does not read.
  *
- * A connection that is not read is how a slow application holds back a client. But only reading tells that the client
- * has left, and on a connection that many share it holds back all of them. So it lasts no longer than {@link HOLD_TIME}:
- * then the body goes on to a spool file, and the connection is read again.
+ * While it reads nothing, its connection is not read either, which holds back the client. But a connection that is not
+ * read does not tell that the client has left; and if requests share it, all of them are held back. So this lasts for
+ * {@link HOLD_TIME} only: then the body goes to a spool file, and the connection is read again.
  */
 
 import { LimitError } from '../errors.ts';
 import { HOLD_TIME } from '../limits.ts';
 
-/** A body, as far as it matters here. */
+/** What is needed of a body here. */
 export interface UnreadBody {
   /** Bytes that the application has taken. */
   readonly taken: number;
   /** Whether all of it has come. */
   readonly complete: boolean;
-  /** Lets what comes from now on wait in a file. @returns undefined when more may come; `'later'`; or why not */
+  /** Sends what comes from now on to a file. @returns undefined when more may come; `'later'`; or the limit that is reached */
   spill(): LimitError | 'later' | undefined;
-  /** Gives it up: reading it fails. Absent where a body is not given up. */
+  /** Gives the body up: reading it fails. Absent where a body is never given up. */
   destroy?(error: Error): void;
 }
 
-/** What is known of a body that waits. */
+/** What is known of a body that waits to be read. */
 interface Wait {
   /** Reads the connection again. */
-  readOn: () => void;
-  /** Told each time that nothing more of the body can be stored. */
+  resume: () => void;
+  /** Called each time that no more of the body can be stored. */
   onFull: (refusal: LimitError) => void;
-  /** Whether it has begun to wait since the last look at all bodies. */
+  /** Whether the body has begun to wait since the last sweep. */
   isNew: boolean;
-  /** What the application had taken of the body at the last look. */
+  /** Bytes that the application had taken at the last sweep. */
   taken: number;
-  /** Milliseconds since that has changed. */
+  /** Milliseconds in which the application has taken nothing. */
   idle: number;
 }
 
-/** Those of one server. */
+/** The unread bodies of one server. */
 export class UnreadBodies {
   readonly #unreadTimeout: number;
   readonly #waits = new Map<UnreadBody, Wait>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param unreadTimeout milliseconds in which the application takes nothing of a body; then it is given up; 0: never */
+  /** @param unreadTimeout milliseconds without reading after which a body is given up; 0: never */
   constructor(unreadTimeout: number) {
     this.#unreadTimeout = unreadTimeout;
   }
 
   /**
-   * A body has as much waiting in memory as it may. Its connection need not be read until `readOn` is called, which may
-   * be more than once; {@link delete} ends that.
+   * Adds a body of which as much waits in memory as may. Until {@link delete} is called, `resume` may be called several
+   * times.
    *
-   * @param onFull called instead as long as nothing more can be stored; default: the connection goes on waiting
+   * @param resume reads the connection again, which has been paused
+   * @param onFull called instead while no more can be stored. Default: the connection stays paused
    */
   add(
     body: UnreadBody,
-    readOn: () => void,
+    resume: () => void,
     onFull: (refusal: LimitError) => void = () => {},
   ): void {
     const known = this.#waits.get(body);
     if (known === undefined) {
-      this.#waits.set(body, { readOn, onFull, isNew: true, taken: body.taken, idle: 0 });
+      this.#waits.set(body, { resume, onFull, isNew: true, taken: body.taken, idle: 0 });
       this.#timer ??= setInterval(() => this.#sweep(), HOLD_TIME).unref();
     } else known.isNew = true;
   }
 
-  /** The application reads the body, or nobody will any more. */
+  /** Removes a body: the application reads it now, or nobody will any more. */
   delete(body: UnreadBody): void {
     if (this.#waits.size > 0) this.#waits.delete(body);
   }
 
   #sweep(): void {
-    for (const [body, wait] of this.#waits) this.#look(body, wait);
+    for (const [body, wait] of this.#waits) this.#check(body, wait);
     if (this.#waits.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  #look(body: UnreadBody, wait: Wait): void {
+  #check(body: UnreadBody, wait: Wait): void {
     if (body.complete) {
       this.#waits.delete(body);
-      wait.readOn();
+      wait.resume();
       return;
     }
     wait.idle = body.taken === wait.taken ? wait.idle + HOLD_TIME : 0;
@@ -92,9 +93,9 @@ export class UnreadBodies {
     else this.#spill(body, wait);
   }
 
-  #spill(body: UnreadBody, { readOn, onFull }: Wait): void {
+  #spill(body: UnreadBody, { resume, onFull }: Wait): void {
     const refusal = body.spill();
-    if (refusal === undefined) readOn();
+    if (refusal === undefined) resume();
     else if (refusal !== 'later') onFull(refusal);
   }
 }

@@ -1,6 +1,6 @@
 /** Response headers: what may be in them, and an ordered, case-insensitive collection of them. */
 
-import { copyText, remember } from '../bytes.ts';
+import { copyText, memoize } from '../bytes.ts';
 import { HeaderError } from '../errors.ts';
 import type { Header, HeaderList } from '../types.ts';
 
@@ -48,7 +48,7 @@ function checkName(name: unknown): string {
   return checkedName(name);
 }
 
-const checkedName = remember((name: string): string => {
+const checkedName = memoize((name: string): string => {
   if (!TOKEN.test(name)) throw new HeaderError(`header name ${inspect(name)} is not a token`);
   const lower = name.toLowerCase();
   if (HOP_BY_HOP.has(lower)) {

@@ -20,13 +20,13 @@ export interface FdAddress {
 
 export type Address = TcpAddress | UnixAddress | FdAddress;
 
-/** Where a server listens when no host is given: nothing is open to the network by accident. */
+/** Where a server listens when no host is given: loopback, so that nothing is open to the network by accident. */
 export const DEFAULT_HOST = '127.0.0.1';
 
 /**
- * Reads an address as the command line takes it.
+ * Parses an address as it is written on the command line.
  *
- * @throws {UsageError} when it is none
+ * @throws {UsageError} for anything else
  */
 export function parseAddress(text: string | number): Address {
   const spec = String(text).trim();
@@ -52,7 +52,7 @@ export function parseAddress(text: string | number): Address {
   return { host: host === '' ? DEFAULT_HOST : host, port };
 }
 
-/** An address in the form in which it is given. */
+/** An address as {@link parseAddress} takes it. */
 export function formatAddress(address: Address): string {
   if ('path' in address) return `unix:${address.path}`;
   if ('fd' in address) return `fd:${address.fd}`;

@@ -1,17 +1,17 @@
-/** Which peers may connect: a list of addresses and networks. */
+/** A list of addresses and networks that may connect. */
 
 import { BlockList, isIP } from 'node:net';
 
 import { UsageError } from '../errors.ts';
 
 /**
- * Makes a test out of a list.
+ * Makes a function that tells whether a peer is in a list.
  *
  * @param list IP addresses and CIDR networks: `'10.0.0.1'`, `'10.0.0.0/8'`, `'::1'`, `'fd00::/8'`
- * @returns whether a peer with this address (`socket.remoteAddress`) is in the list. A peer without an
- *   address never is: a unix socket has permission bits for that, and a TCP peer without one has left.
- * @throws {UsageError} for an entry that is neither. An address with a zone (`fe80::1%eth0`) is neither: the list would
- *   let it in from every zone.
+ * @returns a function of `socket.remoteAddress`. It returns false for undefined: a unix socket has permission bits
+ *   instead, and a TCP peer without an address has left.
+ * @throws {UsageError} for an entry that is neither an address nor a network. An address with a zone (`fe80::1%eth0`) is
+ *   refused: BlockList ignores the zone, and would let the address in from every one.
  */
 export function createAllowList(list: readonly string[]): (address: string | undefined) => boolean {
   const allowed = new BlockList();

@@ -1,23 +1,22 @@
-/** The last moments of a connection whose response is out. */
+/** How long a connection stays open after its response was sent. */
 
 import type { Socket } from 'node:net';
 
 import type { Deadlines } from '../resources/deadlines.ts';
 
-/** What of the limits concerns it. */
+/** The limits that are used here. Times are in milliseconds. */
 export interface LingerLimits {
   closeTimeout: number;
   lingerTimeout: number;
 }
 
 /**
- * Waits for the peer to close, or for what it still has to send. A connection that is closed with bytes unread is
- * reset, and the peer could lose the response (RFC 9112 § 9.6): many front ends send the whole body before they look
- * for an answer. So whoever reads the socket throws away what comes, and here the connection is cut when nothing has
- * come for `closeTimeout` milliseconds, or after `lingerTimeout` of them.
+ * Waits for the peer to close. A connection that is closed while bytes are unread is reset, and then the peer can lose the
+ * response (RFC 9112 § 9.6): many front ends send the whole body before they read the response. So the caller goes on
+ * reading the socket and throws away what comes. Here the connection is cut when nothing has come for `closeTimeout`, or
+ * after `lingerTimeout` in all.
  *
- * @param limits a `closeTimeout` of 0: the peer has all the time it wants; a `lingerTimeout` of 0: it has as long as
- *   it goes on sending
+ * @param limits `closeTimeout` 0: there is no limit. `lingerTimeout` 0: the peer may go on sending for ever.
  */
 export function linger(
   socket: Socket,

@@ -1,34 +1,37 @@
 /**
- * Reading a socket into memory that is used again.
+ * Reads a socket into a buffer that is used again for every read.
  *
- * For each read of a socket Node allocates 64 KiB, which for a small request costs more than all that a gateway does
- * with it. Node's own HTTP server has one buffer for all of its connections, and a socket that connects can be given
- * one (`onread` of net.Socket), but a socket that a server has accepted cannot: there is no public way, from Node 20 to
- * 26. So what that option sets is set here, in fields of the socket that are Node's own. Where a Node has other ones,
- * it goes on allocating, and all else is the same.
+ * Node allocates 64 KiB for each read of a socket. For a small request that costs more than everything that a gateway
+ * does. Node's HTTP server has one buffer for all of its connections. A socket that connects can be given a buffer
+ * (`onread` of net.Socket), but a socket that a server has accepted cannot: from Node 20 to 26 there is no public way. So
+ * this file sets what the option would set, in private fields of the socket. If a version of Node has other fields, it
+ * goes on allocating, and everything else works as before.
  */
 
 import type { Socket } from 'node:net';
 
-/** What libuv reads at once, at most. */
+/** The most that libuv reads at once. */
 export const READ_SIZE = 64 * 1024;
-/** What is kept holds on to this many times its size, at most: limits count its bytes, not the memory they lie in. */
-const MOST_HELD = 16;
+/**
+ * Bytes that are kept are copied out of a buffer that is more than this many times as large: limits count the bytes, not
+ * the buffer that they keep in memory.
+ */
+const MAX_OVERHEAD = 16;
 
-/** Overwritten by the next read of any socket. */
+/** The buffer of all sockets: the next read of any of them overwrites it. */
 let shared: Buffer | undefined;
 
-/** Takes what was read, the first `length` of `bytes`. They are valid until it returns, see {@link SocketReader.keep}. */
+/** Takes the first `length` of `bytes`, which were read. They are valid until it returns: see {@link SocketReader.keep}. */
 export type ReadListener = (bytes: Buffer, length: number) => void;
 
-/** What comes in over a socket. The socket's `pause`, `resume`, 'end', 'close' and 'error' are as ever. */
+/** Takes the place of the 'data' event of a socket. Its `pause`, `resume`, 'end', 'close' and 'error' work as before. */
 export class SocketReader {
   readonly #socket: Socket;
   readonly #listener: ReadListener;
-  /** What the next read goes to, or the current one has; undefined while Node allocates. */
+  /** The buffer of the current read, or of the next one; undefined while Node allocates. */
   #buffer: Buffer | undefined;
-  #isFull = false; // the current read has filled it
-  #isKept = false; // a part of it stays in use
+  #isFull = false; // the current read has filled the buffer
+  #isKept = false; // a part of the buffer stays in use
 
   constructor(socket: Socket, listener: ReadListener) {
     this.#socket = socket;
@@ -36,7 +39,7 @@ export class SocketReader {
     socket.on('data', (chunk: Buffer) => listener(chunk, chunk.length));
   }
 
-  /** Allocates no more, from the next read on. It pays from the second read of a socket on. */
+  /** From the next read on, reads into the shared buffer. It saves time from the second read of a socket on. */
   reuseMemory(): void {
     if (this.#buffer !== undefined) return;
     this.#buffer = shared ??= Buffer.allocUnsafeSlow(READ_SIZE);
@@ -48,20 +51,20 @@ export class SocketReader {
   }
 
   /**
-   * Bytes that stay as they are.
+   * Keeps bytes beyond the end of the listener: copies them if the next read would overwrite them.
    *
    * @param bytes a part of what the listener was given
    */
   keep(bytes: Buffer): Buffer {
     const { buffer } = bytes;
-    if (buffer === shared?.buffer || buffer.byteLength > MOST_HELD * bytes.length) {
+    if (buffer === shared?.buffer || buffer.byteLength > MAX_OVERHEAD * bytes.length) {
       return Buffer.from(bytes);
     }
     this.#isKept = true;
     return bytes;
   }
 
-  /** @returns false where a socket that is paused has been read all the same, as after `resume` and `pause` in one turn */
+  /** @returns false to stop reading: a paused socket is read once more after `resume` and `pause` in the same turn */
   #read(length: number, bytes: Buffer): boolean {
     this.#isFull = length === READ_SIZE;
     this.#isKept = false;
@@ -70,9 +73,10 @@ export class SocketReader {
   }
 
   /**
-   * Full reads are those of a large body, of which more has come already: no copy is made of it.
+   * Chooses the buffer of the next read. After a full read more of a large body is waiting: it gets a buffer of its own,
+   * so that keeping it needs no copy.
    *
-   * @returns undefined for the same buffer again
+   * @returns undefined to use the same buffer again
    */
   #next(): Buffer | undefined {
     const before = this.#buffer;
@@ -82,20 +86,20 @@ export class SocketReader {
   }
 }
 
-/** As the `onread` option of net.Socket, with `buffer` as a function after the first read. */
+/** The `onread` option of net.Socket. `next` gives the buffer after the first read. */
 interface OnRead {
   buffer: Buffer;
   callback(length: number, bytes: Buffer): boolean;
   next(): Buffer | undefined;
 }
 
-/** What of a socket is Node's own (lib/net.js, lib/internal/stream_base_commons.js). */
+/** Private fields of a socket (lib/net.js, lib/internal/stream_base_commons.js). */
 interface SocketInternals {
   [field: symbol]: unknown;
   _handle?: { useUserBuffer?(buffer: Buffer): void } | null;
 }
 
-/** Does what the constructor of net.Socket does with its `onread` option, if it is a socket that has it. */
+/** Does what the constructor of net.Socket does with its `onread` option, if the socket has these fields. */
 function readInto(socket: Socket, { buffer, callback, next }: OnRead): void {
   const internals = socket as unknown as SocketInternals;
   const fields = (names ??= findFields(internals));
@@ -111,7 +115,7 @@ const FIELDS = ['kBuffer', 'kBufferCb', 'kBufferGen'] as const;
 type Fields = Record<(typeof FIELDS)[number], symbol>;
 let names: Fields | undefined;
 
-/** They are symbols that go by their names, and null in a socket without the option. */
+/** The fields are symbols, found by their descriptions. They are null in a socket without the option. */
 function findFields(internals: SocketInternals): Fields | undefined {
   const symbols = Object.getOwnPropertySymbols(internals);
   const found = FIELDS.map((name) => [name, symbols.find((s) => s.description === name)] as const);

@@ -1,28 +1,28 @@
 /**
- * Writing to a socket from memory that is used again.
+ * Writes to a socket from a buffer that is used again.
  *
- * A write of several pieces costs Node more than copying a few KiB, and so does memory for each write. Almost always
- * the kernel takes all of it at once, and then the memory is free before the next write.
+ * A writev of several buffers costs Node more than copying a few KiB into one, and so does allocating one for each write.
+ * Nearly always the kernel takes all bytes at once. Then the buffer is free again before the next write.
  */
 
 import type { Socket } from 'node:net';
 
-/** What is larger leaves in its pieces. */
-export const COPIED_UP_TO = 32 * 1024;
+/** Larger writes are sent as separate buffers (one writev). */
+export const MAX_COPY_SIZE = 32 * 1024;
 
-/** Holds nothing between two writes. */
+/** It is empty between two writes. */
 let shared: Buffer | undefined;
 
 /**
- * Writes pieces that belong together, by one system call.
+ * Writes several pieces with one system call.
  *
- * @param pieces bytes, which must not be changed afterwards, and byte strings
- * @returns whether the socket takes more, as its own `write`
+ * @param pieces byte strings, and bytes which must not be changed afterwards
+ * @returns whether the socket takes more, as `socket.write` does
  */
 export function writeAll(socket: Socket, pieces: readonly (Uint8Array | string)[]): boolean {
   let length = 0;
   for (const piece of pieces) length += piece.length;
-  return length <= COPIED_UP_TO ? writeCopy(socket, pieces, length) : writePieces(socket, pieces);
+  return length <= MAX_COPY_SIZE ? writeCopy(socket, pieces, length) : writePieces(socket, pieces);
 }
 
 function writeCopy(
@@ -30,7 +30,7 @@ function writeCopy(
   pieces: readonly (Uint8Array | string)[],
   length: number,
 ): boolean {
-  const memory = (shared ??= Buffer.allocUnsafeSlow(COPIED_UP_TO));
+  const memory = (shared ??= Buffer.allocUnsafeSlow(MAX_COPY_SIZE));
   let at = 0;
   for (const piece of pieces) {
     if (typeof piece === 'string') memory.write(piece, at, 'latin1');
@@ -38,7 +38,7 @@ function writeCopy(
     at += piece.length;
   }
   const takesMore = socket.write(memory.subarray(0, length));
-  if (socket.writableLength > 0) shared = undefined; // it is the socket's, until all has been sent
+  if (socket.writableLength > 0) shared = undefined; // the socket uses this buffer until all is sent
   return takesMore;
 }
 

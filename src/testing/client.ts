@@ -12,7 +12,7 @@ import { buildRequest } from './request.ts';
 import type { RequestOptions } from './request.ts';
 import { TestResponse } from './response.ts';
 
-/** What a client can be of. */
+/** What a test client can send requests to. */
 export type TestTarget = Application | TestDriver | Listening | URL | string;
 
 /** Options of {@link testClient}; those of the gateway count where the application is called directly. */

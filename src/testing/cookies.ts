@@ -1,16 +1,16 @@
-/** Cookies of a test client: those of one site, as a browser keeps them (RFC 6265 § 5). */
+/** The cookies of a test client: those of one site, stored as in a browser (RFC 6265 § 5). */
 
 interface Cookie {
   value: string;
   path: string;
-  /** Only for https. */
+  /** Sent over https only. */
   secure: boolean;
-  /** `Date.now()` from which on it is gone. */
+  /** When it expires, as `Date.now()`. */
   expires: number;
 }
 
 export class CookieJar {
-  // By name and path: two of the same name may live at different paths.
+  // By name and path: cookies with one name may have different paths.
   readonly #cookies = new Map<string, Cookie & { name: string }>();
 
   /** The value of a cookie that is sent to `path`; undefined when there is none. */
@@ -47,7 +47,7 @@ export class CookieJar {
     return cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
   }
 
-  /** The more specific path comes first. */
+  /** The cookies for a path. Longer paths come first (§ 5.4). */
   #matching(path: string, isTls: boolean): (Cookie & { name: string })[] {
     const now = Date.now();
     return [...this.#cookies.values()]
@@ -68,18 +68,18 @@ function readAttributes(attributes: readonly string[], value: string, path: stri
     else if (lower === 'max-age' && /^-?\d+$/.test(text)) maxAge = Number(text);
     else if (lower === 'expires') cookie.expires = parseDate(text);
   }
-  // Max-Age counts more than Expires (§ 5.3).
+  // Max-Age has precedence over Expires (§ 5.3).
   if (maxAge !== undefined) cookie.expires = Date.now() + maxAge * 1000;
   return cookie;
 }
 
-/** What is no date does not count (§ 5.2.1). */
+/** An invalid date is ignored (§ 5.2.1). */
 function parseDate(text: string): number {
   const date = Date.parse(text);
   return Number.isNaN(date) ? Infinity : date;
 }
 
-/** `name=value`; what has no `=` is a name, as of an attribute. */
+/** Splits `name=value`. Text without `=` is a name, as in the attribute `Secure`. */
 function split(pair: string): [name: string, value: string] {
   const equals = pair.indexOf('=');
   if (equals < 0) return [pair.trim(), ''];
@@ -90,7 +90,7 @@ function pathOf(target: string): string {
   return /^[^?]*/.exec(target)![0];
 }
 
-/** § 5.1.4: the folder of the request. */
+/** The default path of a cookie: the folder of the request (§ 5.1.4). */
 function defaultPath(target: string): string {
   const path = pathOf(target);
   const end = path.lastIndexOf('/');

@@ -1,4 +1,4 @@
-/** The gateway of the test client: a request that comes from a test, a response that goes back to it. */
+/** The gateway of the test client: it takes a request from a test and gives back the response, without a socket. */
 
 import { Readable } from 'node:stream';
 
@@ -40,11 +40,11 @@ export function direct(application: Application, options: DirectOptions = {}): T
   return {
     async send(request) {
       const handler = new TestHandler(request, base, options);
-      const leave = (): void => handler.disconnect();
-      request.signal?.addEventListener('abort', leave, { once: true });
-      if (request.signal?.aborted === true) leave();
+      const disconnect = (): void => handler.disconnect();
+      request.signal?.addEventListener('abort', disconnect, { once: true });
+      if (request.signal?.aborted === true) disconnect();
       await handler.run(run);
-      request.signal?.removeEventListener('abort', leave);
+      request.signal?.removeEventListener('abort', disconnect);
       return handler.response();
     },
   };
@@ -58,14 +58,14 @@ class TestHandler extends BaseHandler {
   #body: Readable | undefined; // once the application reads it
   #head = '';
   readonly #chunks: Buffer[] = [];
-  #outcome: Outcome = 'left'; // until it is finished or abandoned
+  #outcome: Outcome = 'left'; // unless the response is finished or abandoned
   #errors = '';
   #thrown: { error: unknown } | undefined;
-  #untaken = 0; // chunks with which the client is not done yet
-  #taking: Promise<void> | undefined; // until it is done with them
-  #clientError: { error: unknown } | undefined; // what onChunk threw
-  readonly #leaving: Promise<void>;
-  #leave!: () => void;
+  #pendingChunks = 0; // chunks for which onChunk has not finished
+  #delivery: Promise<void> | undefined; // fulfilled when onChunk has finished for all chunks so far
+  #clientError: { error: unknown } | undefined; // the error that onChunk threw
+  readonly #disconnected: Promise<void>;
+  #markDisconnected!: () => void;
 
   constructor(request: TestRequest, base: URL, options: DirectOptions) {
     const log = createLog('warn', (line) => void (this.#errors += line));
@@ -74,8 +74,8 @@ class TestHandler extends BaseHandler {
     this.#request = request;
     this.#base = base;
     this.#direct = options;
-    this.#leaving = new Promise((resolve) => {
-      this.#leave = resolve;
+    this.#disconnected = new Promise((resolve) => {
+      this.#markDisconnected = resolve;
     });
   }
 
@@ -130,9 +130,9 @@ class TestHandler extends BaseHandler {
 
   // ---- the response
 
-  /** The response, once `run` is over. */
+  /** The response. Called after `run` has ended. */
   async response(): Promise<RawResponse> {
-    await Promise.race([this.#taking, this.#leaving]);
+    await Promise.race([this.#delivery, this.#disconnected]);
     this.#body?.destroy();
     if (this.#clientError !== undefined) throw this.#clientError.error;
     const [status, ...headers] = parseHead(this.#head);
@@ -148,18 +148,18 @@ class TestHandler extends BaseHandler {
 
   protected override send(head: string, chunk: Uint8Array): boolean {
     this.#head += head;
-    if (chunk.length > 0) this.#take(Buffer.from(chunk));
-    return this.#untaken === 0;
+    if (chunk.length > 0) this.#deliver(Buffer.from(chunk));
+    return this.#pendingChunks === 0;
   }
 
   protected override drained(): Promise<void> {
-    if (this.#untaken === 0 || this.isOver) return Promise.resolve();
-    return Promise.race([this.#taking, this.#leaving]);
+    if (this.#pendingChunks === 0 || this.isOver) return Promise.resolve();
+    return Promise.race([this.#delivery, this.#disconnected]);
   }
 
   protected override finish(head: string, last: Uint8Array | undefined): void {
     this.#head += head;
-    if (last !== undefined && last.length > 0) this.#take(Buffer.from(last));
+    if (last !== undefined && last.length > 0) this.#deliver(Buffer.from(last));
     this.#outcome = 'complete';
   }
 
@@ -169,7 +169,7 @@ class TestHandler extends BaseHandler {
 
   override disconnect(): void {
     super.disconnect();
-    this.#leave();
+    this.#markDisconnected();
   }
 
   protected override logException(error: unknown): void {
@@ -177,15 +177,15 @@ class TestHandler extends BaseHandler {
     super.logException(error);
   }
 
-  /** The client takes a chunk, after those before it. */
-  #take(chunk: Buffer): void {
+  /** Gives a chunk to the client, after onChunk has finished for those before it. */
+  #deliver(chunk: Buffer): void {
     this.#chunks.push(chunk);
     if (this.#request.onChunk === undefined) return;
-    this.#untaken++;
-    this.#taking = this.#call(this.#request.onChunk, chunk, this.#taking);
+    this.#pendingChunks++;
+    this.#delivery = this.#call(this.#request.onChunk, chunk, this.#delivery);
   }
 
-  /** Never rejects: what the test throws is given back to it in the end. */
+  /** Never rejects: response() throws what onChunk has thrown. */
   async #call(
     onChunk: NonNullable<TestRequest['onChunk']>,
     chunk: Buffer,
@@ -198,14 +198,14 @@ class TestHandler extends BaseHandler {
       this.#clientError = { error };
       this.disconnect();
     }
-    this.#untaken--;
+    this.#pendingChunks--;
   }
 }
 
 function addHeader(environ: Variables, [name, value]: Header): void {
   const variable = name.toUpperCase().replaceAll('-', '_');
   const isContent = variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH';
-  // Every front end drops names with an underscore, which would pass for a hyphen (CVE-2015-0219).
+  // Every front end drops names with an underscore: they become the same variable as those with a hyphen (CVE-2015-0219).
   if (!name.includes('_')) addVariable(environ, isContent ? variable : `HTTP_${variable}`, value);
 }
 

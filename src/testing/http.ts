@@ -1,4 +1,4 @@
-/** Requests of the test client over HTTP: to a server of this package, or to whatever front end is before it. */
+/** Sends requests of the test client over HTTP: to a server of this package, or to a front end before it. */
 
 import { request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
@@ -19,7 +19,7 @@ export interface Listening {
 /**
  * Sends each request on a connection of its own.
  *
- * @throws {UsageError} for another protocol than `http:`, and a server that does not listen
+ * @throws {UsageError} for a URL with another protocol than `http:`, and for a server that does not listen
  */
 export function overHttp(target: string | URL | Listening): TestDriver {
   const where = locate(target);
@@ -39,7 +39,7 @@ function locate(target: string | URL | Listening): Where {
 function locateServer(address: AddressInfo | string | null): Where {
   if (address === null) throw new UsageError('the server does not listen');
   if (typeof address === 'string') return { socketPath: address, authority: 'localhost' };
-  // One that listens on every address is asked on the loopback one.
+  // A server that listens on all addresses is reached over loopback.
   const wildcard = /^(0\.0\.0\.0|::)$/.test(address.address);
   const host = wildcard ? 'localhost' : address.address;
   const { port } = address;
@@ -67,12 +67,12 @@ class Exchange {
     this.#client = httpRequest({ ...where, method, path: target, headers, agent: false });
     this.#client.on('response', (response) => void this.#receive(response));
     this.#client.on('error', (error) => this.#fail(error));
-    request.signal?.addEventListener('abort', this.#leave, { once: true });
-    if (request.signal?.aborted === true) this.#leave();
+    request.signal?.addEventListener('abort', this.#disconnect, { once: true });
+    if (request.signal?.aborted === true) this.#disconnect();
     else this.#send();
   }
 
-  readonly #leave = (): void => {
+  readonly #disconnect = (): void => {
     this.#client.destroy();
     this.#end('left');
   };
@@ -84,7 +84,7 @@ class Exchange {
       return;
     }
     Readable.from(body)
-      .on('error', (error) => this.#giveUp(error))
+      .on('error', (error) => this.#rejectWith(error))
       .pipe(this.#client);
   }
 
@@ -93,7 +93,7 @@ class Exchange {
     try {
       for await (const chunk of response as AsyncIterable<Buffer>) {
         this.#chunks.push(chunk);
-        await this.#take(chunk);
+        await this.#deliver(chunk);
       }
       this.#end('complete');
     } catch (error) {
@@ -101,29 +101,29 @@ class Exchange {
     }
   }
 
-  async #take(chunk: Buffer): Promise<void> {
+  async #deliver(chunk: Buffer): Promise<void> {
     try {
       await this.#request.onChunk?.(chunk);
     } catch (error) {
-      this.#giveUp(error);
+      this.#rejectWith(error);
     }
   }
 
-  /** The test itself has failed. */
-  #giveUp(error: unknown): void {
+  /** Ends the request with an error of the test itself, or because there is no server. */
+  #rejectWith(error: unknown): void {
     this.#client.destroy();
-    this.#request.signal?.removeEventListener('abort', this.#leave);
+    this.#request.signal?.removeEventListener('abort', this.#disconnect);
     this.#reject(error);
   }
 
   #fail(error: NodeJS.ErrnoException): void {
-    // A server that breaks the connection answers in its way; one that is not there does not.
+    // A broken connection is a response of the server. Any other error means that there is none.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') this.#end('broken');
-    else this.#giveUp(error);
+    else this.#rejectWith(error);
   }
 
   #end(outcome: RawResponse['outcome']): void {
-    this.#request.signal?.removeEventListener('abort', this.#leave);
+    this.#request.signal?.removeEventListener('abort', this.#disconnect);
     const response = this.#response;
     this.#settle({
       status: response === undefined ? '' : `${response.statusCode} ${response.statusMessage}`,

@@ -1,4 +1,4 @@
-/** What a test says of a request, and what is sent of it. */
+/** A request of the test client: as a test gives it, and as it is sent. */
 
 import type { Awaitable, Header, HeaderList } from '../types.ts';
 
@@ -89,7 +89,7 @@ function targetOf(path: string, query: RequestOptions['query']): string {
 
 interface Content {
   body: TestRequest['body'];
-  /** Its Content-Type, where the kind of body tells; else `''`. */
+  /** Its Content-Type if the kind of body has one, else `''`. */
   type: string;
 }
 
@@ -104,7 +104,7 @@ async function contentOf({ body, json, form }: RequestOptions): Promise<Content>
   return encode(body);
 }
 
-/** As a browser would: `Response` knows the encodings of forms. */
+/** Encodes a form as a browser does. `Response` knows how. */
 async function encode(form: URLSearchParams | FormData | Blob): Promise<Content> {
   const encoded = new Response(form);
   const type = encoded.headers.get('content-type') ?? '';

@@ -1,4 +1,4 @@
-/** What a test gets for its request. */
+/** The response of the test client. */
 
 import { Headers, isHopByHop } from '../response/headers.ts';
 import type { HeaderList } from '../types.ts';

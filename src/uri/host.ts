@@ -1,6 +1,6 @@
-/** Host and port as a client or a proxy names them (RFC 9110 § 7.2). Pure functions. */
+/** Host and port, as in the Host header (RFC 9110 § 7.2). Pure functions. */
 
-/** uri-host [":" port], without the userinfo that a URL could have. */
+/** uri-host [ ":" port ]. There is no userinfo, as there may be in a URL. */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::\d{0,5})?$/;
 
 /** Whether this can be the value of a Host header. */

@@ -1,4 +1,4 @@
-/** `/app`, `app/` and `/app/` are the same mount, `/` and nothing the root. @returns `/app`, or `''` for the root */
+/** Makes one form of `/app`, `app/` and `/app/`, and of `/` and an empty text. @returns `/app`, or `''` for the root */
 export function normalizeMount(text: string): string {
   let start = 0;
   let end = text.length;

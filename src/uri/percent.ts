@@ -8,7 +8,7 @@ export function quotePath(path: string): string {
   );
 }
 
-/** Percent-encoding undone, once: `%20` becomes the byte 0x20. What is no encoding stays. */
+/** Percent-decodes a path, once: `%20` becomes the byte 0x20. A `%` without two hexadecimal digits stays. */
 export function unquotePath(path: string): string {
   if (!path.includes('%')) return path;
   return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>

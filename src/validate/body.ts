@@ -1,4 +1,4 @@
-/** Both sides of a body: what the application returns, and how the gateway iterates and closes it. */
+/** Checks both sides of a body: what the application returns, and how the gateway iterates and closes it. */
 
 import { BodyReader } from '../handler/body.ts';
 import { isPromise } from '../response/chunk.ts';
@@ -8,24 +8,24 @@ import { check, violation } from './rules.ts';
 
 type Step = IteratorResult<Uint8Array, undefined>;
 
-/** What is known of the response while its body is sent. */
+/** The response to which a body belongs. */
 export interface Progress {
   /**
-   * A chunk that is not empty comes.
+   * Called with each chunk that is not empty.
    *
-   * @param isCut whether what lies behind the Content-Length is left out on purpose
-   * @throws {ValidationError} when it must not
+   * @param isCut whether bytes beyond Content-Length are allowed, because the gateway drops them on purpose
+   * @throws {ValidationError} when the response must not have this chunk
    */
   output(chunk: Uint8Array, isCut?: boolean): void;
-  /** The body has ended. @throws {ValidationError} when it must not */
+  /** Called at the end of the body. @throws {ValidationError} when the response must not end here */
   end(): void;
 }
 
 /**
- * Wraps a body so that every step is checked. A body stays what it was to a gateway: synchronous or
- * not, an array of length one, a file wrapper.
+ * Wraps a body so that every step is checked. To the gateway it stays of the same kind: synchronous or not, an array of
+ * length one, a file wrapper.
  *
- * @throws {ValidationError} when it is no body
+ * @throws {ValidationError} for anything that is not a body
  */
 export function checkBody(body: unknown, progress: Progress): Body {
   const isBare = typeof body === 'string' || ArrayBuffer.isView(body);
@@ -56,8 +56,8 @@ function isAsync(body: object): boolean {
 }
 
 /**
- * An array of length one, of which gateways know the Content-Length: they need not iterate it. So the
- * chunk is checked when it is taken, not before: a body that the gateway never gets is never closed.
+ * Wraps an array of length one. Gateways take its only chunk without iterating, to know the Content-Length. The chunk is
+ * checked when it is taken, and not here: if this function threw, the gateway would have no body to close.
  */
 function wrapSingle(body: readonly unknown[], checked: CheckedBody): Body {
   const array: Uint8Array[] = [];
@@ -66,7 +66,7 @@ function wrapSingle(body: readonly unknown[], checked: CheckedBody): Body {
   return Object.assign(array, { close: () => checked.close() });
 }
 
-/** Still a FileWrapper, which a gateway may hand over to the front end instead of iterating it. */
+/** It is a FileWrapper too: a gateway may let the front end send the file, instead of iterating it. */
 class CheckedFileWrapper extends FileWrapper {
   readonly #checked: CheckedBody;
 
@@ -84,9 +84,9 @@ class CheckedFileWrapper extends FileWrapper {
   }
 }
 
-/** Tells of bodies that were given up without close(): nobody is left to throw an error at. */
-const forgotten = new FinalizationRegistry<string>((what) => {
-  process.emitWarning(violation('body.not-closed', what, 'it never was, of'));
+/** Warns of bodies that were collected as garbage without close(): no call is left that could throw. */
+const unclosed = new FinalizationRegistry<string>((what) => {
+  process.emitWarning(violation('body.not-closed', what, 'never called for'));
 });
 
 class CheckedBody {
@@ -100,16 +100,16 @@ class CheckedBody {
     this.#progress = progress;
   }
 
-  /** Waits for `wrapper` to be closed before it is garbage. */
+  /** Warns if `wrapper` is collected as garbage before it was closed. */
   watch(wrapper: object): void {
-    forgotten.register(wrapper, this.#body.constructor?.name ?? 'Object', this);
+    unclosed.register(wrapper, this.#body.constructor?.name ?? 'Object', this);
   }
 
-  /** Synchronous or not as the body is. */
+  /** The iterator is synchronous if that of the body is. */
   iterate(): Iterator<Uint8Array> & AsyncIterator<Uint8Array> {
     const iterator = {
       next: () => this.#next(),
-      // Leaving a body is half of what close() does, which has to follow.
+      // Nothing is done here: close() has to follow, and ends the iterator of the body too.
       return: () => ({ done: true, value: undefined }),
     };
     return iterator as unknown as Iterator<Uint8Array> & AsyncIterator<Uint8Array>;
@@ -126,14 +126,14 @@ class CheckedBody {
   close(): Awaitable<void> {
     check(!this.#closed, 'body.closed-twice', this.#body);
     this.#closed = true;
-    forgotten.unregister(this);
+    unclosed.unregister(this);
     return (this.#reader ??= new BodyReader(this.#body)).close();
   }
 
   #next(): Awaitable<Step> {
     check(!this.#closed, 'body.after-close', this.#body);
     const step = (this.#reader ??= new BodyReader(this.#body)).next();
-    // Nobody interrupts it.
+    // `!`: undefined would mean that the reader was interrupted, which nobody does here.
     return isPromise(step) ? step.then((later) => this.#step(later!)) : this.#step(step!);
   }
 

@@ -1,4 +1,4 @@
-/** The gateway's side: what an environ must hold. */
+/** Checks the environ that a gateway has made. */
 
 import { isToken, parseContentLength } from '../response/headers.ts';
 import { check } from './rules.ts';
@@ -32,7 +32,7 @@ const FORBIDDEN = ['HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_PROXY'];
 const GATEWAYS = ['cgi', 'fastcgi', 'scgi', 'uwsgi', 'http'];
 const ROLES = ['responder', 'authorizer', 'filter'];
 
-/** @throws {ValidationError} for the first variable that breaks a rule; input and errors are checked apart */
+/** @throws {ValidationError} for the first variable that breaks a rule. `wsgi.input` and `wsgi.errors` are in streams.ts */
 export function checkEnviron(environ: unknown): asserts environ is Record<string, unknown> {
   check(isPlainObject(environ), 'environ.type', environ);
   for (const name of REQUIRED) check(name in environ, 'environ.missing', name);
@@ -52,11 +52,11 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 
 function checkStrings(environ: Vars): void {
   for (const name of Object.keys(environ)) {
-    // A dot makes it an extension, whose type is nobody's business but its own.
+    // A name with a dot is an extension, which may have any type.
     if (name.includes('.')) continue;
     const value = environ[name];
-    check(typeof value === 'string', 'environ.string', value, `${name} is no string`);
-    check(!/[^\0-\xff]/.test(value), 'environ.string', value, `${name} is above U+00FF`);
+    check(typeof value === 'string', 'environ.string', value, `${name} is not a string`);
+    check(!/[^\0-\xff]/.test(value), 'environ.string', value, `${name} has code units above 0xff`);
   }
 }
 
@@ -72,7 +72,7 @@ function checkRequest(environ: Vars): void {
     SCRIPT_NAME,
   );
   check(PATH_INFO === '' || PATH_INFO!.startsWith('/'), 'environ.path-info', PATH_INFO);
-  // OPTIONS may have '*' there, and CONNECT a host (RFC 9112 § 3.2).
+  // The target of OPTIONS may be '*', that of CONNECT is a host (RFC 9112 § 3.2).
   const other = REQUEST_METHOD === 'OPTIONS' || REQUEST_METHOD === 'CONNECT';
   check(other || REQUEST_URI!.startsWith('/'), 'environ.request-uri', REQUEST_URI);
   if (CONTENT_LENGTH === undefined) return;
@@ -107,7 +107,7 @@ function checkPostern(environ: Vars): void {
   ] as const) {
     check(known.includes(environ[name] as string), 'environ.postern', environ[name], name);
   }
-  // A gateway makes the signal when it is looked at, which checking must not do.
+  // A gateway makes the signal when it is first read. The check must not cause that.
   const signal = Object.getOwnPropertyDescriptor(environ, 'postern.signal');
   if (signal === undefined || !('value' in signal)) return;
   check(signal.value instanceof AbortSignal, 'environ.postern', signal.value, 'postern.signal');

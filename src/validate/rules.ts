@@ -1,4 +1,4 @@
-/** The rules by name, as a {@link ValidationError} gives them: the contract of PEP 3333 and types.ts, in short. */
+/** The rules of the validator by name, as in {@link ValidationError}: the contract of PEP 3333 and types.ts in short. */
 
 import { inspect } from 'node:util';
 
@@ -63,8 +63,8 @@ export type ValidationRule = keyof typeof VALIDATION_RULES;
 /**
  * The error for a broken rule.
  *
- * @param value what broke it
- * @param detail what is wrong with it, where the rule alone does not tell
+ * @param value the value that broke the rule
+ * @param detail what is wrong with it, if the rule alone does not say it
  */
 export function violation(
   rule: ValidationRule,

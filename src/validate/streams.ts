@@ -1,10 +1,10 @@
-/** Both sides of `wsgi.input` and `wsgi.errors`: what the gateway offers, and how the application uses it. */
+/** Checks both sides of `wsgi.input` and `wsgi.errors`: what the gateway provides, and how the application uses it. */
 
 import type { ErrorStream, Input } from '../types.ts';
 import { check, violation } from './rules.ts';
 import type { ValidationRule } from './rules.ts';
 
-/** @returns an input that checks every call, and what comes back */
+/** @returns an input that checks every call and its result */
 export function checkInput(input: Input): Input {
   checkMethods(input, ['read', 'read1', 'readline', 'readlines', 'lines'], 'input.methods');
   const iterates = typeof input[Symbol.asyncIterator] === 'function';
@@ -74,7 +74,7 @@ function checkMethods(stream: unknown, names: readonly string[], rule: Validatio
   for (const name of names) check(typeof members[name] === 'function', rule, stream, `no ${name}`);
 }
 
-/** @returns the number of bytes that may come back */
+/** @returns the number of bytes that the result may have */
 function checkSize(args: readonly unknown[], method: string): number {
   check(args.length <= 1, 'input.arguments', args, method);
   const [size] = args;
@@ -101,8 +101,8 @@ function checkText(args: readonly unknown[], method: string): asserts args is [s
 }
 
 /**
- * A stream whose other methods fail when they are called (`close()` above all, which is the gateway's
- * business). Looking at it is no offence, nor is `instanceof`: so kinds of streams are told apart.
+ * Makes all other methods throw when they are called: above all `close()`, which only the gateway may call. Other members
+ * can be read, and `instanceof` works, so that an application can tell kinds of streams apart.
  */
 function hideOthers<Stream extends object>(
   checked: Stream,

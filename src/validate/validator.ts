@@ -1,7 +1,7 @@
 /**
- * Middleware that checks both sides of the contract, as wsgiref.validate: what the gateway gives to
- * the application, and what the application does with it. Nothing else is changed by it: the sync path
- * stays sync, and a gateway sees the same kind of body.
+ * Middleware that checks both sides of the contract, as wsgiref.validate does: what the gateway gives to the application,
+ * and what the application does with it. It changes nothing else: what is synchronous stays so, and the gateway gets the
+ * same kind of body.
  */
 
 import { toFunction } from '../handler/application.ts';
@@ -65,16 +65,16 @@ function wrapStreams(environ: Record<string, unknown>): void {
   }
 }
 
-/** One response, as far as it is known. */
+/** The state of one response. */
 class Response implements Progress {
   readonly #gateway: StartResponse;
   readonly #isHead: boolean;
   #called = false;
   #status: string | undefined;
   #headers: HeaderList = [];
-  #declared = -1; // Content-Length
+  #declared = -1; // Content-Length; -1 for none
   #sent = 0;
-  #rethrown: { error: unknown } | undefined;
+  #rethrown: { error: unknown } | undefined; // the error of excInfo, if startResponse has thrown it again
 
   constructor(gateway: StartResponse, isHead: boolean) {
     this.#gateway = gateway;
@@ -122,7 +122,7 @@ class Response implements Progress {
 
   output(chunk: Uint8Array, isCut = false): void {
     this.#checkState(chunk);
-    if (isBodiless(this.#status!)) return; // what comes is dropped
+    if (isBodiless(this.#status!)) return; // the gateway drops it
     const hasType = this.#headers.some(isContentType);
     check(hasType, 'body.content-type', this.#headers, 'none in');
     this.#sent += chunk.length;
@@ -137,7 +137,7 @@ class Response implements Progress {
     check(!isShorter, 'body.length', this.#sent, `${this.#declared} declared, came`);
   }
 
-  /** Whether the body may go on, or end. */
+  /** Checks whether the body may go on or end now. */
   #checkState(what: unknown): void {
     if (this.#rethrown !== undefined) {
       throw violation('start.swallowed', what, undefined, { cause: this.#rethrown.error });
@@ -146,7 +146,7 @@ class Response implements Progress {
   }
 }
 
-/** A check that the gateway makes as well: its message says best what is wrong. */
+/** Uses a check of the gateway: its message says best what is wrong. */
 function delegate<T>(rule: ValidationRule, value: unknown, checkIt: () => T): T {
   try {
     return checkIt();
@@ -156,7 +156,9 @@ function delegate<T>(rule: ValidationRule, value: unknown, checkIt: () => T): T 
 }
 
 function checkNames(headers: HeaderList): void {
-  for (const [name] of headers) check(!/[-_]$/.test(name), 'start.headers', name, 'a name ends so');
+  for (const [name] of headers) {
+    check(!/[-_]$/.test(name), 'start.headers', name, 'a name must not end with - or _');
+  }
 }
 
 function checkContentType(status: string, headers: HeaderList): void {

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { fromNode, fromNodeAlone } from '../../src/apps/node/node.ts';
+import { fromNode, fromNodeForCommand } from '../../src/apps/node/node.ts';
 import { get, until } from './kit.ts';
 
 const MIB = 1024 * 1024;
@@ -76,7 +76,7 @@ function hasClosed(notes: Set<string>): boolean {
 describe.each(Object.entries(ANSWERS))('a response %s', (_name, answer) => {
   test.each([
     ['fromNode', fromNode],
-    ['fromNodeAlone', fromNodeAlone],
+    ['fromNodeForCommand', fromNodeForCommand],
   ])('%s', async (_make, make) => {
     const notes = new Set<string>();
     await get(make(noting(answer, notes)));

@@ -164,7 +164,7 @@ describe('maxRequests', () => {
     expect((await gateway.request()).status).toBe('503 Service Unavailable');
     for (let i = 0; i < 8; i++) second();
     expect((await gateway.request()).text).toBe('hello');
-    expect(gateway.log.at(-1)).toMatch(/a run is still not over/);
+    expect(gateway.log.at(-1)).toMatch(/the application still runs/);
   });
 
   test('those that were refused, broken or left before they began are not counted for ever', async () => {

@@ -48,7 +48,7 @@ test('a file whose name cannot be taken away is not kept open', async () => {
   disk.unlinks = false;
   const spool = new Spool(undefined, LIMITS, LOG);
   for (let i = 0; i < 5; i++) expect(spool.open()).toBeUndefined();
-  expect(lines).toEqual([expect.stringMatching(/^no spool file in .*: EPERM$/)]);
+  expect(lines).toEqual([expect.stringMatching(/^cannot make a spool file in .*: EPERM$/)]);
   await until(() => openSpoolFiles() === 0);
 });
 

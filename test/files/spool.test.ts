@@ -96,7 +96,7 @@ describe('limits', () => {
     expect(file.refusal).toMatchObject({
       limit: 'maxSpoolSize',
       status: '413 Content Too Large',
-      message: 'more than maxSpoolSize (10) of the body was not read',
+      message: 'more than maxSpoolSize (10) of the body is unread',
     });
     file.close();
   });
@@ -131,5 +131,5 @@ test('no folder: none is opened, and the log tells once', () => {
   expect(spool.open()).toBeUndefined();
   expect(spool.open()).toBeUndefined();
   expect(lines).toHaveLength(1);
-  expect(lines[0]).toMatch(/^no spool file in .*: ENOENT/);
+  expect(lines[0]).toMatch(/^cannot make a spool file in .*: ENOENT/);
 });

@@ -94,7 +94,7 @@ describe('a TCP address', () => {
     [{ host: '2001:db8::1', port: 0 }, /^\[2001:db8::1\]:0 /],
     [
       { host: 'nowhere.invalid', port: 0 },
-      /^host of nowhere\.invalid:0 is not known$|^cannot listen/,
+      /^the host of nowhere\.invalid:0 is not known$|^cannot listen/,
     ],
     [{ host: '127.0.0.1', port: 70_000 }, /^cannot listen on 127\.0\.0\.1:70000: /],
   ])('that cannot be had is told of in one line: %o', async (address, message) => {
@@ -192,7 +192,7 @@ describe('a unix socket', () => {
         crash();
         chownSync(path, OTHER, OTHER);
         expect(await refusal({ path })).toBe(
-          `${path} is a socket that was left over, and is not removed: it belongs to another account (${OTHER})`,
+          `${path} is a stale socket, but it is not removed: it belongs to another account (${OTHER})`,
         );
         expect(statSync(path).isSocket()).toBe(true);
       });

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { UsageError } from '../../src/errors.ts';
-import type { Inlet } from '../../src/listening/inlet.ts';
+import type { ConnectionSource } from '../../src/listening/connection-source.ts';
 import { SocketServer } from '../../src/listening/server.ts';
 import type { Connection, ServerOptions } from '../../src/listening/server.ts';
 
@@ -181,8 +181,8 @@ test('connections that are accepted elsewhere are served, and no more of them af
   let accept!: (socket: Socket) => void;
   const close = vi.fn<() => void>();
   const bound = listener.address();
-  const inlet: Inlet = { bound, open: (given) => void (accept = given), close };
-  const { server, peers, open } = await start({ listen: inlet, isBusy: true });
+  const source: ConnectionSource = { bound, open: (given) => void (accept = given), close };
+  const { server, peers, open } = await start({ listen: source, isBusy: true });
   listener.on('connection', (socket) => accept(socket));
   expect(server.address()).toBe(bound);
   await open();

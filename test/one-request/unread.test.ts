@@ -108,7 +108,7 @@ describe.each(PROTOCOLS)('$name', (protocol) => {
     const frontEnd = await waiting.gateway.open({ CONTENT_LENGTH: String(body.length) });
     frontEnd.socket.write(body);
     await until(() => waiting.gateway.log.length > 0);
-    expect(waiting.gateway.log[0]).toMatch(/^no spool file in/);
+    expect(waiting.gateway.log[0]).toMatch(/^cannot make a spool file in/);
     waiting.read();
     expect(String((await frontEnd.reply()).body)).toBe(digest(body));
   });

@@ -101,7 +101,7 @@ describe.each(GATEWAYS)('$name', ({ name, start }) => {
     leave();
     expect(await gateway.ask()).toBe('503 Service Unavailable\n');
     for (let answer = ''; answer !== '200 hello'; answer = await gateway.ask()) second();
-    expect(gateway.log.at(-1)).toMatch(/^a run is still not over/);
+    expect(gateway.log.at(-1)).toMatch(/^the application still runs/);
   });
 
   test('without memory new requests are refused, and taken again when there is some', async () => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import { afterEach, expect, test } from 'vitest';
 
-import { guessStranger, peerOf, resetSocket } from '../../src/sockets/peer.ts';
+import { guessProtocol, peerOf, resetSocket } from '../../src/sockets/peer.ts';
 
 const cleanup: (() => void)[] = [];
 afterEach(() => {
@@ -82,5 +82,5 @@ test.each([
   [0x61, ''],
   [0, ''],
 ])('what sends %i first', (byte, guess) => {
-  expect(guessStranger(byte)).toBe(guess);
+  expect(guessProtocol(byte)).toBe(guess);
 });

@@ -6,7 +6,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { COPIED_UP_TO, writeAll } from '../../src/sockets/writer.ts';
+import { MAX_COPY_SIZE, writeAll } from '../../src/sockets/writer.ts';
 import { temporaryFolder } from '../servers/launch.ts';
 
 let server: Server;
@@ -52,8 +52,8 @@ describe.each(['TCP', 'a unix socket'])('over %s', (kind) => {
   test.each([
     ['nothing', []],
     ['one byte', [1]],
-    ['as much as is copied', [10, COPIED_UP_TO - 20, 10]],
-    ['one byte more', [10, COPIED_UP_TO - 20, 11]],
+    ['as much as is copied', [10, MAX_COPY_SIZE - 20, 10]],
+    ['one byte more', [10, MAX_COPY_SIZE - 20, 11]],
     ['much', [300, 1_000_000, 24]],
   ])('pieces leave in their order: %s', async (_, lengths) => {
     const { writer, reader } = await open();
@@ -74,7 +74,7 @@ describe.each(['TCP', 'a unix socket'])('over %s', (kind) => {
     let expected = '';
     let waited = 0;
     for (let i = 0; i < 400; i++) {
-      const text = numbered(COPIED_UP_TO - i, i);
+      const text = numbered(MAX_COPY_SIZE - i, i);
       expected += text;
       writeAll(one.writer, [text.slice(0, 50), Buffer.from(text.slice(50), 'latin1')]);
       if (one.writer.writableLength > 0) waited++;
@@ -87,7 +87,7 @@ describe.each(['TCP', 'a unix socket'])('over %s', (kind) => {
     expect((await readAll(other.reader)).toString()).toBe('another connection'.repeat(400));
   });
 
-  test.each([COPIED_UP_TO / 2, COPIED_UP_TO * 4])(
+  test.each([MAX_COPY_SIZE / 2, MAX_COPY_SIZE * 4])(
     'it tells when the socket is full: %d',
     async (size) => {
       const { writer, reader } = await open();
@@ -104,7 +104,7 @@ describe.each(['TCP', 'a unix socket'])('over %s', (kind) => {
     const { writer } = await open();
     writer.on('error', () => {});
     writer.destroy();
-    for (const size of [1, COPIED_UP_TO + 1]) writeAll(writer, ['head', numbered(size, 0)]);
+    for (const size of [1, MAX_COPY_SIZE + 1]) writeAll(writer, ['head', numbered(size, 0)]);
     await once(writer, 'close');
   });
 });

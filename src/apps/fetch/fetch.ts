@@ -18,7 +18,7 @@ import { installLightResponse, lightPartsOf } from './light-response.ts';
 import type { LightParts } from './light-response.ts';
 import { readAhead } from './read-ahead.ts';
 
-/** What a fetch handler gets as its second argument (Hono's `c.env`). */
+/** The second argument of a fetch handler (Hono's `c.env`). */
 export interface FetchContext {
   /** The request as the gateway knows it: `REMOTE_ADDR`, `REMOTE_USER`, … */
   environ: Environ;
@@ -60,10 +60,10 @@ export function fromFetch(
 }
 
 /**
- * {@link fromFetch} with `lightObjects`, for an application that nothing stands before but the gateway: it need not
- * encode text. For the command, whose process it is.
+ * {@link fromFetch} for the command, which owns the process: with `lightObjects`. No middleware is around the application,
+ * so a body of text is not encoded: the gateway takes text.
  */
-export function fromFetchAlone(handler: FetchFunction | FetchObject): ApplicationFunction {
+export function fromFetchForCommand(handler: FetchFunction | FetchObject): ApplicationFunction {
   return makeApplication(handler, true, true);
 }
 
@@ -82,7 +82,7 @@ function makeApplication(
   return (environ, startResponse) => {
     const response = fetch(makeRequest(environ), { environ });
     return isPromise(response)
-      ? response.then((settled) => respond(settled, startResponse, keepsText))
+      ? response.then((resolved) => respond(resolved, startResponse, keepsText))
       : respond(response, startResponse, keepsText);
   };
 }
@@ -95,7 +95,7 @@ function respond(
   keepsText: boolean,
 ): Awaitable<Body> {
   const parts = lightPartsOf(Object(response));
-  if (parts !== undefined) return respondAtOnce(parts, startResponse, keepsText);
+  if (parts !== undefined) return respondWithParts(parts, startResponse, keepsText);
   if (!isResponse(response)) {
     throw new ApplicationError(`the fetch handler returned ${describe(response)}, not a Response`);
   }
@@ -109,7 +109,7 @@ function respond(
   return response.headers.has('content-length') ? body : readAhead(body);
 }
 
-function respondAtOnce(
+function respondWithParts(
   { status, headers, body }: LightParts,
   startResponse: StartResponse,
   keepsText: boolean,
@@ -119,18 +119,18 @@ function respondAtOnce(
   return [typeof body === 'string' && !keepsText ? Buffer.from(body) : (body as Uint8Array)];
 }
 
-/** Whether a header is the response's own, and not the connection's or, in CGI, the status. */
+/** Whether a header is passed on: not those of the connection, nor `Status`, which in CGI is the status line. */
 function isPassed([name]: Header): boolean {
   return !isHopByHop(name) && name !== 'status';
 }
 
-/** By its members: a Response may come from another realm, or from a library of its own. */
+/** Recognises a Response by its members: it may come from another realm, or from a library. */
 export function isResponse(value: unknown): value is Response {
   const members = value as Partial<Response> | null | undefined;
   return typeof members?.status === 'number' && typeof members.headers?.get === 'function';
 }
 
 function responseHeaders(response: Response): Header[] {
-  // Iteration gives each Set-Cookie by itself (Fetch § 5.1, "sort and combine").
+  // Iteration keeps each Set-Cookie separate (Fetch § 5.1, "sort and combine").
   return [...response.headers].filter(isPassed);
 }

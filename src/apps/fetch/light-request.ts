@@ -1,15 +1,15 @@
 /**
- * A `Request` that costs nothing until somebody looks into it: most handlers look at its method, its URL and some of
- * its headers. The platform's class parses, checks and copies all of it first: on Node 20 more than all the rest of a
- * small request.
+ * A `Request` that does no work before its members are used. Most handlers use only its method, its URL and some headers.
+ * The platform's class parses, checks and copies everything first: on Node 20 that takes longer than the rest of a small
+ * request.
  */
 
 import type { Environ } from '../../types.ts';
 import { checkMethod, makeRequest, requestHeaders } from './request.ts';
-import { replaceGlobal, standFor } from './light.ts';
+import { replaceGlobal, delegateToNative } from './light.ts';
 import { absoluteUrl } from '../request/target.ts';
 
-/** The platform's class, from {@link installLightRequest} on. */
+/** The platform's class. Set by {@link installLightRequest}. */
 let Native: typeof Request;
 
 class LightRequest {
@@ -21,10 +21,10 @@ class LightRequest {
   constructor(environ: Environ) {
     checkMethod(environ.REQUEST_METHOD);
     this.#environ = environ;
-    this.#url = absoluteUrl(environ); // here, for it may be refused
+    this.#url = absoluteUrl(environ); // here, because it may throw
   }
 
-  /** The platform's own, with the headers as they are now. */
+  /** The platform's object, with the headers as they are now. */
   static nativeOf(request: LightRequest): Request {
     return (request.#native ??= makeRequest(
       request.#environ,
@@ -33,20 +33,20 @@ class LightRequest {
     ));
   }
 
-  /** What the platform's own functions are to be given for a value: a Request of theirs, or the value itself. */
+  /** Replaces a light request by the platform's object, for the platform's functions. Any other value stays. */
   static unwrap(value: unknown): unknown {
     if (typeof value !== 'object' || value === null || !(#environ in value)) return value;
     return value.#withHeaders(LightRequest.nativeOf(value));
   }
 
-  /** Headers that were changed since the platform's own was made are only here. */
+  /** Headers may have been changed after the platform's object was made: it does not have these changes. */
   #withHeaders(native: Request): Request {
     return this.#headers === undefined ? native : new Native(native, { headers: this.#headers });
   }
 
   get method(): string {
     const method = this.#environ.REQUEST_METHOD;
-    return AS_IT_IS.has(method) ? method : LightRequest.nativeOf(this).method;
+    return NORMALIZED_METHODS.has(method) ? method : LightRequest.nativeOf(this).method;
   }
 
   get url(): string {
@@ -67,14 +67,21 @@ class LightRequest {
   }
 }
 
-/** Others may have to be written in capitals (Fetch § 2.2.1, "normalize"). */
-const AS_IT_IS: ReadonlySet<string> = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']);
+/** Methods that are normalized already. Others may have to be changed to upper case (Fetch § 2.2.1, "normalize"). */
+const NORMALIZED_METHODS: ReadonlySet<string> = new Set([
+  'DELETE',
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'POST',
+  'PUT',
+]);
 
-/** Path and query in which nothing is resolved or encoded (URL § 4.4): no dot segments, no unusual characters. */
+/** Path and query which the URL parser leaves as they are (URL § 4.4): no dot segments, no unusual characters. */
 const PLAIN_TARGET =
   /^(?:\/(?:[\w\-~!$&()*+,;=:@][\w\-.~!$&()*+,;=:@%]*)?)+(?:\?[\w\-.~!$&()*+,;=:@%/?]*)?$/;
 
-/** A Request that is light; {@link installLightRequest} has to be called before. */
+/** Makes a light request. {@link installLightRequest} has to be called before. */
 export function createLightRequest(environ: Environ): Request {
   return new LightRequest(environ) as unknown as Request;
 }
@@ -86,7 +93,7 @@ export function createLightRequest(environ: Environ): Request {
 export function installLightRequest(): void {
   if (Native !== undefined) return;
   Native = globalThis.Request;
-  standFor(LightRequest, Native, LightRequest.nativeOf);
+  delegateToNative(LightRequest, Native, LightRequest.nativeOf);
   replaceGlobal('Request', acceptLight(Native));
   const native = globalThis.fetch;
   replaceGlobal('fetch', function fetch(input: unknown, init?: RequestInit) {
@@ -94,7 +101,7 @@ export function installLightRequest(): void {
   });
 }
 
-/** The platform's class under its own name, which takes light requests. */
+/** The platform's class, but its constructor takes light requests too. */
 function acceptLight(native: typeof Request): typeof Request {
   return new Proxy(native, {
     construct: (target, [input, ...rest]: unknown[], newTarget) =>

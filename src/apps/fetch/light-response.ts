@@ -1,30 +1,27 @@
 /**
- * A `Response` that costs nothing until somebody looks into it.
+ * A `Response` that does no work before its members are used.
  *
- * Most handlers make one of text or bytes and a few headers, and return it. The platform's class builds a
- * stream around the body, which then has to be read again: more than all the rest of a small request. This
- * one keeps what it was given, and becomes the platform's own at the first use of anything but its status.
+ * Most handlers make one from text or bytes and a few headers, and return it. The platform's class makes a stream from the
+ * body, which then has to be read again: that takes longer than the rest of a small request. This class keeps the
+ * arguments. It makes the platform's object at the first use of any member but the status.
  */
 
 import { isToken } from '../../response/headers.ts';
 import type { Header } from '../../types.ts';
-import { replaceGlobal, standFor } from './light.ts';
+import { replaceGlobal, delegateToNative } from './light.ts';
 
 type Source = ConstructorParameters<typeof Response>[0];
 
-/** What a response was made of that nobody has looked into. */
+/** The parts of a light response whose members were not used. */
 export interface LightParts {
   status: number;
-  /** Names in lower case, as the platform's own has them. */
+  /** Names in lower case, as in the platform's class. */
   headers: Header[];
   /** Text as it was given: it is sent as UTF-8. */
   body: Uint8Array | string | undefined;
 }
 
-/**
- * The platform's class, from {@link installLightResponse} on. Not before: Node loads its whole fetch with the
- * first look at it.
- */
+/** The platform's class. Set by {@link installLightResponse}, and not earlier: Node loads all of fetch when it is read. */
 let Native: typeof Response;
 
 class LightResponse {
@@ -33,7 +30,7 @@ class LightResponse {
   #native: Response | undefined;
 
   constructor(source: Source = null, init?: ResponseInit) {
-    // What is not plain, or not right, is the platform's to judge.
+    // Everything else is left to the platform's class, which also checks it.
     if (isPlainSource(source) && isPlainInit(init, source !== null)) {
       this.#source = source;
       this.#init = init;
@@ -42,13 +39,13 @@ class LightResponse {
     }
   }
 
-  /** Both kinds are a Response; a class that extends it is asked as any other. */
+  /** Objects of both classes are instances of Response. For a class that extends it, the ordinary rule holds. */
   static [Symbol.hasInstance](value: unknown): boolean {
     if ((this as unknown) === LightResponse) return value instanceof Native;
     return Function.prototype[Symbol.hasInstance].call(this, value);
   }
 
-  /** undefined for a response that somebody has looked into, or that is another one's. */
+  /** The parts; undefined for a response whose members were used, and for any other object. */
   static partsOf(response: object): LightParts | undefined {
     if (!(#native in response) || response.#native !== undefined) return undefined;
     const source = response.#source;
@@ -84,7 +81,7 @@ function isPlainSource(source: unknown): source is string | Uint8Array | null {
   return source === null || typeof source === 'string' || source instanceof Uint8Array;
 }
 
-/** A final status that goes with a body or its lack, and nothing but simple headers in a simple object. */
+/** Whether there are only a valid final status, without a body if it allows none, and plain headers in a plain object. */
 function isPlainInit(init: ResponseInit | undefined, hasBody: boolean): boolean {
   if (init === undefined) return true;
   const { status = 200, statusText = '', headers = {} } = init;
@@ -94,25 +91,25 @@ function isPlainInit(init: ResponseInit | undefined, hasBody: boolean): boolean 
   return Object.entries(headers).every(isPlainHeader);
 }
 
-/** A value without a space at its ends, or anything else that would have to be repaired or refused. */
+/** A value that needs no change and is valid: for example without spaces at its ends. */
 const PLAIN_VALUE = /^[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?$/;
 
 function isPlainHeader([name, value]: [name: string, value: unknown]): boolean {
   return typeof value === 'string' && PLAIN_VALUE.test(value) && isToken(name);
 }
 
-/** The parts of a response of this kind that was only made and returned. */
+/** The parts of a light response that the handler has made and returned, without using it. */
 export const lightPartsOf: (response: object) => LightParts | undefined = LightResponse.partsOf;
 
 /**
- * Makes this the `Response` of the process, so that handlers make it without knowing. `instanceof Response`
- * holds for both kinds, in both directions.
+ * Replaces the global `Response`, so that handlers make light responses. `instanceof` is true for objects of both classes
+ * with either class.
  */
 export function installLightResponse(): void {
   if ((globalThis.Response as unknown) === LightResponse) return;
   if (Native === undefined) {
     Native = globalThis.Response;
-    standFor(LightResponse, Native, LightResponse.nativeOf);
+    delegateToNative(LightResponse, Native, LightResponse.nativeOf);
     Object.setPrototypeOf(LightResponse, Native); // json(), redirect(), error()
     Object.defineProperty(LightResponse, 'name', { value: 'Response' });
   }

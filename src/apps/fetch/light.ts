@@ -1,18 +1,18 @@
 /**
- * Classes that stand for the platform's own of Fetch, and cost nothing until somebody looks into their objects.
+ * Light classes: they replace the platform's classes of Fetch, and do no work before their members are used.
  *
- * An object of such a class keeps what it was made of, and becomes the platform's own at the first use of anything
- * that the light class does not have itself.
+ * An object of a light class keeps its arguments. At the first use of a member that the light class does not define
+ * itself, it makes the platform's object and delegates to it.
  */
 
 type Class = abstract new (...args: never[]) => object;
 
 /**
- * Gives a light class all that the platform's has, and makes its objects instances of it.
+ * Adds all members of the platform's class to a light class, and makes its objects instances of the platform's class.
  *
- * @param nativeOf gives the platform's own object for a light one, made when it is first asked for
+ * @param nativeOf gives the platform's object for a light one. It makes the object at the first call
  */
-export function standFor<T extends object>(
+export function delegateToNative<T extends object>(
   light: Class,
   native: Class,
   nativeOf: (light: T) => object,
@@ -49,7 +49,7 @@ function delegate<T extends object>(
   };
 }
 
-/** Puts a class in the place of the platform's own, as the platform has it there. */
+/** Replaces a global, with the same attributes as the platform's property. */
 export function replaceGlobal(name: 'Request' | 'Response' | 'fetch', value: unknown): void {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 }

@@ -1,4 +1,4 @@
-/** A body that is there already, told from one that is still being made. */
+/** Tells whether a web stream has its whole body already. */
 
 import type { Body } from '../../types.ts';
 
@@ -6,25 +6,25 @@ type Reader = ReadableStreamDefaultReader<Uint8Array>;
 type Read = ReturnType<Reader['read']>;
 
 /**
- * A web stream as a body. When it has but one chunk, and ends with it, without waiting for anything, the
- * body is an array of that chunk: so the response gets its length, and leaves in one piece. Most
- * Responses are made of text or bytes, and only their stream tells.
+ * Makes a body from a web stream. If the stream gives one chunk and ends in this turn of the event loop, the body is an
+ * array of that chunk: then the response has a Content-Length and is sent with one write. Most Responses are made from
+ * text or bytes, but one can see it only by reading their stream.
  *
- * It is not waited for a stream that waits: the client may leave meanwhile.
+ * It does not wait for a slower stream, because the client may leave meanwhile.
  */
 export async function readAhead(stream: ReadableStream<Uint8Array>): Promise<Body> {
   const reader = stream.getReader();
   const first = reader.read();
-  const chunk = await soon(first);
+  const chunk = await withinThisTurn(first);
   if (chunk === undefined) return new StreamBody(reader, [first]);
   if (chunk.done) return [];
   const second = reader.read();
-  const end = await soon(second);
+  const end = await withinThisTurn(second);
   return end?.done === true ? [chunk.value] : new StreamBody(reader, [first, second]);
 }
 
-/** What a read gives in this turn of the event loop, or undefined. */
-async function soon(read: Read): Promise<Awaited<Read> | undefined> {
+/** The result of a read; undefined if it is still pending at the end of this turn of the event loop. */
+async function withinThisTurn(read: Read): Promise<Awaited<Read> | undefined> {
   let late: NodeJS.Immediate | undefined;
   const turn = new Promise<undefined>((resolve) => (late = setImmediate(resolve, undefined)));
   try {
@@ -34,7 +34,7 @@ async function soon(read: Read): Promise<Awaited<Read> | undefined> {
   }
 }
 
-/** The rest of a stream of which some reads are under way. */
+/** A stream of which some reads have been started. */
 class StreamBody implements AsyncIterableIterator<Uint8Array> {
   readonly #reader: Reader;
   readonly #reads: Read[];

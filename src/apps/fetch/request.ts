@@ -1,4 +1,4 @@
-/** The Request of a fetch handler. */
+/** Makes the Request of a fetch handler. */
 
 import { RequestError } from '../../errors.ts';
 import { HIGH_WATER_MARK } from '../../limits.ts';
@@ -6,21 +6,21 @@ import type { Environ, Input } from '../../types.ts';
 import { forEachHeader, hasBody } from '../request/headers.ts';
 import { absoluteUrl } from '../request/target.ts';
 
-/** The Fetch standard forbids these to a Request (§ 5.4). */
+/** Methods that a Request must not have (Fetch § 5.4). */
 const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
 
-/** @throws {RequestError} 501 for a method that no Request can have */
+/** @throws {RequestError} 501 for a method that a Request must not have */
 export function checkMethod(method: string): void {
   if (FORBIDDEN_METHOD.test(method)) throw new RequestError('501 Not Implemented', method);
 }
 
-/** The platform's own Request. @throws {RequestError} for what no Request can hold */
+/** Makes the platform's Request. @throws {RequestError} for a method, host or header that it cannot have */
 export function createRequest(environ: Environ): Request {
   checkMethod(environ.REQUEST_METHOD);
   return makeRequest(environ, absoluteUrl(environ), requestHeaders(environ));
 }
 
-/** The same of parts that are there already; its method has been checked. */
+/** {@link createRequest} with given URL and headers. The method must have been checked. */
 export function makeRequest(
   environ: Environ,
   url: string,
@@ -28,14 +28,14 @@ export function makeRequest(
 ): Request {
   const method = environ.REQUEST_METHOD;
   const init: RequestInit = { method, headers };
-  // GET and HEAD cannot have a body there (§ 5.4); what came is left unread.
+  // A Request with GET or HEAD cannot have a body (§ 5.4): it is left unread.
   if (method !== 'GET' && method !== 'HEAD' && hasBody(environ)) {
     init.body = streamOf(environ['wsgi.input']);
     init.duplex = 'half';
   }
   const request = new Request(url, init);
-  // Not given to the constructor: to follow an AbortSignal makes a Request several times as expensive
-  // (Node 20: 24 µs instead of 6), and few handlers ever look at it.
+  // The signal is not passed to the constructor, which would follow it: then a Request takes several times as long
+  // (Node 20: 24 µs instead of 6), and few handlers use the signal.
   (request as WithEnviron)[ENVIRON] = environ;
   return Object.defineProperty(request, 'signal', SIGNAL);
 }
@@ -43,7 +43,7 @@ export function makeRequest(
 const ENVIRON = Symbol('environ');
 type WithEnviron = Request & { [ENVIRON]?: Environ };
 
-/** One function for all requests: V8 keeps accessors in its old generation, with all that they hold. */
+/** All requests share this function: V8 keeps accessors in its old generation, with everything to which they refer. */
 const SIGNAL: PropertyDescriptor & ThisType<WithEnviron> = {
   get() {
     return this[ENVIRON]!['postern.signal'];
@@ -54,14 +54,14 @@ const SIGNAL: PropertyDescriptor & ThisType<WithEnviron> = {
 export function requestHeaders(environ: Environ): Record<string, string> {
   const headers: Record<string, string> = Object.create(null);
   forEachHeader(environ, ({ lower }, value) => {
-    // A web server lets no line break or NUL through; a bare gateway might.
+    // A web server refuses line breaks and NUL in a header. A gateway without a web server may let them through.
     if (/[\0\r\n]/.test(value)) throw new RequestError('400 Bad Request', `header ${lower}`);
     headers[lower] = value;
   });
   return headers;
 }
 
-/** `wsgi.input` as a web stream: read when it is read, and not before. */
+/** `wsgi.input` as a web stream. It is read only when the stream is read. */
 function streamOf(input: Input): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {

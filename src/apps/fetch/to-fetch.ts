@@ -1,4 +1,4 @@
-/** An application as a fetch handler: the way back. */
+/** Makes a fetch handler from an application. */
 
 import { toFunction } from '../../handler/application.ts';
 import { BaseHandler } from '../../handler/base-handler.ts';
@@ -71,7 +71,7 @@ class FetchHandler extends BaseHandler {
     if (isTls) variables['HTTPS'] = 'on';
     for (const [name, value] of Object.entries(variables)) addVariable(environ, name, value);
     for (const [name, value] of headers) {
-      if (name === 'host' || name.includes('_')) continue; // CVE-2015-0219: `_` would pass for `-`
+      if (name === 'host' || name.includes('_')) continue; // `_` becomes the same variable as `-` (CVE-2015-0219)
       addVariable(environ, `HTTP_${name.toUpperCase().replaceAll('-', '_')}`, value);
     }
   }
@@ -92,7 +92,7 @@ class FetchHandler extends BaseHandler {
     this.#reason = status.slice(4);
     this.#headers = new Headers();
     for (const [name, value] of headers.list) this.#headers.append(name, value);
-    return status; // not sent: it tells send() and finish() that the head is due
+    return status; // it is not sent: not being empty, it tells send() and finish() to send the head
   }
 
   protected override send(head: string, chunk: Uint8Array): boolean {
@@ -129,7 +129,7 @@ class FetchHandler extends BaseHandler {
     if (this.isOver) return;
     super.disconnect();
     this.#wake();
-    // Somebody may wait for an answer all the same.
+    // The caller may wait for the Response all the same.
     if (this.#headers === undefined) this.#respond(Response.error());
     else this.#body?.error(new DisconnectError());
   }

@@ -1,4 +1,9 @@
-/** One request's run through a Node listener, and its response as the body of an application. */
+/**
+ * Runs one request through a Node listener, and gives the response as the body of an application.
+ *
+ * This file is longer than others because it is one state machine. The handler takes chunks, the listener writes, and the
+ * request is read, in any order; nearly every step depends on what the other two sides have done.
+ */
 
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, RequestListener } from 'node:http';
@@ -11,10 +16,10 @@ import { ApplicationError } from '../../errors.ts';
 import { EMPTY } from '../../bytes.ts';
 import { HIGH_WATER_MARK } from '../../limits.ts';
 import type { Environ, Header, StartResponse, Write } from '../../types.ts';
-import { createRequest, setClientVersion } from './request.ts';
-import { GatewayResponse } from './response.ts';
+import { abortRequest, createRequest, setClientVersion } from './request.ts';
+import { GatewayResponse, emitDrain } from './response.ts';
 import { GatewaySocket } from './socket.ts';
-import type { SocketOwner, Written } from './socket.ts';
+import type { SocketOwner, SocketWrite } from './socket.ts';
 import { hasBody } from '../request/headers.ts';
 import { ResponseParser } from './response-parser.ts';
 import type { ResponseSink } from './response-parser.ts';
@@ -24,12 +29,12 @@ type Chunk = IteratorResult<Uint8Array, undefined> & { isLast?: boolean };
 const DONE: Chunk = { done: true, value: undefined };
 
 /**
- * Node's own request and response on a socket of ours.
+ * Node's own request and response, on a socket that is not a real one.
  *
  *     wsgi.input → read → req → listener → res → socket → parser → queue → next() → gateway
  *
- * A write is acknowledged when its bytes have been taken from the queue and the gateway asks for
- * more: Node's stream does the rest (buffering, `drain`, `finish`).
+ * The callback of a write is called when the gateway has taken its bytes from the queue and asks for more. Node's stream
+ * does the rest: buffering, `drain`, `finish`.
  */
 export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIterator<Uint8Array> {
   readonly #environ: Environ;
@@ -40,20 +45,20 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   readonly #res: GatewayResponse;
 
   #write: Write | undefined; // once the head has been parsed
-  #unsentHead = false; // the head waits for the first bytes of the body
-  readonly #queue: (Uint8Array | string)[] = []; // text only if it was asked for
-  #written: (() => void) | undefined; // acknowledges the write that the queue is from
-  #waiter: Taker | undefined;
+  #isHeadUnsent = false; // the head waits for the first bytes of the body
+  readonly #queue: (Uint8Array | string)[] = []; // text only with keepsText
+  #ackWrite: (() => void) | undefined; // acknowledges the write whose bytes are in the queue
+  #waiter: Taker | undefined; // waits for the next chunk
   #failure: { error: unknown } | undefined;
-  #isOver = false; // nobody takes the response any more, or it is complete
-  #isTelling = false; // that it was taken, see #tell
-  #isFinished = false; // the response has said so
+  #isOver = false; // the response is complete, or nobody takes it any more
+  #isCompletingWrite = false; // while #completeWrite runs
+  #isFinished = false; // the response has emitted 'finish'
   #isReading = false;
   #wantsMore = false;
   #awaitsRequest = false;
   #awaitsDrain = false;
 
-  /** @param keepsText whether a body that is text may stay text: where the gateway itself takes it */
+  /** @param keepsText whether a body of text may stay text: only if nothing but the gateway takes it */
   constructor(environ: Environ, startResponse: StartResponse, keepsText: boolean) {
     this.#environ = environ;
     this.#startResponse = startResponse;
@@ -63,7 +68,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     this.#req.complete = !hasBody(environ);
     this.#res = new GatewayResponse(this.#req);
     this.#res.assignSocket(this.#socket as unknown as Socket);
-    this.#res.removeHeader('connection'); // which is added otherwise, to be left out again
+    this.#res.removeHeader('connection'); // so that Node does not add it: the parser would drop it again
     this.#res.on('finish', () => this.#onFinish());
     setClientVersion(this.#req, environ.SERVER_PROTOCOL);
   }
@@ -71,8 +76,8 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   /**
    * Calls the listener.
    *
-   * @returns the body: its chunks when the whole response is there already, or else itself. Itself, too, when that is
-   *   much: the response has finished when the client has taken it
+   * @returns the body: an array of chunks if the whole response was written at once and is small, otherwise this object.
+   *   A large response is finished only when the client has taken it
    */
   run(listener: RequestListener): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
     try {
@@ -84,7 +89,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     }
     if (this.#failure !== undefined) throw this.#failure.error;
     if (!this.#res.writableEnded || !this.#parser.isComplete || this.#isBusy) return this;
-    if (this.#written !== undefined) return this; // it is much
+    if (this.#ackWrite !== undefined) return this; // it is large
     this.#isOver = true;
     return this.#queue as Uint8Array[];
   }
@@ -105,38 +110,38 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     this.#waiter = taker;
     if (this.#queue.length === 0) {
       this.#acknowledge();
-      // Not at once: a write of `end()` comes before the response says that it has ended.
-      if (this.#unsentHead) queueMicrotask(() => this.#flushHead());
+      // Not at once: within `res.end()` the write comes before `res.writableEnded` is true.
+      if (this.#isHeadUnsent) queueMicrotask(() => this.#flushHead());
     }
     this.#advance();
   }
 
   #shift(): Chunk {
     const value = this.#queue.shift() as Uint8Array;
-    this.#unsentHead = false;
+    this.#isHeadUnsent = false;
     const isWhole = this.#queue.length === 0 && this.#hasEnded && !this.#isBusy;
     const isLast = isWhole && value.length <= HIGH_WATER_MARK;
     if (isLast) this.#isOver = true;
     return { done: false, value, isLast };
   }
 
-  /** The body has been sent, or was left with {@link return}. */
+  /** Called when the body has been sent, or after {@link return}. */
   close(): void {
     if (this.#hasEnded && !this.#socket.destroyed) this.#acknowledge();
   }
 
-  /** The handler asks for no more: the client has left, or the response has failed. */
+  /** The handler takes no more chunks: the client has left, or the response has failed. */
   return(): Promise<Chunk> {
     this.#isOver = true;
     const waiter = this.#waiter;
     this.#waiter = undefined;
     waiter?.onStep(DONE);
     this.#socket.destroy();
-    if (!this.#res.writableFinished) this.#abortRequest();
+    if (!this.#res.writableFinished) abortRequest(this.#req);
     return Promise.resolve(DONE);
   }
 
-  /** Answers the pending {@link next}, if that can be. */
+  /** Gives the waiter the next chunk, the error or the end, if there is one. */
   #advance(): void {
     const waiter = this.#waiter;
     if (waiter === undefined) return;
@@ -159,30 +164,30 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     return this.#parser.isComplete || this.#res.writableFinished;
   }
 
-  /** Whether nothing of the response is to come from the application. */
-  get #isWritten(): boolean {
+  /** Whether the application has written the whole response. */
+  get #isFullyWritten(): boolean {
     return this.#res.writableEnded && this.#hasEnded;
   }
 
-  /** Whether the application still takes in the request: it may answer first. */
+  /** Whether the application still reads the request: it may do so after its response. */
   get #isBusy(): boolean {
     const req = this.#req;
-    // Piped into something that is full, it does not flow for the moment.
+    // A request that is piped into a full stream does not flow for the moment, but has a 'data' listener.
     const isRead = req.readableFlowing === true || req.listenerCount('data') > 0;
     return isRead && !req.destroyed && !req.readableEnded;
   }
 
-  /** The end of the response is that of the request for the gateway: it waits for the reader. */
+  /** Delays the end of the response until the request was read: for the gateway the request ends with its response. */
   #awaitRequest(): void {
     if (this.#awaitsRequest) return;
     this.#awaitsRequest = true;
     this.#req.once('close', () => this.#advance());
   }
 
-  /** `flushHeaders()`: a head without a body that is to leave now. */
+  /** Sends a head whose body has not begun: `flushHeaders()`. */
   #flushHead(): void {
-    if (!this.#unsentHead || this.#isOver || this.#hasEnded) return;
-    this.#unsentHead = false;
+    if (!this.#isHeadUnsent || this.#isOver || this.#hasEnded) return;
+    this.#isHeadUnsent = false;
     try {
       void this.#write!(EMPTY);
     } catch (error) {
@@ -190,48 +195,49 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     }
   }
 
-  /** What the gateway was given was taken. Listeners of the response run in a turn of their own. */
+  /** The gateway has taken the queue: acknowledges the write. In a later tick, so that the response's listeners run apart. */
   #acknowledge(): void {
-    const written = this.#written;
+    const written = this.#ackWrite;
     if (written === undefined) return;
-    this.#written = undefined;
+    this.#ackWrite = undefined;
     process.nextTick(written);
   }
 
-  /** Tells the response that what it has written was taken, and closes it if that was all. */
-  #tell(done: () => void): void {
-    if (this.#socket.destroyed && !this.#isWritten) return;
-    this.#isTelling = true;
+  /** Calls the callback of a write, and closes the response if that has finished it. */
+  #completeWrite(done: () => void): void {
+    if (this.#socket.destroyed && !this.#isFullyWritten) return;
+    this.#isCompletingWrite = true;
     try {
       done();
     } finally {
-      this.#isTelling = false;
+      this.#isCompletingWrite = false;
       if (this.#isFinished) this.#close();
-      else if (this.#socket.destroyed) this.#abortRequest();
+      else if (this.#socket.destroyed) abortRequest(this.#req);
     }
   }
 
   // ---- the response, as the listener gives it
 
-  onWrite(written: readonly Written[], done: () => void): void {
+  onWrite(writes: readonly SocketWrite[], done: () => void): void {
     if (this.#isOver) {
       done();
       return;
     }
     if (this.#socket.writableNeedDrain) this.#awaitDrain();
-    for (const { chunk, encoding } of written) this.#parser.write(chunk, encoding);
-    // Listeners find the AsyncLocalStorage of the write, as under node:http: a tick takes it along, the gateway does not.
-    const tell = (): void => this.#tell(done);
-    // What a socket takes at once is taken; what is more waits for the gateway.
-    const isTaken = this.#parser.isComplete && lengthOf(this.#queue) <= HIGH_WATER_MARK;
-    if (isTaken) process.nextTick(tell);
-    else this.#written = AsyncResource.bind(tell);
+    for (const { chunk, encoding } of writes) this.#parser.write(chunk, encoding);
+    // As under node:http, the callback runs in the AsyncLocalStorage of the write. nextTick keeps it; the gateway has its
+    // own, hence the bind.
+    const complete = (): void => this.#completeWrite(done);
+    // A small response is acknowledged at once, as a socket would. A larger one waits for the gateway.
+    const isSmall = this.#parser.isComplete && lengthOf(this.#queue) <= HIGH_WATER_MARK;
+    if (isSmall) process.nextTick(complete);
+    else this.#ackWrite = AsyncResource.bind(complete);
     if (this.#waiter === undefined) return;
     if (this.#queue.length > 0) this.#advance();
     else queueMicrotask(() => this.#onEmptyWrite());
   }
 
-  /** Something was written that has no body: a head, or the end. */
+  /** A write had no bytes of the body: it was a head, or the end. */
   #onEmptyWrite(): void {
     if (this.#queue.length > 0) return;
     this.#acknowledge();
@@ -242,7 +248,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   onHead(status: string, headers: Header[]): void {
     try {
       this.#write = this.#startResponse(status, headers);
-      this.#unsentHead = true;
+      this.#isHeadUnsent = true;
     } catch (error) {
       this.#fail(error);
     }
@@ -260,36 +266,33 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   #onDrain(): void {
     this.#awaitsDrain = false;
-    if (this.#res.writableEnded) return;
-    // Node's own server resets what this is read from by means that are not public.
-    Object.defineProperty(this.#res, 'writableNeedDrain', NEED_DRAIN);
-    this.#res.emit('drain');
+    if (!this.#res.writableEnded) emitDrain(this.#res);
   }
 
-  /** As Node's server does after a response. */
+  /** Does what Node's server does after a response. */
   #onFinish(): void {
     const req = this.#req;
-    // What is unread is given up; `end` and `close` come all the same.
+    // An unread body is discarded, so that 'end' and 'close' are emitted.
     if (req.readableFlowing === null && req.listenerCount('end') + req.listenerCount('close') > 0) {
       req.resume();
-      if (this.#socket.destroyed) this.#endRequest(); // which it does not ask for
+      if (this.#socket.destroyed) this.#endRequest(); // a request does not resume a destroyed socket
     }
     this.#advance();
     this.#isFinished = true;
-    // After the application's own listeners. (Each tick is a noticeable part of a small request.)
-    if (!this.#isTelling) process.nextTick(() => this.#close());
+    // After the application's own listeners. A tick is a noticeable part of a small request, so #completeWrite needs none.
+    if (!this.#isCompletingWrite) process.nextTick(() => this.#close());
   }
 
   #close(): void {
     if (this.#socket.destroyed) return;
     this.#socket.setTimeout(0);
-    this.#socket.emit('close'); // and with it the response
+    this.#socket.emit('close'); // which closes the response
     this.#res.detachSocket(this.#socket as unknown as Socket);
   }
 
   // ---- the request body
 
-  /** How Node's request asks its socket for more. */
+  /** Node's request asks its socket for more. */
   onResume(): void {
     if (this.#req.complete || this.#isOver) this.#endRequest();
     else {
@@ -319,25 +322,20 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     if (!this.#req.destroyed) this.#req.push(null);
   }
 
-  // ---- what goes wrong
+  // ---- errors
 
   onDestroy(error: Error | null): void {
     const wasOver = this.#isOver;
     this.#isOver = true;
-    // What is written is on its way: `res.end('too large'); req.destroy()` is an answer.
-    if (!this.#isWritten && !wasOver) {
+    // A response that was written whole is still sent: `res.end('too large'); req.destroy()`.
+    if (!this.#isFullyWritten && !wasOver) {
       this.#failure ??= {
         error: error ?? new ApplicationError('the application destroyed its response'),
       };
     }
     this.#advance();
-    if (!this.#isWritten) this.#abortRequest();
+    if (!this.#isFullyWritten) abortRequest(this.#req);
     else if (!wasOver) this.#acknowledge();
-  }
-
-  /** As under node:http, a request is aborted as long as it has no answer. */
-  #abortRequest(): void {
-    this.#req.destroy(connectionReset());
   }
 
   onTimeout(): boolean {
@@ -353,9 +351,9 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     this.#socket.destroy();
   }
 
-  /** The listener is an async function, and has thrown. */
+  /** The listener is an async function, and its promise was rejected. */
   #rejected(error: unknown): void {
-    // After the end there is no response to break: it goes unhandled, as under node:http.
+    // After the response the rejection is unhandled, as under node:http.
     if (this.#isOver) throw error;
     this.#fail(error);
   }
@@ -367,22 +365,7 @@ function lengthOf(chunks: readonly (Uint8Array | string)[]): number {
   return length;
 }
 
-const NEED_DRAIN: PropertyDescriptor = {
-  get(this: GatewayResponse) {
-    if (this.destroyed || this.writableEnded) return false;
-    // Newer versions of Node keep a turn's writes in the response before they reach the socket.
-    const isFull = this.writableLength >= this.writableHighWaterMark;
-    return isFull || this.socket?.writableNeedDrain === true;
-  },
-  configurable: true,
-};
-
-/** What `req` is destroyed with under node:http when the client leaves. */
-function connectionReset(): Error {
-  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
-}
-
-/** Only an application returns one. */
+/** Whether a listener has returned a body: then it is an application. */
 function isBody(result: unknown): boolean {
   if (result === null || typeof result !== 'object') return false;
   return Symbol.iterator in result || Symbol.asyncIterator in result;
@@ -390,7 +373,7 @@ function isBody(result: unknown): boolean {
 
 function notAListener(): ApplicationError {
   return new ApplicationError(
-    'the Node listener returned a body instead of answering; an application (environ, ' +
-      'startResponse) is started with --interface wsgi',
+    'the Node listener returned a body and did not answer; if it is an application (environ, ' +
+      'startResponse), say so with --interface wsgi',
   );
 }

@@ -1,9 +1,8 @@
 /**
- * The seam between {@link fromNode} and the HTTP gateway: there a Node listener runs on Node's own
- * request and response, without the detour through an environ.
+ * Lets the HTTP gateway run a Node listener on Node's own request and response, without an environ.
  *
- * Only an application as `fromNode` returned it: middleware around it makes another function, and has
- * to see the environ.
+ * This is done only for an application that {@link fromNode} has returned. Middleware around it is another function, and
+ * needs the environ.
  */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
@@ -17,26 +16,26 @@ interface Marked {
   [LISTENER]?: RequestListener;
 }
 
-/** Remembers the listener that an application was made of. */
+/** Marks an application with the listener that it was made from. */
 export function markListener<T extends Application>(application: T, listener: RequestListener): T {
   return Object.defineProperty(application, LISTENER, { value: listener });
 }
 
-/** The listener that an application was made of by `fromNode`, if it was. */
+/** The listener that an application was made from, if `fromNode` has made it. */
 export function listenerOfApplication(application: Application): RequestListener | undefined {
   return (application as Marked)[LISTENER];
 }
 
-/** What Express, Connect and Koa look for on a request that was mounted. */
+/** Properties of a mounted request that Express, Connect and Koa use. */
 export interface MountedRequest extends IncomingMessage {
-  /** The mount. */
+  /** The mount prefix. */
   baseUrl?: string;
   /** Path and query from the root. */
   originalUrl?: string;
 }
 
 /**
- * Mounts a request as Express does: what lies above the application moves from `url` to `baseUrl`.
+ * Mounts a request as Express does: the prefix moves from `url` to `baseUrl`.
  *
  * @param mount `/prefix`; a request that is not below it stays as it is
  */
@@ -51,7 +50,7 @@ export function mountRequest(req: MountedRequest, mount: string): void {
   req.url = (rest === '' ? '/' : rest) + url.slice(end);
 }
 
-/** The part of a percent-encoded path below a mount, at a border of segments. */
+/** The part of a percent-encoded path below a mount; undefined if the mount is not a prefix of whole segments. */
 function below(path: string, mount: string): string | undefined {
   if (mount === '' || !unquotePath(path).startsWith(mount)) return undefined;
   const rest = path.split('/').slice(mount.split('/').length);
@@ -60,13 +59,13 @@ function below(path: string, mount: string): string | undefined {
   return rest.length === 0 ? '' : `/${rest.join('/')}`;
 }
 
-/** What {@link runListener} tells of. */
+/** Options of {@link runListener}. */
 export interface ListenerOptions {
   /** Mount prefix, as `scriptName` of every gateway. */
   scriptName?: string | undefined;
-  /** Called with what the listener threw, or its promise was rejected with. */
+  /** Called with the error that the listener threw, or with which its promise was rejected. */
   onError(error: unknown): void;
-  /** A response that shows the error, if the client may see it. Never rejected. Default: none. */
+  /** Makes a response that shows the error, if the client may see it. It never rejects. Default: none. */
   errorPage?(error: unknown): Promise<ErrorResponse | undefined> | undefined;
 }
 
@@ -77,8 +76,8 @@ export interface ErrorResponse {
 }
 
 /**
- * Runs a listener on Node's own objects. An error that it throws, or rejects with, is told of and ends
- * the response: 500 before its headers have left, a broken connection after.
+ * Runs a listener on Node's own objects. If it throws or rejects, `onError` is called and the response ends: with 500
+ * before its headers were sent, with a broken connection after.
  */
 export function runListener(
   listener: RequestListener,
@@ -102,9 +101,9 @@ export function runListener(
 }
 
 /**
- * Ends a response that will not be completed: with a status of its own while there is time for that.
+ * Ends a response that failed: with `status` if its headers have not been sent, otherwise by breaking the connection.
  *
- * @param answer default: a short text that tells of the status alone
+ * @param answer default: a short text for the status
  */
 export function failResponse(
   res: ServerResponse,
@@ -123,7 +122,7 @@ export function failResponse(
   res.end(answer.body);
 }
 
-/** As everywhere else: it never tells of the error itself. */
+/** It never shows the error itself. */
 function plainAnswer(status: string): ErrorResponse {
   return {
     headers: [['Content-Type', 'text/plain; charset=utf-8']],

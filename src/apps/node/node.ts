@@ -26,8 +26,11 @@ export function fromNode(listener: RequestListener): ApplicationFunction {
   return makeApplication(listener, false);
 }
 
-/** {@link fromNode} for an application that nothing stands before but the gateway: it need not encode text. */
-export function fromNodeAlone(listener: RequestListener): ApplicationFunction {
+/**
+ * {@link fromNode} for the command, where no middleware is around the application: a body of text is not encoded, because
+ * the gateway takes text.
+ */
+export function fromNodeForCommand(listener: RequestListener): ApplicationFunction {
   return makeApplication(listener, true);
 }
 
@@ -37,7 +40,7 @@ function makeApplication(listener: RequestListener, keepsText: boolean): Applica
   return markListener(application, listener);
 }
 
-/** Members by which the applications of frameworks are known; each of them may be missing. */
+/** Members by which the applications of frameworks are recognised. Each of them may be missing. */
 interface Framework {
   callback?: () => RequestListener;
   listening?: boolean;
@@ -46,10 +49,10 @@ interface Framework {
 }
 
 /**
- * The listener of a framework's application: of Koa (`callback()`), Fastify (after `ready()`), an
- * `http.Server`; a function is one already.
+ * The listener of a framework's application: Koa (`callback()`), Fastify (after `ready()`), an `http.Server`. A function
+ * is a listener already.
  *
- * @throws {UsageError} for what has none
+ * @throws {UsageError} for anything else
  */
 export async function listenerOf(exported: unknown): Promise<RequestListener> {
   if (typeof exported === 'function') {

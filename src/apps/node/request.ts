@@ -1,4 +1,4 @@
-/** Node's `IncomingMessage`, filled from an environ instead of from a parser. */
+/** Makes Node's `IncomingMessage` from an environ. */
 
 import { IncomingMessage } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -11,12 +11,12 @@ import { forEachHeader } from '../request/headers.ts';
 import { localTarget } from '../request/target.ts';
 
 /**
- * Makes the request of an environ, without its body.
+ * Makes a request without its body.
  *
- * Everything is put onto the instance: frameworks replace the prototype.
+ * Everything is a property of the instance, because frameworks replace the prototype.
  */
 export function createRequest(environ: Environ, socket: GatewaySocket): MountedRequest {
-  // The declarations ask for a net.Socket, the implementation for less.
+  // The type declarations require a net.Socket. The implementation needs only a part of it.
   const req = new IncomingMessage(socket as unknown as Socket) as MountedRequest;
   req.method = environ.REQUEST_METHOD;
   req.url = localTarget(environ);
@@ -31,7 +31,7 @@ export function createRequest(environ: Environ, socket: GatewaySocket): MountedR
     headers[lower] = value;
     rawHeaders.push(canonical, value);
   });
-  // The one header whose values Node keeps apart. Here they come joined.
+  // The only header that is an array in Node. Here its values are joined already.
   const cookies = headers['set-cookie'];
   req.headers = headers as IncomingHttpHeaders;
   if (cookies !== undefined) req.headers['set-cookie'] = [cookies];
@@ -40,10 +40,9 @@ export function createRequest(environ: Environ, socket: GatewaySocket): MountedR
 }
 
 /**
- * The version that the client speaks, as far as this interface goes: HTTP/2 and HTTP/3 requests of a
- * front end are served as 1.1, as they are by a front end that is a proxy.
+ * Sets the HTTP version of the client. HTTP/2 and HTTP/3 become 1.1, as behind a front end that is a proxy.
  *
- * To be set after the response was made: what goes to the front end is not the client's version.
+ * It is called after the response was made, which would otherwise be written in the version of the client.
  */
 export function setClientVersion(req: IncomingMessage, protocol: string): void {
   if (protocol === 'HTTP/1.0' || protocol === 'HTTP/0.9') setVersion(req, '1.0');
@@ -53,6 +52,11 @@ function setVersion(req: IncomingMessage, version: '1.0' | '1.1'): void {
   req.httpVersion = version;
   req.httpVersionMajor = 1;
   req.httpVersionMinor = version === '1.1' ? 1 : 0;
+}
+
+/** Destroys a request as node:http does when the client leaves before the response is complete. */
+export function abortRequest(req: IncomingMessage): void {
+  req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
 }
 
 const HEADERS_DISTINCT: PropertyDescriptor = {

@@ -1,22 +1,22 @@
 /**
- * What a `ServerResponse` writes to its socket, read back: an HTTP/1.1 response (RFC 9112) in the
- * pieces in which Node serialises it. A codec: no I/O.
+ * Parses what a `ServerResponse` writes to its socket: an HTTP/1.1 response (RFC 9112) in the pieces in which Node writes
+ * it. A codec: no I/O.
  *
  *     HTTP/1.1 103 Early Hints CRLF … CRLF CRLF        any number of these, passed over
  *     HTTP/1.1 200 OK CRLF name: value CRLF … CRLF CRLF
  *     body: bytes, or chunks `size CRLF bytes CRLF` … `0 CRLF` trailers `CRLF`
  */
 
-import { asBuffer, copyText, isAscii, remember } from '../../bytes.ts';
+import { asBuffer, copyText, isAscii, memoize } from '../../bytes.ts';
 import { isHopByHop } from '../../response/headers.ts';
 import { statusLine } from '../../response/status.ts';
 import type { Header } from '../../types.ts';
 
-/** Takes what was parsed. */
+/** Is called with the parts of a response. */
 export interface ResponseSink {
   /** The head of the final response. */
   onHead(status: string, headers: Header[]): void;
-  /** @param bytes or, where it was asked for, the last of a body that is UTF-8 text */
+  /** @param bytes a part of the body; with `keepsText`, its last part may be a string, to be sent as UTF-8 */
   onBody(bytes: Buffer | string): void;
 }
 
@@ -29,14 +29,14 @@ export class ResponseParser {
   #head = ''; // an incomplete head
   #inBody = false;
   #isChunked = false;
-  #remaining = Infinity; // bytes of the body to come; only in a chunked one, those of the chunk
-  #line = ''; // of a chunked body, an incomplete line between two chunks
-  #afterChunk = false; // that line is the end of a chunk's own
+  #remaining = Infinity; // bytes to come of the body, or of the chunk if the body is chunked
+  #line = ''; // in a chunked body: an incomplete line between two chunks
+  #afterChunk = false; // that line is the CRLF behind the data of a chunk
   #isComplete = false;
 
   /**
-   * @param isHead whether it answers a HEAD request, and so has no body
-   * @param keepsText whether text that is the last of a body is to stay text
+   * @param isHead whether it is the response to a HEAD request, which has no body
+   * @param keepsText whether text at the end of a body stays text
    */
   constructor(sink: ResponseSink, isHead: boolean, keepsText = false) {
     this.#sink = sink;
@@ -44,14 +44,14 @@ export class ResponseParser {
     this.#keepsText = keepsText;
   }
 
-  /** Whether the response has come to its end, as its framing tells (RFC 9112 § 6.3). */
+  /** Whether the response is complete according to its framing (RFC 9112 § 6.3). */
   get isComplete(): boolean {
     return this.#isComplete;
   }
 
   /** Takes one argument of `socket.write`. */
   write(chunk: string | Uint8Array, encoding: BufferEncoding): void {
-    if (chunk.length === 0) return; // Node writes one at the end
+    if (chunk.length === 0) return; // Node writes an empty string at the end
     if (this.#inBody) {
       if (typeof chunk === 'string' && this.#isLastText(chunk, encoding)) {
         this.#isComplete = true;
@@ -78,7 +78,7 @@ export class ResponseParser {
     if (rest !== '') this.write(rest, encoding);
   }
 
-  /** Whether it is all that is left of what Content-Length tells, if each character is a byte. */
+  /** Whether text is the whole rest of the body according to Content-Length. If so, each of its characters is one byte. */
   #isLastText(text: string, encoding: BufferEncoding): boolean {
     if (!this.#keepsText || this.#isChunked || encoding !== 'utf8') return false;
     return text.length === this.#remaining && !this.#isComplete;
@@ -108,7 +108,7 @@ export class ResponseParser {
       case 'dropped':
         return;
       case 'transfer-encoding':
-        // Framing is the gateway's business: it is undone here.
+        // The coding is removed here: the gateway does its own framing.
         if (/chunked/i.test(value)) this.#setChunked();
         return;
       case 'content-length':
@@ -130,7 +130,7 @@ export class ResponseParser {
       this.#chunks(bytes);
       return;
     }
-    // What is too much is the handler's to complain of.
+    // The handler checks for more bytes than Content-Length.
     this.#sink.onBody(bytes);
     this.#remaining -= bytes.length;
     if (this.#remaining <= 0) this.#isComplete = true;
@@ -164,12 +164,12 @@ export class ResponseParser {
       return;
     }
     this.#remaining = Number.parseInt(line, 16);
-    // Trailers follow; no gateway but HTTP itself has them.
+    // Trailers follow. Only HTTP could send them, so they are dropped.
     if (this.#remaining === 0) this.#isComplete = true;
   }
 }
 
-/** What is done with a header. */
+/** How a header is handled. */
 type Kind = 'passed' | 'dropped' | 'transfer-encoding' | 'content-length';
 
 interface Field {
@@ -179,7 +179,7 @@ interface Field {
   readonly kind: Kind;
 }
 
-const fieldOf = remember((text: string): Field => {
+const fieldOf = memoize((text: string): Field => {
   const name = copyText(text);
   return { name, start: `${name}: `, kind: kindOf(name) };
 });
@@ -191,10 +191,10 @@ function kindOf(name: string): Kind {
   return isHopByHop(lower) || lower === 'status' ? 'dropped' : 'passed';
 }
 
-/** Those of the last response: mostly the next one has them in the same places, where comparing is all it takes. */
+/** Fields of the last response. Mostly the next response has the same ones in the same order: then comparing is enough. */
 const lastFields: Field[] = [];
 
-/** The field whose line begins at `start`; it has the number `i`. */
+/** The field of the line that begins at `start`, the `i`th of the head. */
 function fieldAt(i: number, head: string, start: number): Field {
   const last = lastFields[i];
   if (last !== undefined && head.slice(start, start + last.start.length) === last.start) {
@@ -208,7 +208,7 @@ function lineEnd(head: string, start: number): number {
   return end < 0 ? head.length : end;
 }
 
-/** Node writes the head together with text in the text's encoding: the bytes it would send. */
+/** The bytes of a head. If Node writes it together with text, it has the encoding of the text. */
 function byteString(head: string, encoding: BufferEncoding): string {
   if (encoding === 'latin1' || isAscii(head)) return head;
   return Buffer.from(head, encoding).toString('latin1');

@@ -1,9 +1,9 @@
 /**
- * The socket of a request that came through a gateway: what applications ask `req.socket` for, and
- * where Node's own `ServerResponse` writes to.
+ * The socket of a request that came through a gateway: `req.socket` for applications, and the socket to which Node's
+ * `ServerResponse` writes.
  *
- * Nothing is read from it: the body of a request comes through the request itself. So it is no Duplex, of which the
- * half that reads costs a small response several percent, and has what Node and applications ask of that half.
+ * Nothing is read from it: the body is pushed into the request itself. So it is a Writable with those members of a
+ * Readable that Node and applications use. A Duplex would cost a small response several percent.
  */
 
 import { Writable } from 'node:stream';
@@ -11,23 +11,23 @@ import type { AddressInfo } from 'node:net';
 
 import type { Environ } from '../../types.ts';
 
-/** A write that Node's response made. */
-export interface Written {
+/** One write of Node's response. */
+export interface SocketWrite {
   chunk: string | Uint8Array;
   encoding: BufferEncoding;
 }
 
 type Callback = (error?: Error | null) => void;
 
-/** The exchange that a socket belongs to. */
+/** The exchange to which a socket belongs. */
 export interface SocketOwner {
-  /** More of the request body is wanted. */
+  /** The request asks for more of its body. */
   onResume(): void;
   /** @param done to be called when more can be taken */
-  onWrite(written: readonly Written[], done: Callback): void;
-  /** The application, or the departure of the client, has ended the connection. */
+  onWrite(writes: readonly SocketWrite[], done: Callback): void;
+  /** The socket was destroyed, by the application or because the client has left. */
   onDestroy(error: Error | null): void;
-  /** Nothing has moved for the time that the application has set. @returns whether it listens */
+  /** Nothing was read or written for the time that the application has set. @returns whether it has a listener for that */
   onTimeout(): boolean;
 }
 
@@ -48,23 +48,23 @@ export class GatewaySocket extends Writable {
     this.#owner = owner;
   }
 
-  // ---- the half of it that writes
+  // ---- the writable side
 
   override _write(chunk: string | Uint8Array, encoding: BufferEncoding, done: Callback): void {
     this.#write([{ chunk, encoding }], done);
   }
 
-  override _writev(chunks: Written[], done: Callback): void {
+  override _writev(chunks: SocketWrite[], done: Callback): void {
     this.#write(chunks, done);
   }
 
-  #write(written: readonly Written[], done: Callback): void {
+  #write(writes: readonly SocketWrite[], done: Callback): void {
     this.#timer?.refresh();
-    for (const { chunk } of written) this.bytesWritten += chunk.length;
-    this.#owner.onWrite(written, done);
+    for (const { chunk } of writes) this.bytesWritten += chunk.length;
+    this.#owner.onWrite(writes, done);
   }
 
-  // ---- the half of it that reads
+  // ---- the readable side
 
   get readable(): boolean {
     return !this.destroyed;
@@ -74,20 +74,20 @@ export class GatewaySocket extends Writable {
     return this.writableHighWaterMark;
   }
 
-  /** How a request asks for its body. */
+  /** Node's request calls this to get more of its body. */
   resume(): this {
     this.#owner.onResume();
     return this;
   }
 
-  /** The request that is paused is not read: nothing is left to be done here. */
+  /** Does nothing: a paused request asks for no more. */
   pause(): this {
     return this;
   }
 
-  // ---- how it ends
+  // ---- the end
 
-  /** `socket.end()`: there is no half-closed connection here. */
+  /** After `socket.end()` the socket is destroyed: it is never half-closed. */
   override _final(done: Callback): void {
     done();
     this.destroy();
@@ -96,7 +96,7 @@ export class GatewaySocket extends Writable {
   override _destroy(error: Error | null, done: Callback): void {
     this.setTimeout(0);
     this.#owner.onDestroy(error);
-    // As under node:http, an error of the connection nobody listens for is not thrown.
+    // As under node:http, an error without a listener is not thrown.
     done(this.listenerCount('error') > 0 ? error : null);
   }
 
@@ -108,7 +108,7 @@ export class GatewaySocket extends Writable {
     return this.destroy();
   }
 
-  // ---- what is known of the connection
+  // ---- the connection of the client
 
   get remoteAddress(): string | undefined {
     return this.#environ['REMOTE_ADDR'] as string | undefined;
@@ -139,7 +139,7 @@ export class GatewaySocket extends Writable {
     return address === undefined ? {} : { address, family, port };
   }
 
-  /** Whether the client's connection is: the one to the front end may not be. As in `tls.TLSSocket`. */
+  /** Whether the connection of the client is encrypted, as in `tls.TLSSocket`. That to the front end may not be. */
   get encrypted(): true | undefined {
     return this.#environ['wsgi.url_scheme'] === 'https' ? true : undefined;
   }
@@ -148,7 +148,7 @@ export class GatewaySocket extends Writable {
     return this.destroyed ? 'closed' : 'open';
   }
 
-  // ---- what can be set on it
+  // ---- settings
 
   /** Emits 'timeout' after so many milliseconds in which nothing was written or read; 0: never. */
   setTimeout(timeout: number, callback?: () => void): this {
@@ -163,18 +163,18 @@ export class GatewaySocket extends Writable {
     return this;
   }
 
-  /** Something has moved. */
+  /** Restarts the timeout: something was read. */
   touch(): void {
     this.#timer?.refresh();
   }
 
   #onTimeout(): void {
     const isHeard = this.#owner.onTimeout();
-    // Node destroys a connection whose timeout nobody handles.
+    // As in Node, a connection is destroyed if nothing listens for its timeout.
     if (!this.emit('timeout') && !isHeard) this.destroy();
   }
 
-  /** The connection is the front end's: there is nothing to be set. */
+  /** This and the following do nothing: the connection is that of the front end. */
   setNoDelay(): this {
     return this;
   }

@@ -1,4 +1,4 @@
-/** An application as a Node listener: the way back, for mounting it in Express and its kin. */
+/** Makes a Node listener from an application, to mount it in Express and similar frameworks. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
@@ -69,7 +69,7 @@ class NodeHandler extends BaseHandler {
     };
     for (const [name, value = ''] of Object.entries(variables)) addVariable(environ, name, value);
     for (const [name, value] of Object.entries(headers)) {
-      // `_` would pass for `-` (CVE-2015-0219).
+      // A `_` becomes the same variable as a `-` (CVE-2015-0219).
       if (value === undefined || name.includes('_')) continue;
       const key = `HTTP_${name.toUpperCase().replaceAll('-', '_')}`;
       addVariable(environ, key, Array.isArray(value) ? value.join(', ') : value);
@@ -89,11 +89,11 @@ class NodeHandler extends BaseHandler {
 
   protected override formatHead(status: string, headers: CheckedHeaders): string {
     this.#head = headers.list.flat();
-    return status; // not sent as it is: see #writeHead
+    return status; // it is not sent: send() and finish() pass it to #writeHead
   }
 
   #writeHead(status: string): void {
-    // Middleware may have set headers before (X-Powered-By, CORS): they stay, unless they are given here.
+    // Headers that middleware has set before (X-Powered-By, CORS) stay, unless the application sets them too.
     const res = this.#res;
     res.statusCode = Number(status.slice(0, 3));
     res.statusMessage = status.slice(4);

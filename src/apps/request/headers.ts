@@ -1,20 +1,20 @@
-/** Request headers out of an environ, for the interfaces that want them as headers again. */
+/** Makes request headers from an environ again, for fetch handlers and Node listeners. */
 
 import { InputStream } from '../../handler/input.ts';
 import { isToken } from '../../response/headers.ts';
-import { remember } from '../../bytes.ts';
+import { memoize } from '../../bytes.ts';
 import type { Environ } from '../../types.ts';
 
 /** Both spellings of a header's name. */
 export interface HeaderName {
   /** `accept-encoding` */
   lower: string;
-  /** `Accept-Encoding`: how the client wrote it is not known any more. */
+  /** `Accept-Encoding`. The spelling of the client is lost. */
   canonical: string;
 }
 
-/** The header that a variable stands for; null when it is none. */
-export const headerNameOf = remember((variable: string): HeaderName | null => {
+/** The header of a variable; null when the variable is not a header. */
+export const headerNameOf = memoize((variable: string): HeaderName | null => {
   const isContent = variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH';
   if (!isContent && !variable.startsWith('HTTP_')) return null;
   const lower = (isContent ? variable : variable.slice(5)).toLowerCase().replaceAll('_', '-');
@@ -25,8 +25,8 @@ export const headerNameOf = remember((variable: string): HeaderName | null => {
 /**
  * Calls `add` for each request header.
  *
- * A body whose length is not known (a chunked upload that the front end streams) has neither of the
- * two headers by which applications know that there is one; it gets `Transfer-Encoding: chunked` back.
+ * For a body of unknown length (a chunked upload that the front end streams) it adds `Transfer-Encoding: chunked` again:
+ * without it, nor Content-Length, an application could not see that there is a body.
  */
 export function forEachHeader(
   environ: Environ,
@@ -35,7 +35,7 @@ export function forEachHeader(
   let isFramed = environ.CONTENT_LENGTH !== undefined;
   for (const variable in environ) {
     const first = variable.charCodeAt(0);
-    if (first !== UPPER_H && first !== UPPER_C) continue; // most of them are no header's
+    if (first !== UPPER_H && first !== UPPER_C) continue; // most variables are not headers
     const name = headerNameOf(variable);
     if (name === null) continue;
     const value = environ[variable];
@@ -50,7 +50,7 @@ const UPPER_C = 0x43; // as in CONTENT_TYPE
 const UPPER_H = 0x48; // as in HTTP_HOST
 const TRANSFER_ENCODING = headerNameOf('HTTP_TRANSFER_ENCODING')!;
 
-/** Whether the request has a body, be it of unknown length. */
+/** Whether the request has a body, of known or unknown length. */
 export function hasBody(environ: Environ): boolean {
   const length = environ.CONTENT_LENGTH;
   if (length !== undefined) return Number(length) > 0;

@@ -1,4 +1,4 @@
-/** The URL of a request, as fetch handlers and Node listeners know it, from the environ. */
+/** The URL of a request for fetch handlers and Node listeners, from the environ. */
 
 import { RequestError } from '../../errors.ts';
 import { quotePath, unquotePath } from '../../uri/percent.ts';
@@ -6,16 +6,16 @@ import type { Environ } from '../../types.ts';
 import { applicationUri } from '../../environ/util.ts';
 
 /**
- * Path and query as the client sent them: what `req.url` is under node:http.
+ * Path and query as the client sent them: `req.url` under node:http.
  *
- * Where a front end or middleware has changed the path since, REQUEST_URI does not speak of this
- * request any more, and the target is put together from SCRIPT_NAME, PATH_INFO and QUERY_STRING.
+ * If a front end or middleware has changed the path, REQUEST_URI does not match it any more. Then the target is rebuilt
+ * from SCRIPT_NAME, PATH_INFO and QUERY_STRING.
  */
 export function requestTarget(environ: Environ): string {
   return targetBelow(environ, '', environ.SCRIPT_NAME + environ.PATH_INFO);
 }
 
-/** The same below the mount: without SCRIPT_NAME. It begins with `/`, or is `*`. */
+/** {@link requestTarget} without SCRIPT_NAME: below the mount. It begins with `/`, or is `*`. */
 export function localTarget(environ: Environ): string {
   return targetBelow(environ, environ.SCRIPT_NAME, environ.PATH_INFO);
 }
@@ -33,27 +33,27 @@ function targetBelow(environ: Environ, mount: string, path: string): string {
   return (rest === '' ? '/' : rest) + tail;
 }
 
-/** What is left of a percent-encoded path after `count` decoded bytes. */
+/** Removes `count` bytes from the beginning of a percent-encoded path, which are one or three characters each. */
 function skipDecoded(raw: string, count: number): string {
   let at = 0;
   for (let i = 0; i < count; i++) at += /^%[0-9A-Fa-f]{2}/.test(raw.slice(at, at + 3)) ? 3 : 1;
   return raw.slice(at);
 }
 
-/** `uri-host [ ":" port ]` (RFC 9110 § 7.2). A userinfo or a slash in it would make another URL. */
+/** `uri-host [ ":" port ]` (RFC 9110 § 7.2). With a userinfo or a slash the URL would have another host. */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::\d{0,5})?$/;
-// One site has few names: mostly it is the same as before.
+// Mostly the host is the same as in the last request: one site has few names.
 let lastHost = '';
 let lastOrigin = '';
 
 /**
- * The absolute URL of a request: scheme, host as the client named it, path and query as it sent them.
+ * The absolute URL of a request: the scheme, the Host header, path and query as the client sent them.
  *
- * @throws {RequestError} 400 for a Host header that is none
+ * @throws {RequestError} 400 for an invalid Host header
  */
 export function absoluteUrl(environ: Environ): string {
   const target = requestTarget(environ);
-  // Bytes above 0x7f would be taken for characters and encoded as two.
+  // URL would take a byte above 0x7f for a character, and encode it as two bytes.
   const path = /[^\x21-\x7e]/.test(target) ? quoteBytes(target) : target;
   return origin(environ) + (path.startsWith('/') ? path : `/${path}`);
 }
@@ -64,7 +64,7 @@ function quoteBytes(target: string): string {
 
 function origin(environ: Environ): string {
   const host = environ.HTTP_HOST as string | undefined;
-  // Without a Host header (HTTP/1.0) there is only the server's own name.
+  // Without a Host header (HTTP/1.0) there is only SERVER_NAME.
   if (host === undefined || host === '') return new URL(applicationUri(environ)).origin;
   const scheme = environ['wsgi.url_scheme'];
   if (host !== lastHost || !lastOrigin.startsWith(`${scheme}:`)) {
@@ -78,7 +78,7 @@ function parseOrigin(scheme: string, host: string): string {
   try {
     if (HOST.test(host)) return new URL(`${scheme}://${host}`).origin;
   } catch {
-    // An impossible port, or a host that is no name once its %-encoding is undone.
+    // The port is too large, or the host is invalid after percent-decoding.
   }
   throw new RequestError('400 Bad Request', `Host ${JSON.stringify(host.slice(0, 200))}`);
 }

@@ -1,37 +1,38 @@
 /**
- * Whose the first argument of a CGI program is: the operator's or the visitor's.
+ * Decides whether the first argument of a CGI program is the operator's or the visitor's.
  *
- * A web server makes arguments of a query string that has no `=` (RFC 3875 § 4.4), and each server does it in
- * its own way. Apache splits at the plus signs, decodes each word, puts a backslash before what means something
- * to a shell, and leaves out all words beyond 4,094. thttpd leaves out a last word that is empty. Python's
- * http.server makes one argument of the whole. A wrapper with an unquoted `$*` splits once more, at decoded blanks.
+ * A web server makes arguments from a query string without `=` (RFC 3875 § 4.4), and each server does it differently.
+ * Apache splits at plus signs, decodes each word, puts a backslash before shell metacharacters, and drops all words after
+ * 4,094. thttpd drops an empty last word. Python's http.server makes one argument from the whole query. A wrapper with an
+ * unquoted `$*` splits again, at decoded spaces.
  *
- * So nothing is decided by decoding, nor by counting. What counts is text that no server changes.
+ * So neither decoding nor counting the arguments is reliable. Only characters that no server changes are compared.
  */
 
 import { statSync } from 'node:fs';
 
-/** Characters that mean themselves in a query string and to a shell: no server and no wrapper changes them. */
+/** Characters that are literal in a query string and in a shell: no server and no wrapper changes them. */
 const PLAIN = /^[\w.~/-]*/;
 const BEGINS_PLAIN = /^[\w.~/-]/;
-/** What no server turns into plain characters: the end, a plus sign, a byte beyond ASCII. */
+/** What no server turns into plain characters: the end, a plus sign, a byte that is not ASCII. */
 const NEVER_PLAIN = /^(?:$|\+|%[89a-f][\da-f]|[^\0-\x7f])/i;
-/** Windows has characters beyond ASCII become similar ones of ASCII, a soft hyphen `-` (CVE-2024-4577). */
+/** Windows turns some other characters into similar ones of ASCII: a soft hyphen into `-` (CVE-2024-4577). */
 const NEVER_PLAIN_ON_WINDOWS = /^(?:$|\+)/;
 
 /**
- * Why the first argument may be the visitor's.
+ * Why the first argument is not trusted: a visitor may have sent it.
  *
  * @param argument the first argument
  * @param environment of the process
- * @returns undefined when nothing that a visitor sends can have become this argument
+ * @returns undefined when no visitor can have sent it
  */
-export function whyVisitors(argument: string, environment: NodeJS.ProcessEnv): string | undefined {
+export function whyUntrusted(argument: string, environment: NodeJS.ProcessEnv): string | undefined {
   const { SCRIPT_FILENAME: script, QUERY_STRING: query = '' } = environment;
   if (script !== undefined) {
-    // Reached as a program itself: by a ScriptAlias, by node_modules in a web space. All arguments are the server's.
+    // The CGI program is postern itself: by a ScriptAlias, or in a node_modules that the server publishes. Then the
+    // server has made all arguments.
     if (isSameFile(script, process.argv[1]!)) return 'the web server has started postern itself';
-    // `#!/usr/bin/env postern`: the argument is the program that the server has started.
+    // `#!/usr/bin/env postern`: the kernel has added the path of the program that the server has started.
     if (isSameFile(script, argument)) return undefined;
   }
   const isIndexed = query !== '' && !query.includes('=');
@@ -41,13 +42,13 @@ export function whyVisitors(argument: string, environment: NodeJS.ProcessEnv): s
 }
 
 /**
- * Whether a server or a wrapper can have made an argument of an indexed query. Where the query has something
- * that may be decoded, anything may follow.
+ * Whether a server or a wrapper can have made an argument from an indexed query. After the first character of the query
+ * that may be decoded, the argument may be anything.
  *
  * @param query not empty
  */
 function mayComeFrom(query: string, argument: string): boolean {
-  // Empty words at the beginning may be lost, or become blanks.
+  // Empty words at the beginning may be dropped, or become spaces.
   const text = query.replace(/^\++/, '');
   const given = argument.replaceAll('\\', '').replace(/^[ +]+/, '');
   const [plain] = PLAIN.exec(text)!;
@@ -62,6 +63,6 @@ function isSameFile(one: string, other: string): boolean {
     const [a, b] = [one, other].map((path) => statSync(path, { bigint: true }));
     return a!.dev === b!.dev && a!.ino === b!.ino;
   } catch {
-    return false; // one of them is not there
+    return false; // one of them does not exist
   }
 }

@@ -1,10 +1,9 @@
 /**
  * The command as a CGI program.
  *
- * A web server may turn the query string into arguments (RFC 3875 § 4.4), so that whoever sends a
- * request writes them: only the first is read, as the application, where a shebang or a wrapper has
- * put it and nobody else can have (CVE-2012-1823, CVE-2024-4577). Options come from the environment and
- * the configuration.
+ * A web server may make arguments from the query string, which the visitor writes (RFC 3875 § 4.4). So only the first
+ * argument is read, as the application, and only if no visitor can have sent it: then a shebang or a wrapper has
+ * (CVE-2012-1823, CVE-2024-4577). Options come from the environment and the configuration.
  */
 
 import { dirname } from 'node:path';
@@ -12,20 +11,20 @@ import { dirname } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { createLog } from '../../logging/log.ts';
 import type { Application, GatewayOptions } from '../../types.ts';
-import { whyVisitors } from './arguments.ts';
+import { whyUntrusted } from './arguments.ts';
 import { readConfigFile, readPackageConfig } from '../options/config.ts';
 import { loadApplication, resolveApplication } from '../load/load-app.ts';
 import { gatewayOptions } from '../options/gateway-options.ts';
-import { OPTIONS, OPTION_NAMES, environmentSource, settle } from '../options/options.ts';
+import { OPTIONS, OPTION_NAMES, environmentSource, resolveSettings } from '../options/options.ts';
 import type { Settings, Source } from '../options/options.ts';
 import { loadCgi } from '../registry.ts';
 import { reportError } from '../report.ts';
 
 /**
- * Serves the request that the environment describes. An application that cannot be loaded is answered
- * for with an error, and the process ends with exit code 1.
+ * Serves the request that the environment describes. If the application cannot be loaded, the response is an error, and
+ * the exit code is 1.
  *
- * @param readSettings is called once nothing can be printed into the response any more
+ * @param readSettings called when stdout has been redirected: nothing else can get into the response any more
  */
 export async function runCgi(readSettings: () => Settings): Promise<void> {
   const { prepareCgi, runWithCgi } = await loadCgi();
@@ -45,9 +44,9 @@ export async function runCgi(readSettings: () => Settings): Promise<void> {
   await runWithCgi(application, { ...options, log: createLog(settings?.logLevel) });
 }
 
-/** The access log, if there is one: it is loaded only then. */
+/** Opens the access log, if there is one. Its code is loaded only then. */
 async function openFile(settings: Settings): Promise<GatewayOptions['accessLog']> {
-  // What a terminal shows by itself is not wanted here: a web server may run at a terminal.
+  // Without the option there is none, even at a terminal: a web server may have been started at one.
   const { accessLog: target = false } = settings;
   if (target === false) return undefined;
   if (target === '-')
@@ -76,7 +75,7 @@ export function readCgiSettings(args: readonly string[]): Settings {
   const config =
     file === undefined ? readPackageConfig(dirname(path), path) : readConfigFile(String(file));
   const sources = config === undefined ? [environment] : [environment, config];
-  return { ...settle(sources, CGI_OPTIONS), app };
+  return { ...resolveSettings(sources, CGI_OPTIONS), app };
 }
 
 function applicationOf(environment: Source, args: readonly string[]): string {
@@ -85,7 +84,7 @@ function applicationOf(environment: Source, args: readonly string[]): string {
   if (application === undefined) {
     throw new UsageError('no application: name it in the first argument or in POSTERN_APP');
   }
-  const reason = whyVisitors(application, process.env);
+  const reason = whyUntrusted(application, process.env);
   if (reason !== undefined) {
     throw new UsageError(`${reason}: name the application in POSTERN_APP`);
   }

@@ -46,11 +46,11 @@ const FILES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   kubernetes: { fastcgi: ['kubernetes/fastcgi.yaml'], http: ['kubernetes/http.yaml'] },
 };
 
-/** Where an application listens when nothing is said: what is usual for the protocol. */
+/** Where an application listens by default: the usual port of the protocol. */
 const PORTS: Readonly<Record<string, number>> = { http: 8000, scgi: 4000, uwsgi: 3031 };
 const FASTCGI_PORT = 9000;
 
-/** What `conf` was told, as text. */
+/** The arguments of `conf`, as text. */
 interface Arguments {
   readonly frontEnd: string;
   readonly app: string | undefined;
@@ -67,10 +67,10 @@ interface Arguments {
 }
 
 /**
- * Prints the configuration to standard output, and what its beginning says of its use to standard error
- * as well; or writes it to a folder.
+ * Prints the configuration to standard output, and its introductory comment to standard error as well; or writes the
+ * configuration to a folder.
  *
- * @param args behind `conf`
+ * @param args the arguments after `conf`
  * @throws {UsageError} for values that no configuration can hold
  */
 export function runConf(args: readonly string[]): void {
@@ -91,7 +91,7 @@ export function runConf(args: readonly string[]): void {
     return;
   }
   process.stdout.write(texts.join('\n'));
-  // Whoever sees it on a terminal has just read it.
+  // On a terminal the comment is visible already.
   if (!process.stdout.isTTY) process.stderr.write(texts.map(headerOf).join('\n'));
 }
 
@@ -111,7 +111,7 @@ function chooseGateway({ frontEnd, gateway }: Arguments): string {
   return gateway ?? names[0]!;
 }
 
-/** Options and the values that they are. */
+/** The options that become values of a configuration. */
 const OPTION_VALUES = {
   address: 'upstream',
   mount: 'mount',
@@ -122,7 +122,7 @@ const OPTION_VALUES = {
   multiplex: 'multiplex',
 } as const;
 
-/** Refuses what would be ignored, and misses what is needed. */
+/** Refuses options that would have no effect, and a missing application if one is needed. */
 function checkUse(given: Arguments, files: readonly string[]): void {
   const uses = (value: string): boolean => files.some((file) => usesValue(file, value));
   for (const [option, value] of Object.entries(OPTION_VALUES)) {
@@ -154,7 +154,7 @@ function valuesOf(given: Arguments, gateway: string): Record<string, string> {
     path: searchPath(),
   };
   if (file !== undefined) {
-    // In an image paths are other ones than here.
+    // Paths in the image are not those of this machine.
     const path = given.frontEnd === 'kubernetes' ? file : resolve(file);
     values['app'] = path;
     values['program'] = path + exportName;
@@ -162,7 +162,7 @@ function valuesOf(given: Arguments, gateway: string): Record<string, string> {
   return values;
 }
 
-/** Values are checked whether a file has a place for them or not: gives it those that it has. */
+/** The values for which a file has placeholders. Others would be checked although they are not used. */
 function selectValues(file: string, values: Record<string, string>): Record<string, string> {
   const names = Object.keys(values).filter(
     (name) => name === 'program' || name === 'name' || usesValue(file, name),
@@ -181,13 +181,13 @@ function nameFor(file: string | undefined): string {
   return /^[a-z]/.test(name) ? name : 'app';
 }
 
-/** Where what the front end starts finds node and postern, which may be a user's own. */
+/** PATH for programs that the front end starts: node and postern may be in a user's own folder. */
 function searchPath(): string {
   const own = [ownCommand(), process.execPath].map((file) => dirname(file));
   return [...new Set([...own, '/usr/local/bin', '/usr/bin', '/bin'])].join(delimiter);
 }
 
-/** What `postern` is for the one who types it; a checkout has only the script. */
+/** The path of the command `postern`; in a checkout that of the script. */
 function ownCommand(): string {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter(isAbsolute);
   const commands = folders.map((folder) => join(folder, 'postern'));
@@ -204,13 +204,13 @@ function writeNew(path: string, text: string): void {
     writeFileSync(path, text, { flag: 'wx' });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'EEXIST' ? 'it is there already' : message;
+    const reason = code === 'EEXIST' ? 'it exists already' : message;
     throw new UsageError(`cannot write ${path}: ${reason}`, { cause: error });
   }
   process.stderr.write(`${path}\n`);
 }
 
-/** The comment at the beginning of a configuration, without its `#`. */
+/** The comment at the beginning of a configuration, without `#`. */
 function headerOf(text: string): string {
   const lines = text.split('\n');
   const end = lines.findIndex((line) => !line.startsWith('#'));

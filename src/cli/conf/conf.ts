@@ -1,10 +1,9 @@
 /**
- * Fills in the front-end configurations under `conf/`: one place for `postern conf` and for the
- * tests, so that what is printed is what has been started.
+ * Fills in the front-end configurations under `conf/`, for `postern conf` and for the tests: so the tests run what is
+ * printed.
  *
- * The files hold `{{name}}` placeholders and no logic. Values are checked, not escaped: these
- * languages all quote differently, so nothing is let through that could end a string, a line or a
- * block in any of them.
+ * The files have `{{name}}` placeholders and no logic. Values are checked, and not escaped, because each of these
+ * languages quotes differently. No value may have a character that could end a string, a line or a block in any of them.
  */
 
 import { readFileSync } from 'node:fs';
@@ -15,12 +14,12 @@ import type { Address, TcpAddress, UnixAddress } from '../../sockets/address.ts'
 import { UsageError } from '../../errors.ts';
 import { packageFile } from '../package.ts';
 
-/** Where an application listens, as far as a front end can connect to it. */
+/** An address to which a front end can connect. */
 type Upstream = TcpAddress | UnixAddress;
 
 const PATH = /^\/[\p{L}\p{N}._~@+=,/-]+$/u;
 
-/** What a caller may fill in: what each value may hold, and how an error message says so. */
+/** The values: what each of them may be, and how an error message says it. */
 const VALUES: Readonly<Record<string, readonly [pattern: RegExp, meaning: string]>> = {
   name: [/^[a-z][a-z0-9_]*$/, 'lower-case letters, digits and _'],
   serverName: [/^[A-Za-z0-9._-]+$/, 'a host name'],
@@ -40,7 +39,7 @@ const VALUES: Readonly<Record<string, readonly [pattern: RegExp, meaning: string
   multiplex: [/^(yes|no)$/, 'yes or no'],
 };
 
-/** How each server writes down where it is to connect to, by the beginning of the file's name. */
+/** How each server writes an address to which it connects, by the beginning of the file's name. */
 const DIALECTS: readonly (readonly [prefix: string, write: (to: Upstream) => string])[] = [
   ['nginx/', (to) => formatAddress(to)],
   ['apache/proxy_fcgi', apacheUrl('fcgi')],
@@ -57,10 +56,10 @@ const DIALECTS: readonly (readonly [prefix: string, write: (to: Upstream) => str
 /**
  * The text of `conf/<file>` with every placeholder filled in.
  *
- * Addresses are given as on postern's command line and come out in the words of the server that
- * the file is for. A value the file has no use for is ignored: one set of values serves every file.
+ * Addresses are given as on postern's command line, and are written in the syntax of the server. A value for which the
+ * file has no placeholder is ignored, so that one set of values can be used for every file.
  *
- * @throws {UsageError} for a value that is unknown, missing or not allowed; it names the value
+ * @throws {UsageError} for a value that is unknown, missing or not allowed. The message names the value
  */
 export function renderConf(file: string, values: Readonly<Record<string, string>>): string {
   const filled = new Map<string, string>();
@@ -82,9 +81,9 @@ export function renderConf(file: string, values: Readonly<Record<string, string>
 }
 
 /**
- * An address as on the command line, in the words of the server that `conf/<file>` is for.
+ * An address of postern's command line, in the syntax of the server of `conf/<file>`.
  *
- * @returns undefined where that server connects to none, because it starts the program itself
+ * @returns undefined when that server connects to no address, because it starts the program itself
  */
 export function upstreamFor(file: string, address: string): string | undefined {
   const to = parseAddress(address);
@@ -92,13 +91,13 @@ export function upstreamFor(file: string, address: string): string | undefined {
   return DIALECTS.find(([prefix]) => file.startsWith(prefix))?.[1](to);
 }
 
-/** Whether a value makes a difference to `conf/<file>`. */
+/** Whether `conf/<file>` has a placeholder for a value, or for one that is derived from it. */
 export function usesValue(file: string, name: string): boolean {
   const placeholders = [name, ...(DERIVED[name] ?? [])];
   return placeholders.some((placeholder) => confText(file).includes(`{{${placeholder}}}`));
 }
 
-/** Placeholders that {@link derive} fills in, by the value that it takes them from. */
+/** Placeholders that {@link derive} fills in, by the value from which they are derived. */
 const DERIVED: Readonly<Record<string, readonly string[]>> = {
   mount: ['location', 'mountPattern'],
   listen: ['listenHost', 'listenPort'],
@@ -107,12 +106,12 @@ const DERIVED: Readonly<Record<string, readonly string[]>> = {
   multiplex: ['ifMultiplexed'],
 };
 
-/** Placeholders that are other ways to write a given value. */
+/** Adds values that are derived from others. */
 function derive(file: string, filled: Map<string, string>): void {
   const mount = filled.get('mount');
   if (mount !== undefined) {
     filled.set('location', mount || '/');
-    // `.` is the only character a mount may hold that means something in a regular expression.
+    // `.` is the only character of a mount that is special in a regular expression.
     filled.set('mountPattern', mount.replaceAll('.', String.raw`\.`));
   }
   const listen = filled.get('listen');
@@ -121,31 +120,31 @@ function derive(file: string, filled: Map<string, string>): void {
     filled.set('listenHost', listen.slice(0, colon).replace('*', '0.0.0.0'));
     filled.set('listenPort', listen.slice(colon + 1));
   }
-  // What postern is to be told; the application's file where nothing else is given.
+  // The application argument of postern: by default the application's file.
   if (!filled.has('program')) filled.set('program', filled.get('app') ?? 'APP');
-  // Before lines that are comments unless they are asked for.
+  // This placeholder stands before lines which are comments without --multiplex.
   filled.set('ifMultiplexed', filled.get('multiplex') === 'yes' ? '' : '#');
-  // Names of Kubernetes are labels of the domain name system.
+  // Names in Kubernetes are DNS labels.
   filled.set('label', (filled.get('name') ?? '').replaceAll('_', '-'));
   const address = filled.get('upstream');
   if (address !== undefined) {
     const parsed = parseAddress(address);
     if ('port' in parsed) filled.set('port', String(parsed.port));
-    // As postern is to be told; `upstream` is what the front end is told.
+    // `address` is in the syntax of postern, `upstream` in that of the front end.
     filled.set('address', formatAddress(parsed));
     filled.set('upstream', upstreamFor(file, address) ?? address);
     filled.set('peer', peerOf(parsed));
   }
 }
 
-/** The front end as an application on that address sees it, if that can be told. */
+/** The peer as an application on that address sees it: for --forwarded-allow-ips. PEER if it is not known. */
 function peerOf(address: Address): string {
   if (!('host' in address)) return 'unix';
   return /^(?:127\..*|::1)$/.test(address.host) ? address.host : 'PEER';
 }
 
 function apacheUrl(scheme: string): (to: Upstream) => string {
-  // Behind a socket the host only completes the URL; nothing connects to it.
+  // With a unix socket the host only completes the URL: nothing connects to it.
   return (to) =>
     'path' in to ? `unix:${to.path}|${scheme}://localhost` : `${scheme}://${formatAddress(to)}`;
 }

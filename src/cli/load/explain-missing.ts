@@ -1,4 +1,4 @@
-/** A module that is not found: who wants it, and what might be meant. */
+/** Explains a module that was not found: where it is imported, and what may have been meant. */
 
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -6,7 +6,7 @@ import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 
 
 import { packageFile } from '../package.ts';
 
-/** @returns what is said of it in one line, and its place as `file:line`; undefined for any other error */
+/** @returns one line, and the place of the import as `file:line`; undefined for any other error */
 export function explainMissing(
   error: NodeJS.ErrnoException,
 ): { readonly text: string; readonly place: string | undefined } | undefined {
@@ -23,11 +23,11 @@ export function explainMissing(
   return { text: `${text}${where}${remedy === undefined ? '' : `: ${remedy}`}`, place };
 }
 
-/** What the error says. */
+/** The parts of Node's error. */
 interface Missing {
-  /** Its words up to the importer. */
+  /** Its message up to the importer. */
   readonly text: string;
-  /** As it was written, or the path that Node has made of it. */
+  /** As it was written, or the path to which Node has resolved it. */
   readonly specifier: string;
   readonly importer: string | undefined;
   readonly by: string;
@@ -38,7 +38,7 @@ function parse(error: NodeJS.ErrnoException): Missing | undefined {
   if (code === 'MODULE_NOT_FOUND') {
     const [, text, specifier] = /^(Cannot find module '(.+?)')/.exec(message) ?? [];
     if (specifier === undefined) return undefined;
-    // jiti has it in the text alone.
+    // jiti has the importer only in the message.
     const importer = /\nRequire stack:\n- (.+)/.exec(message)?.[1];
     return { text: text!, specifier, importer, by: ', required by' };
   }
@@ -54,7 +54,7 @@ function isPath(specifier: string): boolean {
   return isAbsolute(specifier) || /^\.{1,2}(?:\/|$)/.test(specifier);
 }
 
-/** Where a module is named in a file, and how: of a package Node tells nothing that follows its name. */
+/** Finds the import in a file. Of an import from a package, Node's error has only the name of the package. */
 function findName(
   specifier: string,
   importer: string,
@@ -86,13 +86,13 @@ function remedyForPackage(specifier: string, importer: string): string | undefin
 
 const OWN_NAME = 'postern';
 
-/** Where this package is, for npm: no registry has it. A copy, because a link cannot be uploaded. */
+/** This package as an argument of npm install: it is in no registry. --install-links copies it: a link cannot be uploaded. */
 function ownPackage(): string {
   const folder = dirname(packageFile());
   return `--install-links ${/\s/.test(folder) ? JSON.stringify(folder) : folder}`;
 }
 
-/** Whether the package of a file says that it needs another. */
+/** Whether the package.json of a file names another package as a dependency. */
 function isDependency(name: string, file: string): boolean {
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     const text = readText(join(folder, 'package.json'));
@@ -105,7 +105,7 @@ function isDependency(name: string, file: string): boolean {
 
 const ENDINGS = ['.mjs', '.js', '.cjs', '.ts', '.mts', '.cts', '.json'];
 
-/** A file beside a missing one of which the name differs in its ending, in case, or in a letter or two. */
+/** A file in the same folder whose name differs from the missing one only in its ending, in case, or in a letter or two. */
 function similarFile(missing: string, importer: string): string | undefined {
   const index = ENDINGS.map((ending) => join(missing, `index${ending}`)).find(isFile);
   if (index !== undefined) return meaning(index, importer);
@@ -116,7 +116,7 @@ function similarFile(missing: string, importer: string): string | undefined {
     .filter(({ name }) => join(dirname(missing), name) !== importer)
     .map(({ name, lower }) => ({
       name,
-      // The same name with another ending, and no ending at all, before a slip of the hand.
+      // The same name with another ending, or without one, comes before a typing error.
       distance: lower === wanted ? 0 : stemOf(lower) === stem ? 0.5 : distance(lower, wanted),
     }))
     .filter(({ distance }) => distance < 1 || distance <= Math.min(2, wanted.length / 4))
@@ -134,7 +134,7 @@ function meaning(path: string, importer: string): string {
   return `did you mean '${found.startsWith('.') ? found : `./${found}`}'?`;
 }
 
-/** Letters to change, add or leave out, to make one word of another (Levenshtein). */
+/** The Levenshtein distance: letters to change, add or remove, to make one word from another. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (const [i, letter] of [...from].entries()) {
@@ -152,7 +152,7 @@ function filesIn(folder: string): string[] {
   try {
     return readdirSync(folder).filter((name) => isFile(join(folder, name)));
   } catch {
-    return []; // that is what is missing
+    return []; // the folder does not exist
   }
 }
 

@@ -1,4 +1,4 @@
-/** Why an application cannot be loaded, in one line for the one who writes it, with what to do about it. */
+/** Explains why an application cannot be loaded: in one line for its author, with a remedy. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
@@ -7,11 +7,11 @@ import { describe } from '../../response/chunk.ts';
 import { explainMissing } from './explain-missing.ts';
 import { findSyntaxError } from './syntax-error.ts';
 
-/** What is said of such an error. */
+/** The explanation of an error. */
 export interface Explanation {
   /** One line. */
   readonly text: string;
-  /** A stack whose first frame is the place in the application, where that is known. */
+  /** A stack whose first frame is the place in the application, if that is known. */
   readonly stack: string | undefined;
 }
 
@@ -40,14 +40,14 @@ function stackAt(place: string | undefined, text: string): string | undefined {
   return place === undefined ? undefined : `${text}\n    at ${place}:1`;
 }
 
-/** The first line, without Node's own advice where ours is better. */
+/** The first line of a message, without advice of Node where ours is better. */
 function firstSentence(message: string): string {
   const [line] = message.split('\n', 1);
   const [sentence] = line!.split('. Use import() instead.', 1);
   return sentence!.replace(/, you can use import instead$/, '');
 }
 
-/** The first place in the text of an error, as `file:line`. Node's own files, `node:…`, are none. */
+/** The first place in the text of an error, as `file:line`. Files of Node itself (`node:…`) are skipped. */
 function placeIn(text = ''): string | undefined {
   for (const line of text.split('\n')) {
     const path = /(?:^|[\s(])(?:file:\/\/(?=\/)|(?=\/|[A-Z]:\\))/.exec(line);
@@ -60,7 +60,7 @@ function placeIn(text = ''): string | undefined {
   return undefined;
 }
 
-// ---- the two kinds of modules
+// ---- ES modules and CommonJS
 
 /** @param file in which the error is, if that is known */
 function remedyFor(error: Error, file: string | undefined): string | undefined {
@@ -76,7 +76,7 @@ function remedyFor(error: Error, file: string | undefined): string | undefined {
     [];
   if (from !== undefined) return `import x from '${from}', and take ${missing} from x`;
   if (/does not provide an export named 'default'/.test(message))
-    return 'it has no default export: import { NAME } takes one by its name';
+    return 'it has no default export; import another by its name: import { NAME }';
   const { code = '' } = error as NodeJS.ErrnoException;
   return REMEDIES.get(code);
 }
@@ -95,7 +95,7 @@ const OUTSIDE_A_MODULE =
 const MODULE = /\.m[jt]s$/;
 const COMMON_JS = /\.c[jt]s$/;
 
-/** For an ES module that is written as CommonJS. */
+/** The remedy for an ES module that is written as CommonJS. */
 function leaveCommonJs(name: string, file: string | undefined): string {
   if (name.startsWith('__')) return `use import.meta.${name.slice(2)}`;
   const instead = name === 'require' ? 'import' : 'export';
@@ -106,9 +106,9 @@ function leaveCommonJs(name: string, file: string | undefined): string {
   return `${why}; use ${instead}, or rename it to ${renamed(file, 'c')}`;
 }
 
-/** For CommonJS that is written as an ES module. */
+/** The remedy for CommonJS that is written as an ES module. */
 function becomeModule(file: string | undefined): string | undefined {
-  // In an ES module the words mean what they say.
+  // It is an ES module already: then the error has another cause.
   if (file === undefined || MODULE.test(file) || typeInPackage(file, 'module')) return undefined;
   const name = renamed(file, 'm');
   if (COMMON_JS.test(file)) return `its name makes it CommonJS; rename it to ${name}`;
@@ -124,7 +124,7 @@ function renamed(file: string, kind: 'c' | 'm'): string {
   return `${basename(file, extension)}.${kind}${extension.endsWith('ts') ? 'ts' : 'js'}`;
 }
 
-/** The words for it, if the package of a file says that it is of a type. */
+/** A text that names the package.json of a file, if that has this type. */
 function typeInPackage(file: string, type: 'module' | 'commonjs'): string | undefined {
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     const path = join(folder, 'package.json');

@@ -1,4 +1,4 @@
-/** From `path[:export]` to an application, whatever the file is called and however it is written. */
+/** Loads the application of `path[:export]`, whatever its file name, module system and shape. */
 
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -15,30 +15,30 @@ import { UsageError } from '../../errors.ts';
 import type { Application } from '../../types.ts';
 import { loadModule } from './load-module.ts';
 
-/** Names under which an application is looked for when none is given, in this order. */
+/** Names of exports that are tried in this order when none is given. */
 const EXPORT_NAMES = ['default', 'application', 'app'] as const;
 
-/** A module and an export of it. */
+/** A module and one of its exports. */
 export interface ApplicationName {
-  /** Absolute. */
+  /** Absolute path. */
   path: string;
-  /** As given, or undefined: then {@link EXPORT_NAMES}. */
+  /** The name that was given. Undefined: {@link EXPORT_NAMES} are tried. */
   exportName: string | undefined;
 }
 
-/** Of errors while loading, where that is known: a stack whose first frame is the place in the application. */
+/** Errors of loading, with a stack whose first frame is the place in the application. */
 const traces = new WeakMap<object, string>();
 
-/** A stack that leads to the place in the application at which loading it failed, where that is known. */
+/** The stack of an error of loading. Its first frame is the place in the application. Undefined if that is not known. */
 export function traceOf(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null ? traces.get(error) : undefined;
 }
 
-/** What the kernel makes up when it is read, by processes and their input: no file of a program's author. */
-const NO_FILES = /^\/(?:dev|proc|sys)\//;
+/** Paths whose content the kernel makes when they are read: it may be the input of a process. */
+const KERNEL_FILES = /^\/(?:dev|proc|sys)\//;
 
 /**
- * Reads `path[:export]`. A file may have a colon in its name: what exists is a path.
+ * Parses `path[:export]`. The name of a file may have a colon: if the whole text is an existing path, there is no export.
  *
  * @throws {UsageError} when there is no such file, or it is not a regular one
  */
@@ -53,20 +53,20 @@ export function resolveApplication(spec: string, folder = process.cwd()): Applic
   throw new UsageError(`no such application: ${match ? match[1] : spec}`);
 }
 
-/** @param found its absolute path: links may lead it anywhere */
+/** @param found the absolute path. It may be a link to anywhere */
 function checkRegular(path: string, found: string): void {
   const stats = statSync(found);
   if (stats.isDirectory()) throw new UsageError(`${path} is a folder, not a module`);
   if (!stats.isFile()) throw new UsageError(`${path} is not a regular file`);
-  if (NO_FILES.test(found) || NO_FILES.test(realpathSync(found)))
+  if (KERNEL_FILES.test(found) || KERNEL_FILES.test(realpathSync(found)))
     throw new UsageError(`${path} is below /dev, /proc or /sys: no module is loaded from there`);
 }
 
 /**
  * Loads an application.
  *
- * @param onFile is told of files that Node's own hooks do not see, because Node does not load them itself
- * @throws {UsageError} in one line, for the one who wrote the application; its `cause` has the stack
+ * @param onFile called with each file that Node's hooks do not see, because Node does not load it itself
+ * @throws {UsageError} in one line, for the author of the application. Its `cause` has the stack
  */
 export async function loadApplication(
   { path, exportName }: ApplicationName,
@@ -77,7 +77,7 @@ export async function loadApplication(
   let exports: unknown;
   try {
     exports = await loadModule(path, onFile);
-    await setImmediate(); // a server that listens on a named address does so a little later
+    await setImmediate(); // listen() with a host name takes another turn: see countServers()
   } catch (error) {
     const { explainFailure } = await import('./explain.ts');
     const { text, stack } = await explainFailure(error, path);
@@ -89,7 +89,7 @@ export async function loadApplication(
     exportName === undefined ? findExport(exports) : namedExport(exports, exportName);
   if (countServers() > servers) {
     if (exported === undefined) throw new UsageError(ownServerMessage(path));
-    // It may be a server for something else: metrics, a debugger.
+    // A warning only: the server may be for metrics or a debugger.
     process.emitWarning(ownServerMessage(path));
   }
   if (exported === undefined) {
@@ -100,13 +100,13 @@ export async function loadApplication(
   return adaptApplication(exported, shape);
 }
 
-// ---- its export
+// ---- exports
 
 type Exports = Readonly<Record<string, unknown>>;
 
 function namedExport(exports: unknown, name: string): unknown {
   const direct = (exports as Exports)[name];
-  // CommonJS seen through import(): all its exports may be found below `default` only.
+  // With import(), the exports of a CommonJS module may all be below `default`.
   return direct ?? (exports as { default?: Exports }).default?.[name];
 }
 
@@ -118,7 +118,7 @@ function findExport(exports: unknown, depth = 0): unknown {
     const value = (exports as Exports)[name];
     if (value === undefined) continue;
     if (looksLikeApplication(value)) return value;
-    // An object that holds the application (CommonJS seen through import()), or something to complain of.
+    // An object that has the application (CommonJS with import()), or a value for the error message.
     found ??= (depth === 0 ? findExport(value, 1) : undefined) ?? value;
   }
   return found;

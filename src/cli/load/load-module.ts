@@ -1,4 +1,4 @@
-/** From a file to what it exports, whatever the file is called. */
+/** Loads a module, whatever its file name. */
 
 import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
@@ -14,11 +14,11 @@ type OnFile = (path: string) => void;
  * Loads an ES module or a CommonJS module.
  *
  * @param path absolute
- * @param onFile is told of files that are loaded without Node's own loader
- * @returns what it exports, or a promise of it
+ * @param onFile called with each file that is loaded without Node's own loader
+ * @returns its exports, or a promise of them
  */
 export function loadModule(path: string, onFile?: OnFile): unknown {
-  // Node knows these by their extension and their package.
+  // For these extensions Node knows the module system.
   if (/^\.[cm]?[jt]s$/.test(extname(path))) return loadScript(path, onFile);
   return loadUnknownExtension(path);
 }
@@ -27,15 +27,15 @@ async function loadScript(path: string, onFile: OnFile = () => {}): Promise<unkn
   try {
     return await import(pathToFileURL(path).href);
   } catch (error) {
-    // Node has run nothing of a module of which it cannot read a part.
+    // Node has not run any of the modules if it could not parse or find one of them.
     if (!isForCompiler(error)) throw error;
     return compileTypeScript(path, onFile);
   }
 }
 
 /**
- * Whether a compiler may succeed where Node has not: Node 22.18 and later leave types out, but make nothing
- * of enums, and take no names without their ending; those before do not know TypeScript at all.
+ * Whether a compiler may succeed where Node has failed. Node 22.18 and later strip types, but support neither enums nor
+ * imports without the file's extension. Earlier versions do not support TypeScript at all.
  */
 function isForCompiler(error: unknown): boolean {
   const { code, message, url } = (error ?? {}) as NodeJS.ErrnoException & { url?: string };
@@ -56,11 +56,11 @@ function isForCompiler(error: unknown): boolean {
   }
 }
 
-/** With a compiler, and everything that it imports by a path. */
+/** Loads a module, and everything that it imports by a path, with a compiler. */
 async function compileTypeScript(path: string, onFile: OnFile): Promise<unknown> {
   const { createJiti } = await import('jiti');
-  // Its cache would be a folder of executable code in /tmp, which belongs to everyone; its interop
-  // would make a module look like its default export.
+  // No cache: it would be a folder of code in /tmp, to which everybody may write. No interop: it would make a module look
+  // like its default export.
   const options = { fsCache: false, interopDefault: false };
   const compiler = createJiti(import.meta.url, options);
   const transform: JitiOptions['transform'] = (source) => {
@@ -71,21 +71,21 @@ async function compileTypeScript(path: string, onFile: OnFile): Promise<unknown>
 }
 
 /**
- * `app.cgi`, `app.fcgi`, or no extension at all: `import()` refuses them, `require()` takes them for
- * JavaScript and finds out itself whether it is an ES module or CommonJS.
+ * Loads `app.cgi`, `app.fcgi`, or a file without extension. `import()` refuses them. `require()` takes them for JavaScript,
+ * and detects whether it is an ES module or CommonJS.
  */
 function loadUnknownExtension(path: string): unknown {
   try {
     return nodeModule.createRequire(path)(path);
   } catch (error) {
-    // An ES module, since only these have it. Nothing of it has been run.
+    // An ES module with top-level await. It has not been run.
     const code = (error as NodeJS.ErrnoException | null)?.code;
     if (code === 'ERR_REQUIRE_ASYNC_MODULE') return importAsModule(path);
     throw error;
   }
 }
 
-/** Newer than the type declarations of the oldest Node that is supported. */
+/** The type declarations are those of the oldest supported Node, which lacks this function. */
 interface HooksApi {
   registerHooks?(hooks: { load: LoadHook }): { deregister(): void };
 }
@@ -96,7 +96,7 @@ async function importAsModule(path: string): Promise<unknown> {
   const own = pathToFileURL(path).href;
   const { registerHooks } = nodeModule as HooksApi;
   if (registerHooks === undefined) {
-    // Node 20: hooks run in a thread of their own and are given as source.
+    // Node 20: hooks run in another thread, and are passed as source code.
     const load = `(url, context, next) => next(url, url === ${JSON.stringify(own)} ? { ...context, format: 'module' } : context)`;
     nodeModule.register(
       `data:text/javascript,${encodeURIComponent(`export const load = ${load}`)}`,

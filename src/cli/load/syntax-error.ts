@@ -1,15 +1,15 @@
-/** The place of a syntax error in an ES module. Node tells it only when the error ends the process. */
+/** Finds the place of a syntax error in an ES module. Node prints it only when the error ends the process. */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-/** More modules of one application are not looked at. */
+/** Most modules of an application that are searched. */
 const MAX_FILES = 500;
 
 /**
- * Run by a process of its own: what can parse a module without running it needs a flag, and the place is told
- * of an error that nobody catches.
+ * Runs in another process: only with a flag Node can parse a module without running it, and only for an uncaught error it
+ * prints the place.
  */
 const CHECK = `
   const { message, files } = JSON.parse(require('fs').readFileSync(0, 'utf8'));
@@ -20,9 +20,9 @@ const CHECK = `
 `;
 
 /**
- * Looks for a syntax error in a module and those that it imports, as far as they belong to the application.
+ * Looks for a syntax error in a module and in the modules that it imports by a path.
  *
- * @returns its place as `file:line`, if there is such an error
+ * @returns its place as `file:line`; undefined when it was not found
  */
 export function findSyntaxError(path: string, { message }: SyntaxError): string | undefined {
   const files = [...importsOf(path)].map(([path, source]) => ({ path, source }));
@@ -35,7 +35,7 @@ export function findSyntaxError(path: string, { message }: SyntaxError): string 
   return files.some(({ path }) => place?.startsWith(`${path}:`)) ? place : undefined;
 }
 
-/** A module and all that it imports by a path, with their source. */
+/** A module and all modules that it imports by a path, with their source. */
 function importsOf(path: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const waiting = [path];

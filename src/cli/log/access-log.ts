@@ -1,4 +1,4 @@
-/** Where the lines of the access log go. */
+/** Opens the access log: on a terminal, a standard stream, or a file. */
 
 import { createAccessLog } from '../../logging/access-log.ts';
 import type { AccessEntry } from '../../types.ts';
@@ -9,14 +9,14 @@ import type { Settings } from '../options/options.ts';
 export interface OpenAccessLog {
   /** The `accessLog` of a gateway. */
   readonly log: (entry: AccessEntry) => void;
-  /** Its file, if it is one. */
+  /** Its file, if it goes to a file. */
   readonly file: LogFile | undefined;
 }
 
 /**
- * Opens the access log that the settings ask for. At a terminal that is one without asking.
+ * Opens the access log of the settings. At a terminal it is on by default.
  *
- * @throws {UsageError} when the file cannot be opened, or the format is none
+ * @throws {UsageError} when the file cannot be opened, or the format is invalid
  */
 export function openAccessLog(settings: Settings): OpenAccessLog | undefined {
   const isTerminal = process.stderr.isTTY;
@@ -25,7 +25,7 @@ export function openAccessLog(settings: Settings): OpenAccessLog | undefined {
   const format = settings.accessLogFormat ?? (isTerminal && target === '' ? 'dev' : 'combined');
   if (target === '' || target === '-') {
     const stream = target === '' ? process.stderr : process.stdout;
-    // Nobody reads it any more: that is no error of the server. Off first: one of them is enough.
+    // A closed pipe is no error of the server. off() first, so that there is only one listener.
     stream.off('error', ignore).on('error', ignore);
     return { log: createAccessLog(format, (line) => void stream.write(line)), file: undefined };
   }

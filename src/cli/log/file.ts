@@ -1,4 +1,4 @@
-/** A log that is a file, and that log rotation can move away. */
+/** A log in a file. Log rotation can move the file away. */
 
 import { appendFile, appendFileSync, closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -6,12 +6,12 @@ import { dirname } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { doubtContent, isShared, pinFolder } from '../../files/ownership.ts';
 
-/** What may wait in memory for a slow disk; with more, writing blocks. */
+/** Characters that may wait in memory for a slow disk. With more, writing blocks. */
 const MAX_PENDING = 1024 * 1024;
 
 /**
- * Appends lines to a file. Those that come while others are being written wait and are written
- * together. Each write is a whole number of lines, so that several processes can share the file.
+ * Appends lines to a file. Lines that come while others are being written wait, and are written together. Each write has
+ * whole lines, so that several processes can share the file.
  */
 export class LogFile {
   readonly #path: string;
@@ -22,7 +22,7 @@ export class LogFile {
   #isClosed = false;
   #markEnded!: () => void;
   readonly #ended = new Promise<void>((resolve) => (this.#markEnded = resolve));
-  /** Descriptors of files that were moved away, closed when what is being written has been. */
+  /** Descriptors of files that were moved away. They are closed after the write that is under way. */
   readonly #retired: number[] = [];
 
   /** @throws {UsageError} when the file cannot be opened */
@@ -42,7 +42,7 @@ export class LogFile {
     }
   }
 
-  /** Writes at once what is waiting. */
+  /** Writes everything that waits, synchronously. */
   flush(): void {
     const text = this.#takePending();
     try {
@@ -52,7 +52,7 @@ export class LogFile {
     }
   }
 
-  /** Opens the file again by its name: log rotation has moved the old one away. What waits goes to the new one. */
+  /** Opens the file by its name again, after log rotation has moved it away. Lines that wait go to the new file. */
   reopen(): void {
     if (this.#isClosed) return;
     try {
@@ -66,7 +66,7 @@ export class LogFile {
     }
   }
 
-  /** Closes the file, when all that waits has been written. Later lines are lost. */
+  /** Closes the file after everything that waits was written. Later lines are lost. */
   close(): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true;
@@ -115,7 +115,7 @@ export class LogFile {
     }
   }
 
-  /** A full disk stops no server. It is said once, until the file is opened again. */
+  /** A full disk does not stop the server. It is reported once, and again after the file was reopened. */
   #fail(error: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
@@ -128,16 +128,16 @@ export class LogFile {
 const APPEND = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY;
 const MODE = 0o640;
 
-/** Opens what was named. Where others could have put something under this name, it is a file of ours, or none. */
+/** Opens a file for appending. In a folder to which others may write, the file must be ours. */
 function openToAppend(path: string): number {
   const pinned = pinFolder(path);
   if (!isShared(dirname(pinned))) return openSync(pinned, APPEND, MODE);
-  // A pipe that nobody reads would be waited for.
+  // O_NONBLOCK: opening a pipe that nobody reads would block.
   const fd = openSync(pinned, APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK, MODE);
   const stats = fstatSync(fd);
   let doubt = doubtContent(stats);
   if (!stats.isFile()) doubt = 'it is not a regular file';
-  // A second name of a file that stands somewhere else.
+  // It may be another name of a file elsewhere.
   else if (stats.nlink > 1) doubt ??= 'it is a hard link';
   if (doubt === undefined) return fd;
   closeSync(fd);

@@ -1,4 +1,4 @@
-/** Options from a JSON file, or from the `"postern"` key of the nearest package.json. */
+/** Reads options from a JSON file, or from the key `"postern"` of the nearest package.json. */
 
 import {
   closeSync,
@@ -22,10 +22,10 @@ import { reportLine } from '../report.ts';
 const PACKAGE = 'package.json';
 
 /**
- * Reads a configuration file. It was named, and so it counts whoever wrote it. Of a package.json that is its
- * key `"postern"`.
+ * Reads a configuration file. The user has named it, so its owner does not matter. In a package.json the configuration is
+ * the key `"postern"`.
  *
- * @throws {UsageError} when it cannot be read, is no JSON object, or has a key that is no option
+ * @throws {UsageError} when it cannot be read, is not a JSON object, or has an unknown key
  */
 export function readConfigFile(file: string): Source {
   const text = orExplain(file, () => readFileSync(file, 'utf8'));
@@ -35,11 +35,11 @@ export function readConfigFile(file: string): Source {
 }
 
 /**
- * Finds the package.json that a folder belongs to and reads its key `"postern"`. Nobody has named this file: it
- * counts when nobody can have written it who could not do anything here anyway. Else it is told of in one line.
+ * Reads the key `"postern"` of the package.json to which a folder belongs. The user has not named this file, so it must
+ * belong to a trusted account: see files/ownership.ts. Otherwise it is not read, and a line is printed.
  *
- * @param application the path of the application, if it is known: whose file that is decides here anyway
- * @returns undefined when there is no such file, it does not count, or it has no such key
+ * @param application the path of the application, if it is known. Its owner is trusted too, because its code is run
+ * @returns undefined when there is no such file, it is not trusted, or it has no such key
  */
 export function readPackageConfig(folder: string, application?: string): Source | undefined {
   for (let current = resolve(folder); ; current = dirname(current)) {
@@ -68,14 +68,14 @@ function accountsFor(application: string | undefined): Accounts {
     : new Set([...own, statSync(application).uid]);
 }
 
-/** The text of a file that is ours, whatever somebody else does in the meantime; or why it is not. */
+/** The text of a file, or why it is not trusted. Nobody can replace the file between the check and the reading. */
 function readOwn(file: string, own: Accounts): { text: string } | { doubt: string } {
   const named = lstatSync(file);
   let doubt = doubtOwner(named, own) ?? doubtFolder(dirname(file), own);
   if (doubt === undefined && named.isSymbolicLink())
     doubt = doubtFolder(dirname(realpathSync(file)), own);
   if (doubt !== undefined) return { doubt };
-  // A pipe would be waited for.
+  // O_NONBLOCK: opening a pipe would block.
   const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     doubt = doubtContent(fstatSync(fd), own);
@@ -114,10 +114,10 @@ function toSource(file: string, config: unknown): Source {
     if (name === undefined)
       throw new UsageError(`${file}: there is no option ${JSON.stringify(key)}`);
     if (!isRawValue(value))
-      throw new UsageError(`${file}: ${key} is no text, number, switch or list`);
+      throw new UsageError(`${file}: ${key} is not a string, number, boolean or list`);
     values[name] = value;
   }
-  // A module is named from where its name is written.
+  // The path is relative to the configuration file.
   if (typeof values.app === 'string') values.app = resolve(dirname(file), values.app);
   return { label: (name) => `${file}: ${name}`, values };
 }

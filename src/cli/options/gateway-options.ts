@@ -1,4 +1,4 @@
-/** From the settings of the command to the options of the gateways. */
+/** Makes the options of the gateways from the settings of the command. */
 
 import type { GatewayOptions, SendfileOptions } from '../../types.ts';
 import { WrongUsage } from './option.ts';
@@ -7,16 +7,16 @@ import { OPTIONS, OPTION_NAMES } from './options.ts';
 import type { Settings } from './options.ts';
 
 /**
- * What the gateways are given of the settings. Each takes what it knows.
+ * The options for all gateways. Each gateway uses those that it knows.
  *
- * @throws {WrongUsage} for settings that go only with others
+ * @throws {WrongUsage} for a setting that needs another one
  */
 export function gatewayOptions(settings: Settings): GatewayOptions & Record<string, unknown> {
   const options: Record<string, unknown> = { sendfile: sendfileOf(settings) };
   for (const name of OPTION_NAMES) {
     const { gateway }: Option<unknown> = OPTIONS[name];
     const value = settings[name];
-    // A list that nobody has given is not one without entries: `allow` would let nobody in.
+    // A list that was not given is left out. An empty `allow` would refuse everybody.
     if (gateway === undefined || (Array.isArray(value) && value.length === 0)) continue;
     for (const known of gateway === true ? [name] : gateway) options[known] = value;
   }

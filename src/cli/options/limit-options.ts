@@ -1,6 +1,6 @@
 /**
- * Limits as options of the command: one for all gateways where they mean the same. What they are for, and why
- * their defaults are what they are, is in src/limits.ts.
+ * Limits as options of the command: one option for all gateways, if it means the same. What they are for, and the reasons
+ * for their defaults, are in src/limits.ts.
  */
 
 import * as limits from '../../limits.ts';
@@ -11,7 +11,7 @@ import { readBytes, readCount, readMilliseconds } from './readers.ts';
 interface Unit {
   readonly argument: string;
   readonly read: (text: string) => number;
-  /** A default, as it could be given. */
+  /** A default, written as the option takes it. */
   format(value: number): string;
 }
 
@@ -23,7 +23,7 @@ const TIME: Unit = {
   format: (value) => String(value / 1000),
 };
 
-/** @param gateway names under which the gateways know it, if they are others */
+/** @param gateway the names of the option in the gateways, if they are others */
 function limit(
   describe: string,
   unit: Unit,
@@ -41,7 +41,7 @@ function limit(
     describe,
     argument: unit.argument,
     read: unit.read,
-    // Not a default: each gateway has its own.
+    // Only a text and no `default`: each gateway has its own.
     defaultText,
     gateway,
   });
@@ -140,7 +140,7 @@ export const LIMIT_OPTIONS = {
   ),
 } as const;
 
-/** With the largest unit that divides it: `128K`. */
+/** A number of bytes with the largest unit that divides it: `128K`. */
 function formatBytes(value: number): string {
   for (const [unit, size] of [
     ['G', 2 ** 30],

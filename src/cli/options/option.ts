@@ -1,8 +1,8 @@
-/** What an option of the command is. */
+/** The definition of an option of the command. */
 
 import { UsageError } from '../../errors.ts';
 
-/** The command was given what it does not understand: exit code 2. */
+/** Wrong arguments, variables or configuration: exit code 2. */
 export class WrongUsage extends UsageError {}
 
 /** One option. */
@@ -18,20 +18,21 @@ export interface Option<T> {
     | 'CGI'
     | 'Limits';
   readonly describe: string;
-  /** What stands for its value in `--help`. None: it is a switch. In brackets: it may be left out. */
+  /** The placeholder for its value in `--help`. Without it the option is a switch. In brackets: the value is optional. */
   readonly argument?: string;
-  /** Makes the value of the text that was given (`''` when it was left out). */
+  /** Parses the text that was given (`''` when it was left out). */
   readonly read: (text: string) => T;
-  /** Value when nobody gives one, and how `--help` says it if not as it is. */
+  /** The value when none is given. */
   readonly default?: T;
+  /** The default as `--help` shows it, if not as it is. */
   readonly defaultText?: string;
-  /** It is given as an argument and has no flag. */
+  /** It is an argument without a flag. */
   readonly positional?: true;
-  /** May be given several times: the value is an array. */
+  /** It may be given several times: the value is an array. */
   readonly repeated?: true;
-  /** It is an option of the gateways too, under the same name or these: they are given it as it is. */
+  /** It is passed on to the gateways, under the same name or under these. */
   readonly gateway?: true | readonly string[];
-  /** It means something in CGI mode, where only environment and configuration are read. */
+  /** It has an effect in CGI mode, where only environment and configuration are read. */
   readonly cgi?: true;
 }
 

@@ -1,8 +1,9 @@
 /**
- * Every option of the command, once: its flag, its `POSTERN_…` variable and its configuration key
- * are read by the same function and described by the same words.
+ * Every option of the command. An option is defined once: its flag, its `POSTERN_…` variable and its configuration key
+ * have the same reader and the same description.
  *
- * To add one, add it here, or to those of a kind, which have a file of their own. `scriptName` is `--script-name`, `POSTERN_SCRIPT_NAME` and `"scriptName"`.
+ * To add an option, define it here, in limit-options.ts or in serving-options.ts. `scriptName` becomes `--script-name`,
+ * `POSTERN_SCRIPT_NAME` and `"scriptName"`.
  */
 
 import { parseAddress } from '../../sockets/address.ts';
@@ -183,22 +184,23 @@ type ValueOf<O> =
 /** The value of every option. */
 export type Settings = { [Name in OptionName]: ValueOf<(typeof OPTIONS)[Name]> };
 
-/** A value before it is read: text, or what JSON may hold instead. */
+/** A value before it is parsed: text, or a value of JSON. */
 export type RawValue = string | number | boolean | readonly (string | number)[];
 
-/** Where values come from. */
+/** Where values come from: the command line, the environment, a configuration. */
 export interface Source {
-  /** What a user would call an option of it: `--script-name`. */
+  /** The name of an option in this source, for messages: `--script-name`. */
   label(name: OptionName): string;
   readonly values: { readonly [Name in OptionName]?: RawValue | undefined };
 }
 
 /**
- * Settles every option from the first source that gives it, or its default.
+ * Gives every option its value: from the first source that has one, or the default.
  *
- * @throws {UsageError} for a value that cannot be read
+ * @param names options that are read from the sources. All others get their defaults
+ * @throws {UsageError} for a value that cannot be parsed
  */
-export function settle(
+export function resolveSettings(
   sources: readonly Source[],
   names: readonly OptionName[] = OPTION_NAMES,
 ): Settings {
@@ -241,7 +243,7 @@ export function toVariable(name: string): string {
   return `POSTERN_${toFlag(name).replaceAll('-', '_').toUpperCase()}`;
 }
 
-/** The `POSTERN_…` variables. Several values of one are separated by blanks. */
+/** The `POSTERN_…` variables. Several values of one option are separated by spaces. */
 export function environmentSource(environment: NodeJS.ProcessEnv): Source {
   const values: Partial<Record<OptionName, RawValue>> = {};
   for (const name of OPTION_NAMES) {

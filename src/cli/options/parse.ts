@@ -1,4 +1,4 @@
-/** The command line, read by yargs. */
+/** Parses the command line with yargs. */
 
 import { readFileSync } from 'node:fs';
 
@@ -13,14 +13,14 @@ import type { OptionName, RawValue, Source } from './options.ts';
 
 const WIDTH = 100;
 
-/** What the arguments ask for: a text (`--help`, `--version`), or something to be done. */
+/** The result: a text to print (`--help`, `--version`), or the options that were given. */
 export type Parsed = { readonly text: string } | { readonly source: Source };
 
 /**
- * Reads the arguments of the command.
+ * Parses the arguments of the command.
  *
  * @param args without node and the command itself
- * @throws {WrongUsage} for options that do not exist, and arguments that are missing or too many
+ * @throws {WrongUsage} for unknown options, missing values, and too many arguments
  */
 export function parseArguments(args: readonly string[]): Parsed {
   let text = '';
@@ -48,11 +48,11 @@ function createParser(): Argv {
     .parserConfiguration({
       'camel-case-expansion': false,
       'dot-notation': false,
-      // Every value is text here, and is read by its option's own reader.
+      // Every value stays text here: the reader of its option parses it.
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
-    .locale('en') // the messages around it are English too
+    .locale('en') // as all other messages
     .strict()
     .exitProcess(false)
     .wrap(Math.min(WIDTH, process.stdout.columns ?? WIDTH))
@@ -72,7 +72,7 @@ function createParser(): Argv {
   return parser.group(['help', 'version'], 'Help:');
 }
 
-/** `[string]` behind every option says nothing. The declarations of yargs do not know of this yet. */
+/** Hides `[string]` behind each option. The type declarations of yargs lack this function. */
 export function withoutTypes(parser: Argv): Argv {
   const configurable = parser as Argv & { usageConfiguration(options: object): Argv };
   return configurable.usageConfiguration({ 'hide-types': true });
@@ -100,11 +100,11 @@ function describeOption({ describe, default: value, defaultText }: Option<unknow
 
 function typeOf({ argument }: Option<unknown>): YargsOptions {
   if (argument === undefined) return { type: 'boolean' };
-  // Given several times, it becomes an array by itself; yargs' own arrays would swallow what follows.
+  // A string option that is given several times becomes an array. An array option of yargs would swallow APP.
   return { type: 'string', requiresArg: !argument.startsWith('[') };
 }
 
-/** What yargs knows an option by. */
+/** The name of an option in yargs. */
 function nameOf(name: OptionName): string {
   return isPositional(name) ? name.toUpperCase() : toFlag(name);
 }

@@ -1,4 +1,4 @@
-/** Readers of options: from the text that a user gave to its value. */
+/** Readers of options: they parse the text that a user has given. */
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -82,13 +82,13 @@ export function readFolder(text: string): string {
   return path;
 }
 
-/** Kinds of what proxies tell of a client, each with the name of its header; null for one that is not believed. */
+/** What proxies tell about a client, each kind with the name of its header; null for a header that is not trusted. */
 export type ForwardedNames = 'forwarded' | Record<ForwardedKind, string | null>;
 type ForwardedKind = (typeof FORWARDED_KINDS)[number];
 
 const FORWARDED_KINDS = ['for', 'proto', 'host', 'port', 'prefix'] as const;
 
-/** `forwarded`, or `for=X-Real-IP,proto`: what is not named is not believed. */
+/** `forwarded`, or `for=X-Real-IP,proto`. Headers that are not named are not trusted. */
 export function readForwardedHeaders(text: string): ForwardedNames {
   if (text === 'forwarded') return text;
   const names: Record<ForwardedKind, string | null> = {

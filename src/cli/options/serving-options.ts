@@ -1,4 +1,4 @@
-/** Options that gateways take as they are, and what they are made of. Limits are in limit-options.ts. */
+/** Options that are passed on to the gateways. Limits are in limit-options.ts. */
 
 import type { ForwardedNames } from './readers.ts';
 import { option } from './option.ts';

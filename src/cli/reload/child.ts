@@ -1,6 +1,6 @@
 /**
- * The process that serves: it loads the application, tells which files that took, and gets its connections
- * from the process that listens. What it does not load is told, and ends it.
+ * The process that serves. It loads the application, reports which files that needed, and gets its connections from the
+ * process that listens. If the application cannot be loaded, it reports why and ends.
  */
 
 import type { Socket } from 'node:net';
@@ -11,7 +11,7 @@ import { formatFailure } from '../report.ts';
 import { guard } from '../serve/serve.ts';
 import { reopenOnSignals } from '../serve/signals.ts';
 import { watchImports } from './imports.ts';
-import { startInlets } from './inlets.ts';
+import { startGateways } from './start-gateways.ts';
 import { isOurs } from './messages.ts';
 import type { BoundListener, ImportedFile, Order, Report } from './messages.ts';
 
@@ -21,17 +21,17 @@ let files: ImportedFile[] = [];
 let deliver: ((socket: Socket) => void)[] = [];
 let stop = (): Promise<void> => Promise.resolve();
 let isEnding = false;
-/** Waits until every file has been told of that was imported up to now. */
+/** Resolves when every file that was imported up to now has been reported. */
 let flushImports = (): Promise<void> => Promise.resolve();
 
-// Ctrl-C is heard by every process at the terminal: the one that listens says what is to be done.
+// Ctrl-C sends a signal to every process at the terminal. It is ignored here: the process that listens sends 'stop'.
 process.on('SIGINT', () => {}).on('SIGTERM', () => {});
-process.on('disconnect', end); // it has been killed
+process.on('disconnect', end); // the process that listens was killed
 process.on('message', (order: Order, socket?: Socket) => {
   if (!isOurs(order)) return;
   if (order.postern === 'serve') void begin(order);
   else if (order.postern === 'stop') end();
-  // It may have been closed on its way.
+  // The socket is undefined if it was closed on its way.
   else if (socket !== undefined) deliver[order.listener]?.(socket);
 });
 if (!process.connected) end();
@@ -57,7 +57,7 @@ async function start(
   settings: ServeOrder['settings'],
 ): Promise<void> {
   try {
-    deliver = await startInlets(gateways, listeners);
+    deliver = await startGateways(gateways, listeners);
   } catch (error) {
     await sendLast({ postern: 'fatal', message: formatFailure(error, settings.logLevel) });
     return;
@@ -72,11 +72,11 @@ async function start(
 function end(): void {
   if (isEnding) return;
   isEnding = true;
-  // Whatever the application has left open must not keep the process.
+  // exit(), because the application may have timers and connections open.
   void stop().then(() => process.exit(0));
 }
 
-// ---- what is told
+// ---- reports
 
 function onFile(path: string, at = Date.now()): void {
   if (files.length === 0) setImmediate(sendCollected);
@@ -99,6 +99,6 @@ async function sendLast(report: Report): Promise<void> {
 }
 
 function send(report: Report, sent = (): void => {}): void {
-  // When nobody hears it any more, the end is near.
+  // Not when the process that listens is gone: then this one is about to end.
   if (process.connected) process.send!(report, undefined, undefined, sent);
 }

@@ -1,4 +1,4 @@
-/** Resolution of imports on Node 20, in the thread of the loader: `module.register` runs it there. */
+/** Watches the resolution of imports on Node 20. `module.register` runs this file in the thread of the loader. */
 
 import type { MessagePort } from 'node:worker_threads';
 
@@ -14,22 +14,22 @@ let port: MessagePort;
 
 export function initialize(data: { port: MessagePort }): void {
   ({ port } = data);
-  // Whoever asks knows by the answer that nothing is on its way any more.
+  // The other side knows by the answer that every message before it has arrived.
   port.on('message', (question) => port.postMessage(question));
 }
 
 export const resolve: Resolve = async (specifier, context, next) => {
   const { parentURL } = context;
-  const tell = (url: string | undefined, missingUrl: string | undefined): void => {
-    const told: Resolution = { specifier, parentURL, url, missingUrl, at: Date.now() };
-    port.postMessage(told);
+  const report = (url: string | undefined, missingUrl: string | undefined): void => {
+    const resolution: Resolution = { specifier, parentURL, url, missingUrl, at: Date.now() };
+    port.postMessage(resolution);
   };
   try {
     const found = await next(specifier, context);
-    tell(found.url, undefined);
+    report(found.url, undefined);
     return found;
   } catch (error) {
-    tell(undefined, (error as { url?: string } | null)?.url);
+    report(undefined, (error as { url?: string } | null)?.url);
     throw error;
   }
 };

@@ -1,11 +1,11 @@
-/** Finds out which files an application imports, with Node's own hooks, and which it would like to. */
+/** Reports which files an application imports, and which it tries to import, with Node's own hooks. */
 
 import * as nodeModule from 'node:module';
 import { dirname, extname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 
-/** Takes the absolute path of a file that is, or should be, imported, and when that was, if not just now. */
+/** Takes the absolute path of a file that is imported, or would be if it existed. @param at when; default: now */
 export type OnFile = (path: string, at?: number) => void;
 
 type ResolveNext = (specifier: string, context: ResolveContext) => { url: string };
@@ -13,7 +13,7 @@ interface ResolveContext {
   readonly parentURL?: string | undefined;
 }
 
-/** Newer than the type declarations of the oldest Node that is supported. */
+/** Functions that the type declarations lack: they are those of the oldest supported Node. */
 interface Hooks {
   registerHooks?(hooks: {
     resolve(specifier: string, context: ResolveContext, next: ResolveNext): { url: string };
@@ -27,9 +27,9 @@ interface Hooks {
 const hooks = nodeModule.Module as unknown as Hooks;
 
 /**
- * Tells of every file that is imported or required from now on in this process.
+ * Reports every file that is imported or required from now on in this process.
  *
- * @returns a function that waits until all has been told of what has been imported up to now
+ * @returns a function whose promise is fulfilled when every import up to now has been reported
  */
 export function watchImports(onFile: OnFile): () => Promise<void> {
   if (hooks.registerHooks === undefined) {
@@ -40,10 +40,10 @@ export function watchImports(onFile: OnFile): () => Promise<void> {
     resolve(specifier, context, next) {
       try {
         const found = next(specifier, context);
-        tellOfUrl(found.url, onFile);
+        reportUrl(found.url, onFile);
         return found;
       } catch (error) {
-        tellOfMissing(specifier, context.parentURL, error, onFile);
+        reportMissing(specifier, context.parentURL, error, onFile);
         throw error;
       }
     },
@@ -51,21 +51,21 @@ export function watchImports(onFile: OnFile): () => Promise<void> {
   return () => Promise.resolve();
 }
 
-// ---- Node 20, where the hooks of import run in a thread of their own and those of require are none
+// ---- Node 20: hooks of import run in another thread, and there are none for require
 
-/** What {@link watchImportsInThread} is told of one resolution. */
+/** One resolution, as {@link watchImportsInThread} gets it from the other thread. */
 export interface Resolution {
   readonly specifier: string;
   readonly parentURL: string | undefined;
-  /** Undefined when nothing was found. */
+  /** The result; undefined when nothing was found. */
   readonly url: string | undefined;
-  /** Of the error, then. */
+  /** The `url` of the error, when nothing was found. */
   readonly missingUrl: string | undefined;
   /** When, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** A question that the thread sends back, behind everything that it had to tell before. */
+/** A message that the other thread sends back, after everything that it has reported before. */
 type Echo = 'echo';
 
 function watchImportsInThread(onFile: OnFile): () => Promise<void> {
@@ -78,8 +78,8 @@ function watchImportsInThread(onFile: OnFile): () => Promise<void> {
     }
     const { specifier, parentURL, url, missingUrl, at } = message;
     const onFileThen: OnFile = (path) => onFile(path, at);
-    if (url !== undefined) tellOfUrl(url, onFileThen);
-    else tellOfMissing(specifier, parentURL, { url: missingUrl }, onFileThen);
+    if (url !== undefined) reportUrl(url, onFileThen);
+    else reportMissing(specifier, parentURL, { url: missingUrl }, onFileThen);
   });
   port1.unref();
   nodeModule.register(`./import-hooks${extname(import.meta.filename)}`, {
@@ -104,7 +104,7 @@ function watchRequires(onFile: OnFile): void {
     } catch (error) {
       const { filename } = parent ?? {};
       const parentURL = filename ? pathToFileURL(filename).href : undefined;
-      tellOfMissing(request, parentURL, error, onFile);
+      reportMissing(request, parentURL, error, onFile);
       throw error;
     }
   };
@@ -112,22 +112,22 @@ function watchRequires(onFile: OnFile): void {
 
 // ---- files
 
-function tellOfUrl(url: string, onFile: OnFile): void {
+function reportUrl(url: string, onFile: OnFile): void {
   if (url.startsWith('file:')) onFile(fileURLToPath(url));
 }
 
-/** What may be left out of the name of a file, in CommonJS or with a compiler. */
+/** Parts that may be left out of a file's name, in CommonJS or with a compiler. */
 const ENDINGS = ['', '.js', '.mjs', '.cjs', '.ts', '.json', '/index.js', '/package.json'];
 
-/** Tells where Node has looked, or would, for what it has not found. */
-export function tellOfMissing(
+/** Reports all files with which an import that has failed would have succeeded. */
+export function reportMissing(
   specifier: string,
   parentURL: string | undefined,
   error: unknown,
   onFile: OnFile,
 ): void {
   const { url } = (error ?? {}) as { url?: unknown };
-  if (typeof url === 'string') tellOfUrl(url, onFile);
+  if (typeof url === 'string') reportUrl(url, onFile);
   if (parentURL?.startsWith('file:') !== true) return;
   const folder = dirname(fileURLToPath(parentURL));
   if (/^(?:\.{0,2}\/|file:)/.test(specifier)) {

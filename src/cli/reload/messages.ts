@@ -1,17 +1,17 @@
-/** What the process that listens and the one that serves say to each other. */
+/** The messages between the process that listens and the one that serves. */
 
 import type { AddressInfo } from 'node:net';
 
 import type { ServerName } from '../registry.ts';
 import type { Settings } from '../options/options.ts';
 
-/** A gateway and where the other process listens for it. */
+/** A gateway, and the address that the other process has bound for it. */
 export interface BoundListener {
   readonly gateway: ServerName;
   readonly bound: AddressInfo | string | null;
 }
 
-/** A file that the application has imported, or has looked for. */
+/** A file that the application has imported, or tried to import. */
 export interface ImportedFile {
   readonly path: string;
   /** When, in milliseconds since 1970. */
@@ -21,26 +21,26 @@ export interface ImportedFile {
 /** Why an application cannot be served. */
 export interface Failure {
   readonly message: string;
-  /** A stack whose first frame is the place in the application, where that is known. */
+  /** A stack whose first frame is the place in the application, if that is known. */
   readonly stack?: string | undefined;
 }
 
-/** To the process that serves. With a connection goes its socket. */
+/** To the process that serves. A 'connection' is sent together with its socket. */
 export type Order =
   | { readonly postern: 'serve'; settings: Settings; listeners: readonly BoundListener[] }
   | { readonly postern: 'connection'; listener: number }
   | { readonly postern: 'stop' };
 
-/** From it. */
+/** From the process that serves. */
 export type Report =
   | { readonly postern: 'files'; files: readonly ImportedFile[] }
   | { readonly postern: 'ready' }
   /** The application cannot be loaded. */
   | ({ readonly postern: 'failed' } & Failure)
-  /** Something else is wrong, which no change of the application sets right. */
+  /** There is another error, which no change of the application can correct. */
   | { readonly postern: 'fatal'; message: string };
 
-/** Whether a message is one of ours: the application may send others. */
+/** Whether a message is one of these: the application may send others. */
 export function isOurs(message: unknown): message is Order | Report {
   return (message as { postern?: unknown } | null)?.postern !== undefined;
 }

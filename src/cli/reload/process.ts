@@ -9,28 +9,28 @@ import { fileURLToPath } from 'node:url';
 import { isOurs } from './messages.ts';
 import type { ImportedFile, Order, Report } from './messages.ts';
 
-/** What has become of the start of a process. */
+/** The result of starting a process. */
 export type Outcome =
   | Extract<Report, { postern: 'ready' | 'failed' | 'fatal' }>
   | { readonly postern: 'ended'; readonly how: string };
 
-/** Milliseconds beyond its own timeout for which a process may take to end. */
-const PATIENCE = 1000;
+/** Milliseconds after its own shutdownTimeout until a process is killed. */
+const KILL_DELAY = 1000;
 
 const PROGRAM = fileURLToPath(new URL(`child${extname(import.meta.filename)}`, import.meta.url));
 
-/** Whoever takes connections: a process that serves, or what stands in for it. */
-export interface Server {
+/** What takes the connections: the process that serves, or its substitute when the application cannot be loaded. */
+export interface Backend {
   /** Takes a connection to the gateway with this number. */
   take(socket: Socket, listener: number): void;
-  /** Lets what is in flight finish, and ends. */
+  /** Ends after the requests in flight. */
   stop(): Promise<void>;
-  /** Opens its log again. */
+  /** Reopens its log. */
   reopen(signal: NodeJS.Signals): void;
 }
 
-/** A process, from its start to its end. */
-export class ServingProcess implements Server {
+/** A process that serves, from its start to its end. */
+export class ServingProcess implements Backend {
   /** Files that it has imported. */
   readonly files = new Set<string>();
   readonly outcome: Promise<Outcome>;
@@ -44,7 +44,7 @@ export class ServingProcess implements Server {
     order: Extract<Order, { postern: 'serve' }>,
     onFiles: (process: ServingProcess, files: readonly ImportedFile[]) => void,
   ) {
-    this.#timeout = order.settings.shutdownTimeout * 1000 + PATIENCE;
+    this.#timeout = order.settings.shutdownTimeout * 1000 + KILL_DELAY;
     this.#child = fork(PROGRAM, { serialization: 'advanced' });
     process.on('exit', this.#killAtExit);
     this.ended = new Promise((resolve) => {
@@ -92,6 +92,6 @@ export class ServingProcess implements Server {
   }
 
   #send(order: Order): void {
-    this.#child.send(order, () => {}); // of its end it tells itself
+    this.#child.send(order, () => {}); // an error means that it has ended, which 'exit' reports
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Serves an application that is being written: this process listens, another one serves, and is replaced when a
- * file has changed that the application imports. Connections are accepted here and handed over, so that none is
- * refused in between: they wait.
+ * Serves an application in development. This process listens, and another one serves. It is replaced when a file that the
+ * application imports has changed. Connections are accepted here and handed over: while there is no other process they
+ * wait, so that none is refused.
  */
 
 import { createServer } from 'node:net';
@@ -16,21 +16,21 @@ import type { Listener } from '../serve/gateways.ts';
 import { resolveApplication } from '../load/load-app.ts';
 import type { Settings } from '../options/options.ts';
 import { isManaged, reopenOnSignals, stopOnSignals } from '../serve/signals.ts';
-import { adviseOnPort, describeListener } from '../load/where.ts';
+import { adviseOnPort, describeListener } from '../serve/describe-listener.ts';
 import type { BoundListener, Failure, ImportedFile } from './messages.ts';
 import { ServingProcess } from './process.ts';
-import type { Server } from './process.ts';
+import type { Backend } from './process.ts';
 import { Unavailable } from './unavailable.ts';
 import { Watcher } from './watcher.ts';
 
-/** Milliseconds for the old process to end before the new one starts: it may hold what that needs. */
-const HANDOVER = 250;
+/** Milliseconds in which the old process may end before the new one starts: it may lock something that this one needs. */
+const HANDOVER_TIME = 250;
 
 /**
  * Serves an application through every given gateway, and reloads it, until the process is told to stop.
  *
  * @returns when all of them listen
- * @throws {UsageError} when one of them cannot, or there is no such application
+ * @throws {UsageError} when one of them cannot listen, or there is no such application
  */
 export async function serveWithReload(
   listeners: readonly Listener[],
@@ -38,7 +38,7 @@ export async function serveWithReload(
 ): Promise<void> {
   const supervisor = new Supervisor(settings);
   stopOnSignals(() => supervisor.stop(), isManaged(listeners));
-  // Without a file the signals mean what they ever do, to both processes.
+  // Without a log file the signals have their default action, in both processes.
   if (isFile(settings.accessLog)) reopenOnSignals((signal) => supervisor.reopen(signal));
   for (const listener of listeners) {
     try {
@@ -62,19 +62,19 @@ class Supervisor {
   readonly #watcher: Watcher;
   readonly #sockets: NetServer[] = [];
   readonly #listeners: BoundListener[] = [];
-  /** Connections for which there is nobody yet. */
+  /** Connections that wait for a backend. */
   #waiting: { readonly socket: Socket; readonly listener: number }[] = [];
-  /** Who is given connections. */
-  #server: Server | undefined;
+  /** Takes the connections. */
+  #backend: Backend | undefined;
   #starting: ServingProcess | undefined;
-  /** Those that serve, and those that have been told to stop. */
-  readonly #alive = new Set<Server>();
+  /** Backends that serve or are stopping. */
+  readonly #alive = new Set<Backend>();
   #isReloading = false;
   #isOutdated = false;
   #isStopping = false;
   #starts = 0;
   #lastFailure = '';
-  #isBlind = false;
+  #hasWatchFailed = false;
 
   /** @throws {UsageError} when there is no such application */
   constructor(settings: Settings) {
@@ -98,60 +98,60 @@ class Supervisor {
     this.#log.info(`${listener.gateway} on ${describeListener(listener, bound, this.#settings)}`);
   }
 
-  /** Listens no more. */
+  /** Stops listening. */
   close(): void {
     for (const socket of this.#sockets) socket.close();
     this.#watcher.close();
   }
 
   async stop(): Promise<void> {
-    // What has arrived is still served: a turn to be accepted, and one to be handed over.
+    // Connections that have arrived are still served: one turn to accept them, one to hand them over.
     for (let turn = 0; turn < 2; turn++) await setImmediate();
     this.#isStopping = true;
     this.close();
     this.#starting?.kill();
     for (const { socket } of this.#waiting) socket.destroy();
-    await Promise.all([...this.#alive].map((server) => this.#retire(server)));
+    await Promise.all([...this.#alive].map((backend) => this.#retire(backend)));
   }
 
   reopen(signal: NodeJS.Signals): void {
-    for (const server of this.#alive) server.reopen(signal);
+    for (const backend of this.#alive) backend.reopen(signal);
   }
 
   // ---- connections
 
   #accept(socket: Socket, listener: number): void {
     socket.on('error', () => {});
-    if (this.#server === undefined) this.#waiting.push({ socket, listener });
-    else this.#server.take(socket, listener);
+    if (this.#backend === undefined) this.#waiting.push({ socket, listener });
+    else this.#backend.take(socket, listener);
   }
 
-  #serveWith(server: Server): void {
-    this.#server = server;
-    this.#alive.add(server);
+  #serveWith(backend: Backend): void {
+    this.#backend = backend;
+    this.#alive.add(backend);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { socket, listener } of waiting) server.take(socket, listener);
+    for (const { socket, listener } of waiting) backend.take(socket, listener);
   }
 
-  async #retire(server: Server): Promise<void> {
-    if (this.#server === server) this.#server = undefined;
-    await server.stop();
-    this.#alive.delete(server);
+  async #retire(backend: Backend): Promise<void> {
+    if (this.#backend === backend) this.#backend = undefined;
+    await backend.stop();
+    this.#alive.delete(backend);
   }
 
   // ---- changes
 
   #onFiles(process: ServingProcess, files: readonly ImportedFile[]): void {
-    if (process !== this.#starting && process !== this.#server) return;
+    if (process !== this.#starting && process !== this.#backend) return;
     for (const { path, at } of files) this.#watcher.add(path, at);
   }
 
-  /** The reason is the same for all: a limit of the system. */
+  /** Warns only once: the reason is a limit of the system, and the same for all folders. */
   #onWatchFailure(folder: string, error: Error): void {
-    if (this.#isBlind) return;
-    this.#isBlind = true;
-    this.#log.warn(`not every change will be seen: cannot watch ${folder}: ${error.message}`);
+    if (this.#hasWatchFailed) return;
+    this.#hasWatchFailed = true;
+    this.#log.warn(`some changes will not be noticed: cannot watch ${folder}: ${error.message}`);
   }
 
   #onChange(paths: readonly string[]): void {
@@ -161,7 +161,7 @@ class Supervisor {
     this.reload();
   }
 
-  /** Replaces who serves, and again if something changes meanwhile. */
+  /** Replaces the backend, and replaces it again if something changes meanwhile. */
   reload(): void {
     this.#isOutdated = true;
     this.#starting?.kill();
@@ -171,8 +171,8 @@ class Supervisor {
   async #reload(): Promise<void> {
     this.#isReloading = true;
     while (this.#isOutdated && !this.#isStopping) {
-      const old = this.#server;
-      if (old !== undefined) await Promise.race([this.#retire(old), sleep(HANDOVER)]);
+      const old = this.#backend;
+      if (old !== undefined) await Promise.race([this.#retire(old), sleep(HANDOVER_TIME)]);
       this.#isOutdated = false;
       await this.#start();
     }
@@ -215,19 +215,19 @@ class Supervisor {
     if (this.#starts > 1) this.#log.info('reloaded');
     void started.ended.then((how) => {
       this.#alive.delete(started);
-      if (this.#server !== started || this.#isStopping) return;
-      this.#server = undefined;
+      if (this.#backend !== started || this.#isStopping) return;
+      this.#backend = undefined;
       return this.#fail({ message: `the application has ${how}` });
     });
   }
 
-  /** Says why nothing is served, once to the terminal, and to who asks. */
+  /** Logs why the application cannot be served, and answers requests with this error. */
   async #fail(failure: Failure): Promise<void> {
     const { message } = failure;
     if (message !== this.#lastFailure) this.#log.error(message);
     this.#lastFailure = message;
     this.#log.info('waiting for a change');
-    const server = await Unavailable.start(failure, this.#listeners, this.#settings);
-    if (!this.#isOutdated && !this.#isStopping) this.#serveWith(server);
+    const backend = await Unavailable.start(failure, this.#listeners, this.#settings);
+    if (!this.#isOutdated && !this.#isStopping) this.#serveWith(backend);
   }
 }

@@ -1,26 +1,26 @@
-/** What stands in for an application that cannot be loaded: it answers every request with that error. */
+/** The substitute for an application that cannot be loaded: it answers every request with that error. */
 
 import type { Socket } from 'node:net';
 
 import type { Application, ErrorStream } from '../../types.ts';
 import { Gateways } from '../serve/gateways.ts';
 import type { Settings } from '../options/options.ts';
-import { startInlets } from './inlets.ts';
+import { startGateways } from './start-gateways.ts';
 import type { BoundListener, Failure } from './messages.ts';
-import type { Server } from './process.ts';
+import type { Backend } from './process.ts';
 
-/** The terminal has been told already. */
-const NOWHERE: ErrorStream = { write() {}, writelines() {}, flush() {} };
+/** Drops everything: the error has been logged already. */
+const NULL_STREAM: ErrorStream = { write() {}, writelines() {}, flush() {} };
 
-/** Serves the error in this process. */
-export class Unavailable implements Server {
+/** Answers with the error, in this process. */
+export class Unavailable implements Backend {
   readonly #gateways: Gateways;
   readonly #settings: Settings;
   #accept: ((socket: Socket) => void)[] = [];
 
   private constructor(failure: Failure, settings: Settings) {
     this.#settings = settings;
-    this.#gateways = new Gateways(failing(failure), settings, { errors: NOWHERE });
+    this.#gateways = new Gateways(failing(failure), settings, { errors: NULL_STREAM });
   }
 
   static async start(
@@ -29,7 +29,7 @@ export class Unavailable implements Server {
     settings: Settings,
   ): Promise<Unavailable> {
     const server = new Unavailable(failure, settings);
-    server.#accept = await startInlets(server.#gateways, listeners);
+    server.#accept = await startGateways(server.#gateways, listeners);
     return server;
   }
 
@@ -47,7 +47,7 @@ export class Unavailable implements Server {
   }
 }
 
-/** What a browser on this machine is shown of it, and whether, is the matter of the gateway's error page. */
+/** An application that throws the error. The error page of the gateway may show it to a browser on this machine. */
 function failing({ message, stack }: Failure): Application {
   return () => {
     const error = new Error(message);

@@ -1,41 +1,41 @@
 /**
  * Watches a list of files, some of which may not exist yet.
  *
- * Not the files are watched but their folders, because editors put a new file in the place of the old one;
- * for a file whose folder does not exist either, the nearest one above it that does.
+ * It watches their folders, because editors replace a file by a new one. If the folder does not exist either, it watches
+ * the nearest one above that does.
  */
 
 import { statSync, watch } from 'node:fs';
 import type { BigIntStats, FSWatcher } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 
-/** Milliseconds without a change after which changes are told of: an editor, a formatter, a checkout make several. */
-const QUIET = 50;
-/** Milliseconds after which they are told of although there is no end of them. */
-const PATIENCE = 1000;
+/** Milliseconds without a change after which changes are reported: an editor, a formatter, a checkout make several. */
+const QUIET_TIME = 50;
+/** Milliseconds after which changes are reported although more of them keep coming. */
+const MAX_DELAY = 1000;
 
-/** Milliseconds by which the time of a change may seem too early: a tick of the kernel's clock. */
+/** Milliseconds by which the time of a change may be too early: a tick of the kernel's clock. */
 const TICK = 10;
 
 /** A folder that is watched. */
 interface Folder {
   readonly watcher: FSWatcher;
-  /** What tells it from another one that is put in its place. */
+  /** A folder that replaces this one has another inode. */
   readonly inode: bigint;
 }
 
-/** What happened. */
+/** The events of a watcher. */
 export interface WatcherEvents {
-  /** Files have been changed, made, removed or replaced. */
+  /** Files were changed, made, removed or replaced. */
   changed(paths: readonly string[]): void;
   /** A folder cannot be watched. */
   failed(folder: string, error: Error): void;
 }
 
-/** Watches files until it is closed. It does not keep the process. */
+/** Watches files until it is closed. It does not keep the process alive. */
 export class Watcher {
   readonly #events: WatcherEvents;
-  /** The state in which each file was last seen; undefined when there is none. */
+  /** The last known state of each file; undefined when it did not exist. */
   readonly #files = new Map<string, string | undefined>();
   readonly #folders = new Map<string, Folder>();
   #timer: NodeJS.Timeout | undefined;
@@ -48,60 +48,60 @@ export class Watcher {
   /**
    * Watches one more file.
    *
-   * @param since when it was read, in milliseconds since 1970: what has happened to it since counts
+   * @param since when it was read, in milliseconds since 1970. If it was changed after that, this is reported
    */
   add(path: string, since = Infinity): void {
     if (this.#files.has(path)) return;
     const state = stateOf(path);
     this.#files.set(path, state?.text);
-    this.#place(path);
-    // A time to come would count again and again.
+    this.#watchFolder(path);
+    // A time in the future would be reported again and again.
     if (state !== undefined && state.modified > since - TICK && state.modified <= Date.now()) {
       this.#files.set(path, 'outdated');
       this.#schedule();
     }
   }
 
-  /** Watches only those of the files that are named. */
+  /** Stops watching all files but these. */
   keep(paths: ReadonlySet<string>): void {
     for (const path of this.#files.keys()) if (!paths.has(path)) this.#files.delete(path);
     const needed = new Set([...this.#files.keys()].map(nearestFolder));
-    for (const path of this.#folders.keys()) if (!needed.has(path)) this.#leave(path);
+    for (const path of this.#folders.keys()) if (!needed.has(path)) this.#unwatch(path);
   }
 
   close(): void {
     clearTimeout(this.#timer);
     this.#files.clear();
-    for (const path of this.#folders.keys()) this.#leave(path);
+    for (const path of this.#folders.keys()) this.#unwatch(path);
   }
 
   // ---- folders
 
   /** Watches the folder in which a change of a file can be seen. */
-  #place(path: string): void {
+  #watchFolder(path: string): void {
     const folder = nearestFolder(path);
-    const inode = look(folder)?.ino;
+    const inode = tryStat(folder)?.ino;
     if (this.#folders.get(folder)?.inode === inode) return;
-    this.#leave(folder);
+    this.#unwatch(folder);
     try {
       const watcher = watch(folder, { persistent: false }, (_event, name) =>
         this.#onEvent(folder, name),
       );
-      watcher.on('error', () => this.#leave(folder)); // it has gone
+      watcher.on('error', () => this.#unwatch(folder)); // the folder was removed
       this.#folders.set(folder, { watcher, inode: inode! });
     } catch (error) {
-      // Of a folder in which something might appear one day, that is not worth a word.
-      if (look(path) !== undefined) this.#events.failed(folder, error as Error);
+      // Not reported for a file that does not exist.
+      if (tryStat(path) !== undefined) this.#events.failed(folder, error as Error);
     }
   }
 
-  #leave(folder: string): void {
+  #unwatch(folder: string): void {
     this.#folders.get(folder)?.watcher.close();
     this.#folders.delete(folder);
   }
 
   #onEvent(folder: string, name: string | null): void {
-    // Of the folder itself some systems tell under its own name, or none.
+    // On some systems an event of the folder itself has the folder's name, or none.
     const isOwn = name === null || name === basename(folder);
     const touched = isOwn ? folder : join(folder, name);
     for (const path of this.#files.keys()) {
@@ -116,26 +116,26 @@ export class Watcher {
   #schedule(): void {
     const now = Date.now();
     if (this.#timer === undefined) this.#changesSince = now;
-    else if (now - this.#changesSince > PATIENCE) return;
+    else if (now - this.#changesSince > MAX_DELAY) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#look(), QUIET);
+    this.#timer = setTimeout(() => this.#checkFiles(), QUIET_TIME);
   }
 
-  #look(): void {
+  #checkFiles(): void {
     this.#timer = undefined;
     const changed: string[] = [];
-    for (const [path, seen] of this.#files) {
+    for (const [path, before] of this.#files) {
       const state = stateOf(path)?.text;
-      if (state !== seen) changed.push(path);
+      if (state !== before) changed.push(path);
       this.#files.set(path, state);
-      this.#place(path);
+      this.#watchFolder(path);
     }
     if (changed.length > 0) this.#events.changed(changed);
   }
 }
 
 function stateOf(path: string): { text: string; modified: number } | undefined {
-  const stat = look(path);
+  const stat = tryStat(path);
   if (stat === undefined) return undefined;
   const text = `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
   return { text, modified: Number(stat.mtimeNs / 1_000_000n) };
@@ -144,14 +144,14 @@ function stateOf(path: string): { text: string; modified: number } | undefined {
 /** The folder of a file, or the nearest one above it that exists. */
 function nearestFolder(path: string): string {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
-    if (look(folder)?.isDirectory() === true || folder === dirname(folder)) return folder;
+    if (tryStat(folder)?.isDirectory() === true || folder === dirname(folder)) return folder;
   }
 }
 
-function look(path: string): BigIntStats | undefined {
+function tryStat(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true });
   } catch {
-    return undefined; // not there, not any more, or not for us
+    return undefined; // it does not exist, or is not accessible
   }
 }

@@ -1,11 +1,11 @@
-/** How the process was started, where the command line does not say it. */
+/** Detects how the process was started, if the command line does not say it. */
 
 import { fstatSync } from 'node:fs';
 
 import { DEFAULT_HOST } from '../../sockets/address.ts';
 import type { Listener } from './gateways.ts';
 
-/** Where HTTP is served when nothing says otherwise. */
+/** Where HTTP is served by default. */
 const DEFAULT_LISTENER: Listener = { gateway: 'http', address: { host: DEFAULT_HOST, port: 8000 } };
 
 /** The first descriptor that a service manager passes (sd_listen_fds(3)). */
@@ -21,10 +21,10 @@ function isSet(value: string | undefined): boolean {
 }
 
 /**
- * What to serve when no gateway was asked for: FastCGI on the sockets that a service manager passed
- * or on the one that a FastCGI process manager left on descriptor 0 (FastCGI 1.0 § 2.2); else HTTP.
+ * The listeners when no gateway was given: FastCGI on the sockets that a service manager has passed, or on descriptor 0
+ * where a FastCGI process manager leaves its socket (FastCGI 1.0 § 2.2); otherwise HTTP.
  *
- * @param environment of the process; variables that were meant for this process alone are removed
+ * @param environment of the process. Variables that are meant for this process only are removed from it
  */
 export async function detectListeners(environment: NodeJS.ProcessEnv): Promise<Listener[]> {
   const passed = takePassedSockets(environment);
@@ -37,7 +37,7 @@ export async function detectListeners(environment: NodeJS.ProcessEnv): Promise<L
 function takePassedSockets(environment: NodeJS.ProcessEnv): number {
   const count = environment['LISTEN_FDS'] ?? '';
   if (Number(environment['LISTEN_PID']) !== process.pid || !/^\d{1,4}$/.test(count)) return 0;
-  // A child process of this one must not take them for its own.
+  // Otherwise a child process could take them for its own.
   for (const name of ['LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES']) delete environment[name];
   return Number(count);
 }
@@ -46,16 +46,16 @@ function range(start: number, length: number): number[] {
   return Array.from({ length }, (_, i) => start + i);
 }
 
-/** Whether a descriptor is a listening socket. Node itself passes connected ones to its children. */
+/** Whether a descriptor is a listening socket. It may be a connected one: Node passes these to its children. */
 async function isListeningSocket(fd: number): Promise<boolean> {
   if (!isSocket(fd)) return false;
   const { createServer } = await import('node:net');
   const probe = createServer();
   return new Promise((resolve) => {
-    // listen(2) changes nothing for a socket that listens, and fails for one that is connected.
+    // listen(2) changes nothing on a listening socket, and fails on a connected one.
     probe.on('error', () => resolve(false));
     probe.listen({ fd }, () => {
-      // Node leaves descriptors 0 to 2 open, and nothing is accepted before the next turn.
+      // Node does not close descriptors 0 to 2, and accepts nothing before the next turn.
       probe.close();
       resolve(true);
     });
@@ -66,6 +66,6 @@ function isSocket(fd: number): boolean {
   try {
     return fstatSync(fd).isSocket();
   } catch {
-    return false; // closed
+    return false; // the descriptor is closed
   }
 }

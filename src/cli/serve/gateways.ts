@@ -1,4 +1,4 @@
-/** Gateways of one process: they share an application and its settings, and are stopped together. */
+/** The gateways of one process. They share an application and its settings, and are stopped together. */
 
 import type { Address } from '../../sockets/address.ts';
 import { createLog } from '../../logging/log.ts';
@@ -18,9 +18,9 @@ export interface Listener {
   readonly address: Address;
 }
 
-/** The running gateways, and their log. */
+/** The running gateways and their access log. */
 export class Gateways {
-  /** The file of the access log, if it is one. */
+  /** The file of the access log, if it goes to a file. */
   readonly accessLogFile: LogFile | undefined;
   readonly #application: Application;
   readonly #options: GatewayOptions & Omit<ServerOptions, 'listen'>;
@@ -28,7 +28,7 @@ export class Gateways {
   readonly #servers: Server[] = [];
 
   /**
-   * @param more options that are no settings
+   * @param more options of the gateways that are not in the settings
    * @throws {UsageError} when the access log cannot be opened
    */
   constructor(
@@ -61,9 +61,9 @@ export class Gateways {
   }
 
   /**
-   * Stops all of them, gracefully.
+   * Stops all of them gracefully.
    *
-   * @param timeout seconds for what is in flight
+   * @param timeout seconds to wait for requests in flight
    */
   async stop(timeout: number): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.close({ timeout: timeout * 1000 })));
@@ -71,12 +71,12 @@ export class Gateways {
   }
 }
 
-/** Whether somebody sits at a terminal and works on the application. */
+/** Whether this is development: at a terminal, and NODE_ENV is not `production`. */
 export function isDevelopment(): boolean {
   return process.stderr.isTTY && process.env['NODE_ENV'] !== 'production';
 }
 
-/** @throws {WrongUsage} for settings that do not go with the gateways */
+/** @throws {WrongUsage} for settings that do not fit the gateways */
 export function checkListeners(listeners: readonly Listener[], settings: Settings): void {
   if (settings.key !== undefined && settings.cert === undefined)
     throw new WrongUsage('--key is the key of a certificate: --cert is missing');

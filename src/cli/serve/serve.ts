@@ -1,4 +1,4 @@
-/** The application served by this very process, until it is told to stop. */
+/** Serves the application in this process, until it is told to stop. */
 
 import { toFunction } from '../../handler/application.ts';
 import { createLog } from '../../logging/log.ts';
@@ -8,13 +8,13 @@ import { Gateways } from './gateways.ts';
 import type { Listener } from './gateways.ts';
 import type { Settings } from '../options/options.ts';
 import { isManaged, reopenOnSignals, stopOnSignals } from './signals.ts';
-import { adviseOnPort, describeListener } from '../load/where.ts';
+import { adviseOnPort, describeListener } from './describe-listener.ts';
 
 /**
  * Serves an application through every given gateway until the process is told to stop.
  *
  * @returns when all of them listen
- * @throws {UsageError} when one of them cannot; those before it have been closed again
+ * @throws {UsageError} when one of them cannot listen. Then the others are closed again
  */
 export async function serve(
   application: Application,
@@ -23,7 +23,7 @@ export async function serve(
 ): Promise<void> {
   const log = createLog(settings.logLevel);
   const gateways = new Gateways(guard(application, settings), settings);
-  // Before anybody is told that it runs: whoever started it may stop it as soon as it says so.
+  // Before the log says that it runs: whoever reads that line may send a signal at once.
   stopOnSignals(() => gateways.stop(settings.shutdownTimeout), isManaged(listeners));
   const { accessLogFile } = gateways;
   if (accessLogFile !== undefined) reopenOnSignals(() => accessLogFile.reopen());
@@ -38,7 +38,7 @@ export async function serve(
   }
 }
 
-/** Errors that escape an application are told of, at the level `debug` with the request they come from. */
+/** Logs errors that escape the application; at the level `debug` with the request from which they come. */
 export function guard(application: Application, settings: Settings): Application {
   if (settings.logLevel !== 'debug') {
     guardProcess();

@@ -1,4 +1,4 @@
-/** What proxies say of the client: `X-Forwarded-*`, or `Forwarded` (RFC 7239). Pure functions over header lines. */
+/** What proxies claim about the client: `X-Forwarded-*`, or `Forwarded` (RFC 7239). Pure functions on header lines. */
 
 import { splitPort } from '../environ.ts';
 import { isHost, isPort } from '../../uri/host.ts';
@@ -9,11 +9,11 @@ import { parseNode } from './node.ts';
 import type { Hop } from './node.ts';
 
 /**
- * What was said of the client; undefined where nothing was, or nothing that makes sense. But for the addresses it is the
- * word of the nearest proxy alone, which is always the last one: a visitor's own header stands before that.
+ * The claims; undefined for one that is missing or invalid. Except for the addresses, only the last value of a header
+ * counts. The nearest proxy has added it. Values before it may be the visitor's own.
  */
 export interface Claims {
-  /** From the nearest one to the client; ends before the first that is malformed or tells no address. */
+  /** Addresses from the nearest proxy to the client. They end before the first that is malformed or hidden. */
   hops: Iterable<Hop>;
   proto: 'http' | 'https' | undefined;
   host: string | undefined;
@@ -21,7 +21,7 @@ export interface Claims {
   prefix: string | undefined;
 }
 
-/** Names of headers in lower case; undefined for one that is not believed. */
+/** Names of the headers in lower case; undefined for a header that is not trusted. */
 export type ClaimNames = Readonly<Record<keyof Omit<Claims, 'hops'> | 'for', string | undefined>>;
 
 /** Reads the headers of these names. */
@@ -37,7 +37,7 @@ export function readXForwarded(names: ClaimNames, linesOf: LinesOf): Claims {
   };
 }
 
-/** Reads `Forwarded`. It has no parameter for the port but in `host`, and none for the mount. */
+/** Reads `Forwarded`. It has no parameter for the mount, and the port is a part of `host`. */
 export function readForwarded(linesOf: LinesOf): Claims {
   const lines = linesOf('forwarded');
   const [last] = elementsFromRight(lines);
@@ -77,12 +77,12 @@ function checkPort(value: string | undefined): string | undefined {
   return value !== undefined && isPort(value) ? value : undefined;
 }
 
-/** Long enough for any mount, and short enough to stand before every path. */
+/** Length of a mount. It is repeated in every link. */
 const MAX_PREFIX = 256;
 
 /**
- * A mount becomes a part of links and redirects. So it has plain segments alone: the unreserved characters of RFC 3986
- * § 2.3 and `+`, `:`, `=`, `@`; no segment is empty, `.` or `..`. One slash at the end is left out.
+ * A mount becomes a part of links and redirects. So it may have only plain segments: the unreserved characters of RFC 3986
+ * § 2.3 and `+`, `:`, `=`, `@`. No segment may be empty, `.` or `..`. One slash at the end is removed.
  */
 function checkPrefix(value: string | undefined): string | undefined {
   if (value === undefined || value.length > MAX_PREFIX) return undefined;

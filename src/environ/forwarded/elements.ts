@@ -1,7 +1,7 @@
 /**
- * The `Forwarded` header (RFC 7239 § 4), read from the right. The last element is that of the nearest proxy, and what
- * stands before it may be anything: whoever reads it from the left lets a visitor's open quotation mark swallow the
- * element of the proxy. Pure functions.
+ * Parses the `Forwarded` header (RFC 7239 § 4) from the right. The nearest proxy has added the last element. Everything
+ * before it may be the visitor's: a parser that reads from the left would let the visitor's open quotation mark swallow
+ * the element of the proxy. Pure functions.
  */
 
 import { isToken } from '../../response/headers.ts';
@@ -9,7 +9,7 @@ import { isToken } from '../../response/headers.ts';
 /** The parameters of a forwarded-element, by name in lower case. */
 export type Element = ReadonlyMap<string, string>;
 
-/** The elements from the last one to the first, up to one that is malformed: nothing before that one can be trusted. */
+/** The elements from the last to the first. They end at a malformed one: nothing before it can be trusted. */
 export function* elementsFromRight(lines: readonly string[]): Generator<Element, void> {
   for (const line of lines.toReversed()) {
     let end = line.length;
@@ -63,23 +63,23 @@ function lastPair(
 const BARE_VALUE = /[^",;\s=\\]/;
 const NAME = /[^",;\s=]/;
 
-/** Where the run of such characters begins that ends before a position. */
+/** Index of the first character of a run that matches `kind` and ends before `end`. */
 function startOf(kind: RegExp, line: string, end: number): number {
   let start = end;
   while (start > 0 && kind.test(line[start - 1]!)) start--;
   return start;
 }
 
-/** The quotation mark that begins a quoted-string (RFC 9110 § 5.6.4): the nearest one before its end without a backslash. */
+/** Index of the quotation mark that begins a quoted-string (RFC 9110 § 5.6.4): the nearest one that is not escaped. */
 function openingQuote(line: string, end: number): number {
   if (isEscaped(line, end)) return -1;
   for (let at = line.lastIndexOf('"', end - 1); at > 0; at = line.lastIndexOf('"', at - 1)) {
     if (!isEscaped(line, at)) return at;
   }
-  return -1; // a quoted-string follows a `=`, and so never begins the line
+  return -1; // index 0 does not count: there is a `=` before every quoted-string
 }
 
-/** Two backslashes are one that is escaped. */
+/** Whether an odd number of backslashes stands before a character: two backslashes are one escaped backslash. */
 function isEscaped(line: string, at: number): boolean {
   let start = at;
   while (line[start - 1] === '\\') start--;

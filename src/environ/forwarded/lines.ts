@@ -1,4 +1,4 @@
-/** Header lines that proxies add to, read from the right: the last line is that of the nearest proxy. Pure functions. */
+/** Lists in header lines, read from the right: the nearest proxy has added the last item. Pure functions. */
 
 /** The lines of a header, in the order in which they came. */
 export type LinesOf = (header: string) => readonly string[];
@@ -33,7 +33,7 @@ export function* itemsFromRight(lines: readonly string[]): Generator<string, voi
   }
 }
 
-/** The item that the nearest proxy has written; undefined when there is no such header. */
+/** The last item, which the nearest proxy has added; undefined when there is no such header. */
 export function lastItem(lines: readonly string[]): string | undefined {
   const line = lines.at(-1);
   return line?.slice(line.lastIndexOf(',') + 1).trim();

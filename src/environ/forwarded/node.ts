@@ -1,29 +1,29 @@
-/** Addresses of clients and proxies, as proxies write them (RFC 7239 § 6). Pure functions. */
+/** Parses the addresses of clients and proxies, as proxies write them (RFC 7239 § 6). Pure functions. */
 
 import { isIP } from 'node:net';
 
 import { isPort } from '../../uri/host.ts';
 
-/** A client or a proxy that has told its address. */
+/** A client or a proxy whose address is known. */
 export interface Hop {
   /** An IP address, without brackets. */
   address: string;
-  /** 1 to 65535; undefined where it is not told, or hidden (`_mailport`, RFC 7239 § 6.3). */
+  /** 1 to 65535; undefined when it is missing or hidden (`_mailport`, RFC 7239 § 6.3). */
   port: string | undefined;
 }
 
 /**
  * Reads `1.2.3.4`, `1.2.3.4:5678`, `[::1]:5678` or `::1`.
  *
- * @returns undefined for what is malformed, and for what tells no address: `unknown` and names such as `_hidden`
- *   (RFC 7239 § 6.2, § 6.3). An address with a zone (`fe80::1%eth0`, RFC 4007 § 11) is malformed: a zone has a
- *   meaning on the machine alone that has written it.
+ * @returns undefined for a malformed node, and for one without an address: `unknown`, and names such as `_hidden`
+ *   (RFC 7239 § 6.2, § 6.3). An address with a zone (`fe80::1%eth0`, RFC 4007 § 11) is malformed: a zone means
+ *   something only on the machine that has written it.
  */
 export function parseNode(node: string): Hop | undefined {
   if (node.includes('%')) return undefined;
   if (isIP(node) !== 0) return { address: plainAddress(node), port: undefined };
   const colon = node.lastIndexOf(':');
-  // Without a port it is an IPv6 address in brackets.
+  // A colon inside of brackets belongs to an IPv6 address.
   const hasPort = colon > node.lastIndexOf(']');
   const address = addressIn(hasPort ? node.slice(0, colon) : node);
   if (address === undefined) return undefined;
@@ -40,7 +40,7 @@ function addressIn(text: string): string | undefined {
   return text.endsWith(']') && isIP(address) === 6 ? plainAddress(address) : undefined;
 }
 
-/** An IPv4 address that is written as an IPv6 address (RFC 4291 § 2.5.5.2) is an IPv4 address. */
+/** Makes an IPv4 address of an IPv4-mapped IPv6 address (RFC 4291 § 2.5.5.2). */
 export function plainAddress(address: string): string {
   return /^::ffff:\d/i.test(address) && address.includes('.') ? address.slice(7) : address;
 }

@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest';
 
-import { fromFetch, fromFetchAlone } from '../../../src/apps/fetch/fetch.ts';
+import { fromFetch, fromFetchForCommand } from '../../../src/apps/fetch/fetch.ts';
 import type { ApplicationFunction } from '../../../src/types.ts';
 import { setupTestingDefaults } from '../../../src/testing/defaults.ts';
 import { get } from '../kit.ts';
@@ -17,7 +17,7 @@ function bodyOf(app: ApplicationFunction): unknown {
 }
 
 const encoded = fromFetch(answer);
-const kept = fromFetchAlone(answer);
+const kept = fromFetchForCommand(answer);
 
 it.each([
   ['none', '', 1],
@@ -41,5 +41,5 @@ it.each([
 it('is encoded where something may stand between', () => {
   const light = fromFetch(() => new Response('x'), { lightObjects: true });
   expect(bodyOf(light)).toEqual([Buffer.from('x')]);
-  expect(bodyOf(fromFetchAlone(() => new Response('x')))).toEqual(['x']);
+  expect(bodyOf(fromFetchForCommand(() => new Response('x')))).toEqual(['x']);
 });

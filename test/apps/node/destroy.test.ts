@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { describe, expect, it } from 'vitest';
 
-import { fromNode, fromNodeAlone } from '../../../src/apps/node/node.ts';
+import { fromNode, fromNodeForCommand } from '../../../src/apps/node/node.ts';
 import { underNode, underPostern } from '../beside-node.ts';
 
 type Listener = (req: IncomingMessage, res: ServerResponse) => void;
@@ -48,7 +48,7 @@ function record(seen: string[], req: IncomingMessage, res: ServerResponse): void
 
 describe.each([
   ['fromNode', fromNode],
-  ['fromNodeAlone', fromNodeAlone],
+  ['fromNodeForCommand', fromNodeForCommand],
 ])('%s: a response that was ended, and then', (_, make) => {
   it.each(Object.entries(CASES))('%s', async (__, listener) => {
     const watched = (req: IncomingMessage, res: ServerResponse, seen: string[]): void => {

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 
 import { describe, expect, it } from 'vitest';
 
-import { fromNode, fromNodeAlone } from '../../../src/apps/node/node.ts';
+import { fromNode, fromNodeForCommand } from '../../../src/apps/node/node.ts';
 import type { MountedRequest } from '../../../src/apps/node/native.ts';
 import { get, until, visit } from '../kit.ts';
 
@@ -24,7 +24,7 @@ function record(names: string[], emitter: IncomingMessage | ServerResponse, labe
 
 describe.each([
   ['fromNode', fromNode],
-  ['fromNodeAlone', fromNodeAlone],
+  ['fromNodeForCommand', fromNodeForCommand],
 ])('%s:', (_name, make) => {
   describe('the request', () => {
     it('has method, URL, headers, version and addresses', async () => {

@@ -5,7 +5,7 @@ import type { OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:
 import { describe, expect, it } from 'vitest';
 
 import { GatewayResponse } from '../../../src/apps/node/response.ts';
-import { fromNode, fromNodeAlone } from '../../../src/apps/node/node.ts';
+import { fromNode, fromNodeForCommand } from '../../../src/apps/node/node.ts';
 import { underNode, underPostern } from '../beside-node.ts';
 import { get } from '../kit.ts';
 
@@ -111,7 +111,7 @@ const CASES: Record<string, Listener> = {
 
 describe.each([
   ['fromNode', fromNode],
-  ['fromNodeAlone', fromNodeAlone],
+  ['fromNodeForCommand', fromNodeForCommand],
 ])('%s: a long text', (_, make) => {
   it.each(Object.entries(CASES))('%s', async (__, listener) => {
     for (const method of ['GET', 'HEAD']) {

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import * as fc from 'fast-check';
 
-import { whyVisitors } from '../../../src/cli/cgi/arguments.ts';
+import { whyUntrusted } from '../../../src/cli/cgi/arguments.ts';
 
 const MAY_COME = 'the first argument may come from the query string';
 
 const isVisitors = (argument: string, query: string): boolean =>
-  whyVisitors(argument, { QUERY_STRING: query }) !== undefined;
+  whyUntrusted(argument, { QUERY_STRING: query }) !== undefined;
 
 describe('what servers make of a query', () => {
   test.each([
@@ -51,7 +51,7 @@ describe('what servers make of a query', () => {
     ['evil.mjs', 'evil.mjs'],
     ['evil.mjs:app', 'evil.mjs:app'],
   ])('%j may come from %j', (argument, query) => {
-    expect(whyVisitors(argument, { QUERY_STRING: query })).toBe(MAY_COME);
+    expect(whyUntrusted(argument, { QUERY_STRING: query })).toBe(MAY_COME);
   });
 
   test('whatever is split, decoded, escaped, cut off or left out', () => {
@@ -99,7 +99,7 @@ describe('what no server makes of a query is the operator’s', () => {
   });
 
   test('no query at all', () => {
-    expect(whyVisitors('app.mjs', {})).toBeUndefined();
+    expect(whyUntrusted('app.mjs', {})).toBeUndefined();
   });
 
   test('but on Windows characters become others', () => {
@@ -129,9 +129,9 @@ describe('the program that the server has started', () => {
       const argv = [process.execPath, at('main.js'), at('app.mjs')];
       vi.spyOn(process, 'argv', 'get').mockReturnValue(argv);
       for (const query of ['', 'a=b', 'word', undefined]) {
-        expect(whyVisitors(at('app.mjs'), { SCRIPT_FILENAME: at(name), QUERY_STRING: query })).toBe(
-          'the web server has started postern itself',
-        );
+        expect(
+          whyUntrusted(at('app.mjs'), { SCRIPT_FILENAME: at(name), QUERY_STRING: query }),
+        ).toBe('the web server has started postern itself');
       }
     },
   );
@@ -139,16 +139,16 @@ describe('the program that the server has started', () => {
   test.each(['app.mjs', 'app-link'])('is the application as %s: that is what is loaded', (name) => {
     for (const query of ['', 'word', at('app.mjs'), '%20', '%2F+x']) {
       const environment = { SCRIPT_FILENAME: at(name), QUERY_STRING: query };
-      expect(whyVisitors(at('app.mjs'), environment)).toBeUndefined();
+      expect(whyUntrusted(at('app.mjs'), environment)).toBeUndefined();
     }
   });
 
   test('is another, or is not there: the query decides', () => {
     for (const name of ['wrapper.cgi', 'nowhere']) {
       const environment = { SCRIPT_FILENAME: at(name), QUERY_STRING: at('app.mjs') };
-      expect(whyVisitors(at('app.mjs'), environment)).toBe(MAY_COME);
+      expect(whyUntrusted(at('app.mjs'), environment)).toBe(MAY_COME);
       environment.QUERY_STRING = 'word';
-      expect(whyVisitors(at('app.mjs'), environment)).toBeUndefined();
+      expect(whyUntrusted(at('app.mjs'), environment)).toBeUndefined();
     }
   });
 });

@@ -233,7 +233,7 @@ describe('the command', () => {
     const { status, stderr } = conf('nginx', 'environ.mjs', '--output', folder);
     expect([status, stderr]).toEqual([
       1,
-      `postern: cannot write ${folder}/environ.conf: it is there already\n`,
+      `postern: cannot write ${folder}/environ.conf: it exists already\n`,
     ]);
     expect(readFileSync(join(folder, 'environ.conf'), 'utf8')).toBe('precious');
   });

@@ -143,7 +143,7 @@ describe('the other kind of module', () => {
     ],
     [
       { 'a.mjs': "import b from './b.mjs';", 'b.mjs': 'export const b = 1;' },
-      '(a.mjs:1): it has no default export: import { NAME } takes one by its name',
+      '(a.mjs:1): it has no default export; import another by its name: import { NAME }',
     ],
     [
       { 'a.mjs': "import './b.json';", 'b.json': '{}' },

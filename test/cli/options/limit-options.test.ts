@@ -13,7 +13,7 @@ import { gatewayOptions } from '../../../src/cli/options/gateway-options.ts';
 import { LIMIT_OPTIONS } from '../../../src/cli/options/limit-options.ts';
 import { WrongUsage } from '../../../src/cli/options/option.ts';
 import type { Option } from '../../../src/cli/options/option.ts';
-import { OPTIONS, environmentSource, settle } from '../../../src/cli/options/options.ts';
+import { OPTIONS, environmentSource, resolveSettings } from '../../../src/cli/options/options.ts';
 import type { OptionName, RawValue, Settings } from '../../../src/cli/options/options.ts';
 import { resolveLimits as requestLimits } from '../../../src/one-request/options.ts';
 import type { RequestLimits, RequestServerOptions } from '../../../src/one-request/options.ts';
@@ -26,7 +26,7 @@ const GIVEN: Readonly<Record<string, readonly [text: string, value: number]>> = 
 };
 
 function settingsOf(values: Record<string, RawValue>): Settings {
-  return settle([{ label: (name) => `the ${name}`, values }]);
+  return resolveSettings([{ label: (name) => `the ${name}`, values }]);
 }
 
 /** The option that sets a limit of a gateway. */
@@ -155,7 +155,7 @@ describe('values', () => {
 
   test('of variables are lists where flags may be repeated', () => {
     const source = environmentSource({ POSTERN_ALLOW: '10.0.0.1  ::1', POSTERN_MAX_HEADERS: '5' });
-    expect(gatewayOptions(settle([source]))).toMatchObject({
+    expect(gatewayOptions(resolveSettings([source]))).toMatchObject({
       allow: ['10.0.0.1', '::1'],
       maxHeaders: 5,
     });

@@ -12,7 +12,7 @@ import {
   OPTIONS,
   OPTION_NAMES,
   environmentSource,
-  settle,
+  resolveSettings,
   toFlag,
   toVariable,
 } from '../../../src/cli/options/options.ts';
@@ -43,7 +43,7 @@ describe('names', () => {
 
 describe('defaults', () => {
   test('are these', () => {
-    expect(settle([])).toMatchObject({
+    expect(resolveSettings([])).toMatchObject({
       app: undefined,
       http: [],
       fastcgi: [],
@@ -74,7 +74,7 @@ describe('precedence', () => {
   ];
 
   test('is the order of the sources, for each option by itself', () => {
-    expect(settle(all)).toMatchObject({
+    expect(resolveSettings(all)).toMatchObject({
       scriptName: '/first',
       logLevel: 'debug',
       socketMode: 0o600,
@@ -84,7 +84,9 @@ describe('precedence', () => {
 
   test('leaves values that are not looked at unread', () => {
     const wrong = sourceOf({ logLevel: 'nonsense', http: 'nonsense' });
-    expect(settle([sourceOf({ logLevel: 'error' }), wrong], ['logLevel']).logLevel).toBe('error');
+    expect(resolveSettings([sourceOf({ logLevel: 'error' }), wrong], ['logLevel']).logLevel).toBe(
+      'error',
+    );
   });
 });
 
@@ -104,7 +106,7 @@ describe('values', () => {
     ['cgi', true, true],
     ['cgi', 'ON', true],
   ] as const)('%s %j is %j', (name, raw, value) => {
-    expect(settle([sourceOf({ [name]: raw })])[name]).toEqual(value);
+    expect(resolveSettings([sourceOf({ [name]: raw })])[name]).toEqual(value);
   });
 
   test.each([
@@ -119,7 +121,7 @@ describe('values', () => {
     ['config', '', /a value is missing/],
     ['logLevel', ['info', 'debug'], /once only/],
   ] as const)('%s %j is refused', (name, raw, message) => {
-    const refused = (): unknown => settle([sourceOf({ [name]: raw })]);
+    const refused = (): unknown => resolveSettings([sourceOf({ [name]: raw })]);
     expect(refused).toThrow(WrongUsage);
     expect(refused).toThrow(message);
   });
@@ -127,7 +129,9 @@ describe('values', () => {
 
 describe('the command line', () => {
   test('gives the application and options in any order', () => {
-    const settings = settle([flags('--http', '1', 'app.mjs', '--http=2', '--script-name', '/x')]);
+    const settings = resolveSettings([
+      flags('--http', '1', 'app.mjs', '--http=2', '--script-name', '/x'),
+    ]);
     expect(settings).toMatchObject({
       app: 'app.mjs',
       http: [{ port: 1 }, { port: 2 }],
@@ -136,14 +140,16 @@ describe('the command line', () => {
   });
 
   test('is text, not numbers', () => {
-    expect(settle([flags('007', '--script-name', '1e3')])).toMatchObject({
+    expect(resolveSettings([flags('007', '--script-name', '1e3')])).toMatchObject({
       app: '007',
       scriptName: '/1e3',
     });
   });
 
   test('without options gives none', () => {
-    expect(settle([flags('app.mjs'), sourceOf({ nph: true, logLevel: 'error' })])).toMatchObject({
+    expect(
+      resolveSettings([flags('app.mjs'), sourceOf({ nph: true, logLevel: 'error' })]),
+    ).toMatchObject({
       nph: true,
       logLevel: 'error',
     });
@@ -161,7 +167,7 @@ describe('the command line', () => {
   });
 
   test('of a value that is wrong is quoted', () => {
-    expect(() => settle([flags('a', '--http', 'x')])).toThrow('--http: "x" is no address');
+    expect(() => resolveSettings([flags('a', '--http', 'x')])).toThrow('--http: "x" is no address');
   });
 });
 
@@ -175,7 +181,7 @@ describe('the environment', () => {
       POSTERN_UNKNOWN: 'x',
       SCRIPT_NAME: '/y',
     });
-    expect(settle([source])).toMatchObject({
+    expect(resolveSettings([source])).toMatchObject({
       scriptName: '/x',
       http: [{ port: 8000 }, { path: '/x' }],
       nph: true,
@@ -184,7 +190,7 @@ describe('the environment', () => {
   });
 
   test('is quoted by the name of the variable', () => {
-    expect(() => settle([environmentSource({ POSTERN_LOG_LEVEL: 'x' })])).toThrow(
+    expect(() => resolveSettings([environmentSource({ POSTERN_LOG_LEVEL: 'x' })])).toThrow(
       /^POSTERN_LOG_LEVEL: "x" is none of/,
     );
   });
@@ -213,7 +219,7 @@ describe('configuration', () => {
       cgi: false,
       logLevel: 'debug',
     });
-    expect(settle([readConfigFile(file)])).toMatchObject({
+    expect(resolveSettings([readConfigFile(file)])).toMatchObject({
       http: [{ port: 8000 }, { path: '/x' }],
       cgi: false,
       logLevel: 'debug',
@@ -222,7 +228,7 @@ describe('configuration', () => {
 
   test('comes from the nearest package.json, which may have none', () => {
     const near = readPackageConfig(join(folder, 'project/sub/deeper'));
-    expect(settle([near!])).toMatchObject({
+    expect(resolveSettings([near!])).toMatchObject({
       scriptName: '/inner',
       // A module is named from where its name is written.
       app: join(folder, 'project/app.mjs'),
@@ -236,7 +242,7 @@ describe('configuration', () => {
     ['null', /is not an object/],
     ['{"htpp": "8000"}', /there is no option "htpp"/],
     ['{"__proto__": "8000"}', /there is no option "__proto__"/],
-    ['{"http": {"port": 1}}', /http is no text, number, switch or list/],
+    ['{"http": {"port": 1}}', /http is not a string, number, boolean or list/],
     ['{"http": [[1]]}', /http is no text/],
     ['{"scriptName": null}', /scriptName is no text/],
   ])('%s is refused with its file', (text, message) => {
@@ -254,6 +260,8 @@ describe('configuration', () => {
 
   test('that is wrong is quoted with its file', () => {
     const file = write('address.json', { http: 'x' });
-    expect(() => settle([readConfigFile(file)])).toThrow(`${file}: http: "x" is no address`);
+    expect(() => resolveSettings([readConfigFile(file)])).toThrow(
+      `${file}: http: "x" is no address`,
+    );
   });
 });

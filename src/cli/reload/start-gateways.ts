@@ -1,12 +1,12 @@
-/** Gateways whose connections are accepted by the process that listens. */
+/** Starts gateways whose connections are accepted by the process that listens. */
 
 import type { Socket } from 'node:net';
 
 import type { Gateways } from '../serve/gateways.ts';
 import type { BoundListener } from './messages.ts';
 
-/** Starts a gateway for each listener. @returns by the listener's number, what a connection to it is given to */
-export async function startInlets(
+/** Starts a gateway for each listener. @returns for each listener, the function that takes its connections */
+export async function startGateways(
   gateways: Gateways,
   listeners: readonly BoundListener[],
 ): Promise<((socket: Socket) => void)[]> {

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { runWithHttp } from '../../adapters/http/index.ts';
 import type { HttpOptions } from '../../adapters/http/index.ts';
-import type { Inlet } from '../../src/listening/inlet.ts';
+import type { ConnectionSource } from '../../src/listening/connection-source.ts';
 import type { Server } from '../../src/listening/server.ts';
 import type { Application } from '../../src/types.ts';
 import { signal } from '../http/kit.ts';
@@ -21,7 +21,7 @@ async function serve(
   const outer = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
   await once(outer, 'listening');
   onTestFinished(() => void outer.close());
-  const inlet: Inlet = {
+  const source: ConnectionSource = {
     bound: outer.address(),
     open: (accept) =>
       void outer.on('connection', (socket: Socket) => {
@@ -30,7 +30,7 @@ async function serve(
       }),
     close: () => void outer.close(),
   };
-  const server = await runWithHttp(application, { listen: inlet, ...options });
+  const server = await runWithHttp(application, { listen: source, ...options });
   return [server, (outer.address() as AddressInfo).port];
 }
 

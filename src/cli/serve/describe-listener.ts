@@ -1,4 +1,4 @@
-/** Where a gateway can be reached, in words: for HTTP, a URL that can be clicked. */
+/** Messages on where a gateway listens: for HTTP, a URL that can be clicked. */
 
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { formatAddress } from '../../sockets/address.ts';
 import { UsageError } from '../../errors.ts';
 import { listen } from '../../listening/listener.ts';
-import type { Listener } from '../serve/gateways.ts';
+import type { Listener } from './gateways.ts';
 import type { Settings } from '../options/options.ts';
 
-/** Every address of the machine, and the one of them that is always there. */
+/** Wildcard addresses, and the loopback address of the same family. */
 const WILDCARDS = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],
@@ -18,7 +18,7 @@ const WILDCARDS = new Map([
 /**
  * Describes a listener.
  *
- * @param bound what the server says of its address: the port that it got if it was to take a free one
+ * @param bound the server's `address()`. It has the real port when port 0 was given
  */
 export function describeListener(
   { gateway, address }: Listener,
@@ -34,10 +34,10 @@ export function describeListener(
   return host === address.host ? url : `${url} and every other address of this machine`;
 }
 
-/** How many ports are tried after one that is in use. */
+/** How many ports after one that is in use are tried. */
 const PORTS_TO_TRY = 100;
 
-/** Adds to the error of a port in use what to do instead. Every other error is left as it is. */
+/** Adds a free port to the error that a port is in use. Any other error is returned as it is. */
 export async function adviseOnPort(
   error: unknown,
   { gateway, address }: Listener,
@@ -62,7 +62,7 @@ async function nextFreePort(host: string, taken: number): Promise<number | undef
       await listen(probe, { host, port });
       return port;
     } catch {
-      // This one is not free either.
+      // This port is not free either.
     } finally {
       probe.close();
     }

@@ -1,31 +1,31 @@
-/** A block of known length, gathered from chunks as they come. No I/O, no clock. */
+/** Collects a known number of bytes from chunks as they come. No I/O, no clock. */
 
 import { EMPTY } from '../bytes.ts';
 
-/** What a block's first buffer holds at least, when it comes in pieces. */
+/** Smallest size of the buffer, in bytes. */
 const FIRST_SIZE = 1024;
 
 /**
- * Gathers a block. One that lies within a single chunk, as it nearly always does, is not copied; for
- * another one memory grows with what has come, never with what was announced.
+ * Reads a known number of bytes into a byte string. Nearly always they lie within one chunk, and then no buffer is
+ * needed. Otherwise the buffer grows with the bytes that have come, never with the number that was announced.
  */
-export class Block {
+export class FixedLengthReader {
   readonly #size: number;
   #buffer: Buffer = EMPTY;
   #length = 0;
-  /** The whole block as a byte string, once it is complete. */
+  /** All bytes as a byte string, once they have come. */
   text = '';
 
-  /** @param size of the block in bytes */
+  /** @param size number of bytes to read */
   constructor(size: number) {
     this.#size = size;
   }
 
   /**
-   * Takes from a chunk what belongs to the block.
+   * Takes bytes from a chunk.
    *
-   * @param start where the block begins, or goes on
-   * @returns where it ends in this chunk; -1 while it is not complete
+   * @param start index of the first byte to take
+   * @returns index behind the last byte; -1 while more are needed
    */
   push(chunk: Buffer, start: number): number {
     const end = start + this.#size - this.#length;
