@@ -93,6 +93,8 @@ describe('the file', () => {
         'LICENSE',
         'CHANGELOG.md',
         'SECURITY.md',
+        'conf/README.md',
+        'conf/OPTIONS.md',
         'conf/SHARED-HOSTING.md',
       ]),
     );

@@ -1,4 +1,4 @@
-/** The README as tests need it. */
+/** Pages as tests need them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -18,7 +18,7 @@ export function section(page: string, heading: string): string {
 }
 
 /** The same text with blanks for code, in which `#` begins no heading. */
-function withoutBlocks(text: string): string {
+export function withoutBlocks(text: string): string {
   return text.replace(/^```[^]*?^```$/gm, (block) => block.replace(/[^\n]/g, ' '));
 }
 

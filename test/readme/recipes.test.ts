@@ -1,4 +1,7 @@
-/** What the README says is to be typed is typed: commands as they stand there, with ports and folders of the tests. */
+/**
+ * What README.md and conf/README.md say is to be typed is typed: commands as they stand there, with ports and
+ * folders of the tests.
+ */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -28,6 +31,23 @@ import { stagePackage, type StagedPackage } from '../servers/staging.ts';
 import { blocks, commands, readPage, section } from './markdown.ts';
 
 const README = readPage('README.md');
+const CONF = readPage('conf/README.md');
+
+/** The code that these tests run. */
+const tried = new Set<string>();
+
+/** A block of code below a heading, to be run. */
+function take(page: string, heading: string, language: 'js' | 'sh', index = 0): string {
+  const block = blocks(section(page, heading), language)[index];
+  if (block === undefined) throw new Error(`${heading} has no code number ${index}`);
+  tried.add(block);
+  return block;
+}
+
+/** The commands of a block below a heading, to be run. */
+function takeCommands(page: string, heading: string, index = 0): string[] {
+  return commands(take(page, heading, 'sh', index));
+}
 
 let staged: StagedPackage;
 const running: ChildProcess[] = [];
@@ -83,14 +103,17 @@ async function start(line: string, folder: string, port: number): Promise<ChildP
 }
 
 describe('an application', () => {
-  const text = section(README, '## An application');
-  const [hello, shout] = blocks(text, 'js');
-  const [http, fastcgi, several, cgi] = blocks(text, 'sh').flatMap(commands);
+  const hello = take(README, '## An application', 'js');
+  const shout = take(README, '## An application', 'js', 1);
+  const testing = take(README, '## Tests', 'js');
+  const serving = take(README, '## Gateways', 'js');
+  const [http, several] = takeCommands(README, '### At a terminal');
+  const [, cgi] = /`(GATEWAY_INTERFACE=\S+ postern hello\.mjs)`/.exec(README)!;
   let folder: string;
 
   beforeAll(() => {
     folder = temporaryFolder('readme');
-    for (const block of [hello!, shout!]) {
+    for (const block of [hello, shout]) {
       const name = /^\/\/ (\w+\.mjs)$/m.exec(block)![1]!;
       writeFileSync(join(folder, name), block);
       chmodSync(join(folder, name), 0o755);
@@ -98,7 +121,7 @@ describe('an application', () => {
   });
 
   test('the sample is the one in conf/apps', () => {
-    expect(withoutComments(hello!)).toBe(withoutComments(readPage('conf/apps/hello.mjs')));
+    expect(withoutComments(hello)).toBe(withoutComments(readPage('conf/apps/hello.mjs')));
   });
 
   test('over HTTP', async () => {
@@ -126,11 +149,6 @@ describe('an application', () => {
     });
   });
 
-  test('over FastCGI', async () => {
-    const port = await freePort();
-    await start(fastcgi!.replace('9000', String(port)), folder, port);
-  });
-
   test('over CGI', () => {
     expect(shell(cgi!, folder)).toMatch(/^Status: 200 OK\r\n[^]*You asked for \n$/);
   });
@@ -149,23 +167,21 @@ describe('an application', () => {
   function ownFolder(name: string): string {
     const own = join(staged.root, name);
     mkdirSync(own);
-    writeFileSync(join(own, 'hello.mjs'), hello!);
+    writeFileSync(join(own, 'hello.mjs'), hello);
     return own;
   }
 
   test('in a test', () => {
     const own = ownFolder('tested');
-    const [program] = blocks(section(README, '## Tests, and what else there is'), 'js');
-    writeFileSync(join(own, 'test.mjs'), program!);
+    writeFileSync(join(own, 'test.mjs'), testing);
     expect(shell('node test.mjs', own)).toBe('');
   });
 
   test('in a program of its own', async () => {
-    const [program] = blocks(section(README, '## Gateways'), 'js');
     const own = ownFolder('program');
     const port = await freePort();
     const path = join(own, 'program.mjs');
-    writeFileSync(path, program!.replace('unix:/run/hello.sock', `127.0.0.1:${port}`));
+    writeFileSync(path, serving.replace('unix:/run/hello.sock', `127.0.0.1:${port}`));
     // Its port is open before its next line asks for the signal: so the program says when it has asked.
     writeFileSync(
       join(own, 'tell.mjs'),
@@ -189,7 +205,10 @@ interface FrontEnd {
   start(options: ServerOptions): Promise<RunningServer>;
 }
 
+const IN_README = '### Behind nginx, over FastCGI';
+
 const FRONT_ENDS: readonly FrontEnd[] = [
+  { heading: IN_README, block: 0, conf: 'nginx/fastcgi.conf', start: startNginx },
   { heading: '### nginx', block: 0, conf: 'nginx/fastcgi.conf', start: startNginx },
   { heading: '### Apache', block: 0, conf: 'apache/cgi.conf', start: startApache },
   { heading: '### Apache', block: 1, conf: 'apache/proxy_fcgi.conf', start: startApache },
@@ -198,28 +217,33 @@ const FRONT_ENDS: readonly FrontEnd[] = [
   { heading: '### Caddy', block: 0, conf: 'caddy/Caddyfile.fastcgi', start: startCaddy },
 ];
 
+/** The application that conf/README.md serves. */
 const APP = '/srv/app/app.mjs';
 const ADDRESS = '127.0.0.1:9000';
 
-describe.each(FRONT_ENDS)('$conf', ({ heading, block, conf, start: startServer }) => {
-  const lines = commands(blocks(section(README, heading), 'sh')[block]!);
-  const printing = lines.find((line) => line.startsWith('postern conf '))!.replace(/ >>? \S+$/, '');
-  const serving = lines.find((line) => line.startsWith(`postern ${APP}`));
+describe.each(FRONT_ENDS)('$heading', ({ heading, block, conf, start: startServer }) => {
+  const [page, application] = heading === IN_README ? [README, 'hello.mjs'] : [CONF, APP];
+  const lines = takeCommands(page, heading, block);
+  const printing = lines
+    .find((line) => line.startsWith('postern conf '))!
+    .replace(/ >>? \S+$/, '')
+    .replace(' --listen 8080', '');
+  const serving = lines.find((line) => line.startsWith(`postern ${application}`));
 
-  describeWithServer(conf, heading, () => {
+  describeWithServer(conf, conf, () => {
     test('what is printed is served, by the command beside it', async () => {
       const app = join(staged.apps, 'hello.mjs');
       // As it stands, apart from where the application is: the defaults of both commands fit together.
-      const printed = shell(printing.replace(APP, app), staged.apps);
-      if (serving !== undefined) expect(printed).toContain(serving.replace(APP, app));
+      const printed = shell(printing.replace(application, app), staged.apps);
+      if (serving !== undefined) expect(printed).toContain(serving.replace(application, app));
 
       const address = `127.0.0.1:${await freePort()}`;
       if (serving !== undefined) {
-        const line = serving.replace(APP, app).replace(ADDRESS, address);
+        const line = serving.replace(application, app).replace(ADDRESS, address);
         await start(line, staged.apps, Number(address.split(':')[1]));
       }
       const text = (port: number): string => {
-        let line = printing.replace(APP, app);
+        let line = printing.replace(application, app);
         if (!conf.startsWith('lighttpd')) line += ` --listen 127.0.0.1:${port}`;
         if (serving !== undefined) line += ` --address ${address}`;
         return shell(line, staged.apps);
@@ -236,7 +260,7 @@ describe.each(FRONT_ENDS)('$conf', ({ heading, block, conf, start: startServer }
 });
 
 test('the modules of Apache that Debian does not load are enabled', () => {
-  const enabled = blocks(section(README, '### Apache'), 'sh').map((block) =>
+  const enabled = blocks(section(CONF, '### Apache'), 'sh').map((block) =>
     /^a2enmod (.*)$/m.exec(block)![1]!.split(' '),
   );
   const always = ['mpm_event', 'authz_core', 'headers', 'setenvif'];
@@ -246,18 +270,47 @@ test('the modules of Apache that Debian does not load are enabled', () => {
   expect(enabled).toEqual(needed);
 });
 
-test('### Kubernetes', () => {
-  const [printing] = commands(blocks(section(README, '### Kubernetes'), 'sh')[0]!);
-  const documents = parseAllDocuments(shell(printing!.replace(/ > \S+$/, ''), staged.apps));
-  expect(documents.map((document) => document.get('kind'))).toContain('Ingress');
-  expect(documents.flatMap((document) => document.errors)).toEqual([]);
+describeWithServer('apache/cgi.conf', '### In a cgi-bin', () => {
+  const [enabling, installing] = takeCommands(README, '### In a cgi-bin');
+
+  test('the file alone is served, wherever the web server runs programs', async () => {
+    expect(enabling).toBe('a2enmod cgid && apachectl graceful');
+    const folder = temporaryFolder('cgi-bin');
+    shell(installing!.replace('/usr/lib/cgi-bin', folder), staged.apps);
+    // As in Debian's serve-cgi-bin.conf.
+    const text = (): string => `ScriptAlias /cgi-bin/ "${folder}/"
+      <Directory "${folder}">
+        Options +ExecCGI -MultiViews +SymLinksIfOwnerMatch
+        Require all granted
+      </Directory>`;
+    const env = { PATH: staged.path };
+    const server = await startApache({ conf: 'apache/cgi.conf', values: {}, text, env });
+    try {
+      const { status, body } = await ask(server.port, 'GET', '/cgi-bin/hello.mjs/x');
+      expect([status, body]).toEqual([200, 'Hello, 127.0.0.1! You asked for /x\n']);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+describe('### Kubernetes', () => {
+  const [printing] = takeCommands(CONF, '### Kubernetes');
+
+  test('what is printed is YAML', () => {
+    const documents = parseAllDocuments(shell(printing!.replace(/ > \S+$/, ''), staged.apps));
+    expect(documents.map((document) => document.get('kind'))).toContain('Ingress');
+    expect(documents.flatMap((document) => document.errors)).toEqual([]);
+  });
 });
 
 describe('npm start', () => {
+  const [first] = takeCommands(README, '## Try it');
   const { scripts } = JSON.parse(readPage('package.json')) as { scripts: { start: string } };
 
   test('serves the demonstration on the port that the README names, and says so', async () => {
     const port = await freePort();
+    expect(first).toBe('npm ci && npm start');
     expect(README).toContain('npm start    # a demo application on http://127.0.0.1:8000/');
     expect(scripts.start).toContain('127.0.0.1:8000');
     const line = scripts.start.replace('8000', String(port));
@@ -269,10 +322,11 @@ describe('npm start', () => {
 });
 
 describeWithServer(['systemd-socket-activate', 'nginx'], '### systemd', () => {
+  const [units, , site] = takeCommands(CONF, '### systemd');
+
   test('the socket is handed over as the unit says, and the web server finds it there', async () => {
     const folder = temporaryFolder('systemd');
     const socket = join(folder, 'app.sock');
-    const [units, , site] = commands(blocks(section(README, '### systemd'), 'sh')[0]!);
     const app = join(staged.apps, 'hello.mjs');
     const printing = units!.replace(APP, app).replace('/run/app.sock', socket);
     shell(printing.replace('/etc/systemd/system', folder), folder);
@@ -300,4 +354,15 @@ describeWithServer(['systemd-socket-activate', 'nginx'], '### systemd', () => {
       await server.stop();
     }
   });
+});
+
+test('no code of these pages is left out', () => {
+  // These commands are typed by test/package/install.test.ts.
+  take(README, '## Install', 'sh');
+  const all = [README, CONF].flatMap((page) => [...blocks(page, 'sh'), ...blocks(page, 'js')]);
+  expect(all.filter((block) => !tried.has(block))).toEqual([]);
+  // And there is none in another language.
+  expect([README, CONF].flatMap((page) => [...page.matchAll(/^```\w+$/gm)])).toHaveLength(
+    all.length,
+  );
 });

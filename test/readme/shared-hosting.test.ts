@@ -36,7 +36,7 @@ const [REWRITING] = blocks(ROOTED, 'apache');
 const APPLICATION = readFileSync(join(ROOT, 'conf/apps/environ.mjs'), 'utf8');
 const AUTHORIZATION = ['Authorization', 'Basic bWU6c2VjcmV0'] as const;
 const PROGRAM_FILE = 'public_html/app.cgi';
-const IS_NODE_20 = process.versions.node.startsWith('20.');
+const NODE_MAJOR = Number.parseInt(process.versions.node, 10);
 
 const reason = serverAvailable('apache') ? missingForSharedHost() : 'apache2 is not installed';
 if (reason !== undefined && process.env['CI'] === 'true' && process.getuid?.() === 0) {
@@ -199,12 +199,13 @@ describe.skipIf(reason !== undefined)(
     };
     /** Enough for this Node without its compiler, and not enough with it. */
     const LITTLE_MEMORY: HostOptions = {
-      directives: `RLimitMEM ${(IS_NODE_20 ? 256 : 768) * 1024 ** 2}`,
+      directives: `RLimitMEM ${(NODE_MAJOR < 24 ? 256 : 768) * 1024 ** 2}`,
     };
     /** What only other lines of Node say. */
-    const ELSEWHERE = IS_NODE_20
-      ? 'Fatal process out of memory: …'
-      : 'Fatal process OOM in Failed to reserve virtual memory';
+    const ELSEWHERE =
+      NODE_MAJOR === 20
+        ? 'Fatal process out of memory: …'
+        : 'Fatal process OOM in Failed to reserve virtual memory';
 
     test('the page tells of these failures', () => {
       expect(pageRows()).toEqual(Object.keys(FAILURES));

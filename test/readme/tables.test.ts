@@ -1,5 +1,5 @@
 /**
- * The tables of the README are made from the code: `npx vitest run test/readme --update` writes them, and
+ * The tables of conf/OPTIONS.md are made from the code: `npx vitest run test/readme --update` writes them, and
  * they are wrong if that would change anything.
  */
 import { join } from 'node:path';
@@ -12,14 +12,12 @@ import type { OptionName } from '../../src/cli/options/options.ts';
 import * as limits from '../../src/limits.ts';
 import { ROOT, readPage } from './markdown.ts';
 
+const PAGE = 'conf/OPTIONS.md';
+
 test('options and limits are those of the code', async () => {
-  const readme = readPage('README.md');
-  const expected = replaceTable(
-    replaceTable(readme, 'options', optionsTable()),
-    'limits',
-    limitsTable(),
-  );
-  await expect(expected).toMatchFileSnapshot(join(ROOT, 'README.md'));
+  const withOptions = replaceTable(readPage(PAGE), 'options', optionsTable());
+  const expected = replaceTable(withOptions, 'limits', limitsTable());
+  await expect(expected).toMatchFileSnapshot(join(ROOT, PAGE));
 });
 
 function replaceTable(page: string, name: string, rows: readonly string[]): string {
