@@ -16,8 +16,8 @@ export interface InputSource {
    */
   resume(): void;
   /**
-   * Enough is waiting: stop delivering as soon as possible, or {@link InputStream.spill} it. What still comes is kept, not
-   * lost. Called again when the spool has enough as well.
+   * Enough is waiting: stop delivering as soon as possible. What still comes is kept, not lost. May be called more than
+   * once before {@link resume}.
    */
   pause(): void;
 }
@@ -59,8 +59,13 @@ export class InputStream implements Input {
   /**
    * @param length of the body in bytes (CONTENT_LENGTH); -1 when it ends with the stream
    * @param source is told when to deliver; default: nobody is
-   * @param resources of the server, of which the body takes its part; default: without limits, and without a spool
    */
+  constructor(length: number, source?: InputSource);
+  /**
+   * @param resources of the server, of which the body takes its part; default: without limits, and without a spool
+   * @internal
+   */
+  constructor(length: number, source?: InputSource, resources?: Resources);
   constructor(length: number, source: InputSource = NO_SOURCE, resources?: Resources) {
     this.#source = source;
     this.#remaining = length < 0 ? Infinity : length;
@@ -105,7 +110,8 @@ export class InputStream implements Input {
     }
   }
 
-  /** By hand: a generator would hold on to its last chunk, and take more promises for each. */
+  /** Iterates over chunks of at most 65,536 bytes. */
+  // By hand: a generator would hold on to its last chunk, and take more promises for each.
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
     let isOver = false;
     const iterator: AsyncIterableIterator<Buffer> = {
@@ -175,6 +181,7 @@ export class InputStream implements Input {
    * read: until it has taken all that is stored.
    *
    * @returns undefined when more may be delivered; `'later'` while the disk is behind; or why nothing more can be stored
+   * @internal
    */
   spill(): LimitError | 'later' | undefined {
     if (this.failed || this.#ended || this.#resources === undefined) return undefined;
