@@ -23,6 +23,7 @@ export class CgiHandler extends StreamHandler {
   override readonly originServer: boolean;
   #broken = false;
 
+  /** @param streams when `stdout` is closed or fails, the client has left */
   constructor(streams: HandlerStreams, options: CgiOptions = {}) {
     super(streams, options);
     this.originServer = options.nph ?? hasNphName(streams.environ);
@@ -39,8 +40,8 @@ export class CgiHandler extends StreamHandler {
   }
 
   /**
-   * Nothing can happen any more that would complete the response: the application waits for what
-   * never comes. It is answered with an error, or broken off.
+   * Ends a request whose application waits for what never comes: it is answered with an error, or, after its headers,
+   * broken off.
    */
   giveUp(): void {
     if (this.isOver) return;

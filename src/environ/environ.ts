@@ -10,7 +10,7 @@ import type { Environ } from '../types.ts';
 
 const WSGI_VERSION: readonly [1, 0] = Object.freeze([1, 0] as const);
 
-/** An environ whose variables are not complete, or are not to be relied on. */
+/** An environ to which variables are being added, or that need not be complete. */
 export type Variables = Record<string, unknown>;
 
 /**

@@ -2,7 +2,7 @@
 
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 
-/** What a server takes instead of an address. */
+/** Connections that are accepted elsewhere: what a server takes in place of an address. */
 export interface Inlet {
   /** Where the connections come in, as `server.address()` would tell it. */
   readonly bound: AddressInfo | string | null;

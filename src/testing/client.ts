@@ -90,37 +90,37 @@ export class TestClient {
     return response;
   }
 
-  /** GET: {@link request} with this method. */
+  /** Sends a GET request: see {@link request}. */
   get(path: string, options: BodilessOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'GET' });
   }
 
-  /** HEAD: {@link request} with this method. */
+  /** Sends a HEAD request: see {@link request}. */
   head(path: string, options: BodilessOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'HEAD' });
   }
 
-  /** OPTIONS: {@link request} with this method. */
+  /** Sends an OPTIONS request: see {@link request}. */
   options(path: string, options: BodilessOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'OPTIONS' });
   }
 
-  /** POST: {@link request} with this method. */
+  /** Sends a POST request: see {@link request}. */
   post(path: string, options: BodyOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'POST' });
   }
 
-  /** PUT: {@link request} with this method. */
+  /** Sends a PUT request: see {@link request}. */
   put(path: string, options: BodyOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'PUT' });
   }
 
-  /** PATCH: {@link request} with this method. */
+  /** Sends a PATCH request: see {@link request}. */
   patch(path: string, options: BodyOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'PATCH' });
   }
 
-  /** DELETE: {@link request} with this method. */
+  /** Sends a DELETE request: see {@link request}. */
   delete(path: string, options: BodyOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'DELETE' });
   }
