@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-if (isInstalled('typescript')) {
+if (isInstalled('@typescript/native')) {
   const { status } = spawnSync('npm', ['run', 'build'], { stdio: 'inherit', shell: true });
   process.exitCode = status ?? 1;
 } else if (existsSync('dist/src/cli/main.js') && Object.keys(dependencies).every(isInstalled)) {

@@ -1,4 +1,9 @@
-/** The core's public surface. Gateways have subpaths of their own: `postern/cgi`, `postern/fastcgi`, … */
+/**
+ * The contract between gateways and applications, and what stands on either side of it. Each gateway has a subpath of
+ * its own: `postern/cgi`, `postern/fastcgi`, …
+ *
+ * @module postern
+ */
 
 export { BaseHandler } from './handler/base-handler.ts';
 export { StreamHandler } from './handler/stream-handler.ts';
@@ -18,9 +23,14 @@ export { VALIDATION_RULES, validator } from './validate/validator.ts';
 export type { ValidationRule } from './validate/validator.ts';
 export { demoApp } from './apps/demo.ts';
 export { fromFetch } from './apps/fetch/fetch.ts';
-export type { FetchContext, FetchFunction, FetchObject } from './apps/fetch/fetch.ts';
+export type { FetchContext, FetchFunction, FetchObject, FetchOptions } from './apps/fetch/fetch.ts';
 export { toFetch } from './apps/fetch/to-fetch.ts';
 export { fromNode } from './apps/node/node.ts';
 export { toNode } from './apps/node/to-node.ts';
+export type { Server, ServerOptions } from './listening/server.ts';
+export type { ListenOptions } from './listening/listener.ts';
+export type { ConnectionSource } from './listening/connection-source.ts';
+export type { Address, FdAddress, TcpAddress, UnixAddress } from './sockets/address.ts';
+export type { ResourceLimits, SpoolOptions } from './resources/resources.ts';
 export * from './errors.ts';
 export type * from './types.ts';

@@ -54,14 +54,17 @@ test('what has to compile does, and what must not does not', () => {
 test('each gateway’s subpath has its types', () => {
   const source = `
     import { runWithCgi } from 'postern/cgi';
-    import { runWithFastCgi } from 'postern/fastcgi';
+    import { runWithFastCgi, type Server } from 'postern/fastcgi';
     import { makeServer, runWithHttp } from 'postern/http';
     import { runWithScgi } from 'postern/scgi';
     import { runWithUwsgi } from 'postern/uwsgi';
-    import type { Application } from 'postern';
+    import type { Address, Application, GatewayOptions, ListenOptions } from 'postern';
 
     declare const app: Application;
-    (await runWithFastCgi(app, { listen: 'unix:/tmp/x' })).closed satisfies Promise<void>;
+    const listen: Address = { path: '/tmp/x' };
+    const options: GatewayOptions & ListenOptions = { socketMode: 0o600 };
+    const fastcgi: Server = await runWithFastCgi(app, { ...options, listen });
+    fastcgi.closed satisfies Promise<void>;
     await using http = await runWithHttp(app, { listen: 0 });
     http.address();
     await using scgi = await runWithScgi(app, { listen: 0 });

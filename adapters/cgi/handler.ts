@@ -23,6 +23,7 @@ export class CgiHandler extends StreamHandler {
   override readonly originServer: boolean;
   #broken = false;
 
+  /** @param streams when `stdout` is closed or fails, the client has left */
   constructor(streams: HandlerStreams, options: CgiOptions = {}) {
     super(streams, options);
     this.originServer = options.nph ?? hasNphName(streams.environ);
@@ -39,7 +40,8 @@ export class CgiHandler extends StreamHandler {
   }
 
   /**
-   * The event loop is empty, and the application still waits. The response is an error, or is broken off if it has begun.
+   * Ends a request whose application waits for what never comes: it is answered with an error, or, after its headers,
+   * broken off.
    */
   giveUp(): void {
     if (this.isOver) return;

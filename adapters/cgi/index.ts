@@ -1,4 +1,8 @@
-/** The CGI gateway: one process, one request. */
+/**
+ * CGI (RFC 3875): a process serves one request.
+ *
+ * @module postern/cgi
+ */
 
 export { CgiHandler, IisCgiHandler } from './handler.ts';
 export type { CgiOptions } from './handler.ts';

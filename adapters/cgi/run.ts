@@ -17,12 +17,12 @@ import { takeStdout } from './stdout.ts';
 
 /** Options of {@link runWithCgi}. */
 export interface RunOptions extends CgiOptions {
-  /** Whether PATH_INFO repeats SCRIPT_NAME, as under IIS. Default: false. */
+  /** Whether PATH_INFO repeats SCRIPT_NAME, as under IIS. Default false. */
   iis?: boolean | undefined;
   /**
-   * How long the process may go on after its response, or after SIGTERM, in milliseconds: for a log
-   * that is still being written, say. Timers, servers and connections that the application has left
-   * open do not keep it longer. The web server does not wait for it. Default: 500.
+   * Milliseconds for which the process may go on after its response, or after SIGTERM: for a log that
+   * is still being written, say. Timers, servers and connections that the application has left open do
+   * not keep it longer. The web server does not wait for it. Default 500.
    */
   graceTimeout?: number | undefined;
 }

@@ -20,45 +20,72 @@ import { settleLimits } from '../../src/resources/settle-limits.ts';
 import type { ServerOptions } from '../../src/listening/server.ts';
 import type { GatewayOptions } from '../../src/types.ts';
 
-/** Limits of the FastCGI gateway. Sizes are in bytes, times in milliseconds; a time of 0 is none. */
+/**
+ * Limits of the FastCGI gateway. Sizes are in bytes. Times are in milliseconds, and 0 is no limit; they are looked at
+ * once a second, so one may pass up to two seconds late.
+ */
 export interface FastCgiLimits extends ResourceLimits {
-  /** Open connections; more are closed at once. Announced as FCGI_MAX_CONNS. Default 4,096. */
+  /** Open connections. A further one is closed at once. Announced as FCGI_MAX_CONNS (FastCGI 1.0 § 4.1). Default 4,096. */
   maxConnections: number;
-  /** Requests in flight on one connection; more are answered 503. The smaller of the two is announced as FCGI_MAX_REQS. Default 256. */
+  /**
+   * Requests in flight on one connection. A further one is answered 503. The smaller of this and `maxRequests` is
+   * announced as FCGI_MAX_REQS (FastCGI 1.0 § 4.1). Default 256.
+   */
   maxRequestsPerConnection: number;
-  /** Total of a request's PARAMS; more is answered 431. Default 128 KiB. */
+  /** Bytes of a request's PARAMS stream. More is answered 431. Default 131,072 (128 KiB). */
   maxParamsSize: number;
-  /** Variables of a request; more are answered 431. Default 1,000. */
+  /** Variables of a request. More are answered 431. Default 1,000. */
   maxParams: number;
-  /** Status and headers of a response; a longer head is an error of the application, answered 500. Default 30 KiB. */
+  /**
+   * Bytes of status and headers of a response. A longer head is an error of the application, answered 500. Default
+   * 30,720 (30 KiB): HAProxy 2.6 ends when one does not fit in its buffer.
+   */
   maxResponseHeadSize: number;
-  /** What arrives of a body after its request's end is dropped up to here, then the connection is closed. Default 16 MiB. */
+  /**
+   * Bytes that are dropped on a connection because they come after the end of their request. With more, it takes no new
+   * request and is closed. Default 16,777,216 (16 MiB).
+   */
   drainLimit: number;
-  /** How long a connection may stay open without a request; looked at that often, so up to twice as long. Default 10 minutes. */
+  /**
+   * Milliseconds for which a connection stays open without a request. It is looked at that often, so it may be twice as
+   * long. Default 600,000.
+   */
   idleTimeout: number;
-  /** From BEGIN_REQUEST to the end of PARAMS; then the connection is closed. Default 10 seconds. */
+  /** Milliseconds from BEGIN_REQUEST to the end of PARAMS; then the connection is closed. Default 10,000. */
   paramsTimeout: number;
-  /** For which the front end may send nothing of a body that the application waits for. Default 60 seconds. */
+  /**
+   * Milliseconds in which the front end sends nothing of a body that the application waits for; then reading it fails
+   * with a `LimitError` whose status is 408. Default 60,000.
+   */
   bodyTimeout: number;
-  /** For which the front end may take nothing of output that waits; then the connection is closed. Default 60 seconds. */
+  /** Milliseconds in which the front end takes nothing of output that waits; then the connection is closed. Default 60,000. */
   sendTimeout: number;
-  /** For the front end to close its side of a connection that is closed. Default 5 seconds. */
+  /**
+   * Milliseconds in which the front end sends nothing on a connection that the gateway closes, and does not close its
+   * side; then it is cut off. Default 5,000.
+   */
   closeTimeout: number;
-  /** For which what still comes is thrown away after that, so that the peer can see the response. Default 30 seconds. */
+  /**
+   * Milliseconds for which what the front end still sends on such a connection is read and dropped, so that it can see
+   * the response (RFC 9112 § 9.6); then it is cut off. Default 30,000.
+   */
   lingerTimeout: number;
 }
 
-/** What speaks the protocol. */
+/** What speaks the protocol: postern itself, or the npm package `node-fastcgi`. */
 export type Engine = 'postern' | 'node-fastcgi';
 
 /** Options of `runWithFastCgi`. */
 export interface FastCgiOptions
   extends ServerOptions, GatewayOptions, SpoolOptions, Partial<FastCgiLimits> {
-  /** Whether one connection carries several requests at once. Announced as FCGI_MPXS_CONNS. Default true. */
+  /**
+   * Whether one connection carries several requests at once. Announced as FCGI_MPXS_CONNS (FastCGI 1.0 § 4.1). If not,
+   * requests at once wait for their turn. Default true.
+   */
   multiplex?: boolean | undefined;
   /**
-   * Addresses that may connect over TCP, as FCGI_WEB_SERVER_ADDRS gives them (§ 3.2).
-   * Default: that variable; without it, all.
+   * Addresses and networks (CIDR) that may connect over TCP. Default: those in the variable FCGI_WEB_SERVER_ADDRS
+   * (FastCGI 1.0 § 3.2); without it, all.
    */
   allow?: readonly string[] | undefined;
   /**

@@ -24,36 +24,54 @@ import type { ServerOptions } from '../../src/listening/server.ts';
 import type { ErrorStream, GatewayOptions } from '../../src/types.ts';
 import type { ForwardingOptions } from './forwarded.ts';
 
-/** Limits of the HTTP gateway. Sizes are in bytes, times in milliseconds; a time of 0 is none. */
+/** Limits of the HTTP gateway. Sizes are in bytes. Times are in milliseconds, and 0 is no limit. */
 export interface HttpLimits extends ResourceLimits {
-  /** Open connections; more are closed at once. Default 4,096. */
+  /** Open connections. A further one is closed at once. Default 4,096. */
   maxConnections: number;
-  /** Method, target and version; longer is answered 414. Default 8,190. */
+  /** Bytes of the request line: method, target and version. A longer one is answered 414. Default 8,190. */
   maxRequestLine: number;
-  /** Request line and headers together; more is answered 431. Default 32 KiB. */
+  /** Bytes of request line and headers together. More is answered 431. Default 32,768 (32 KiB). */
   maxHeaderSize: number;
-  /** Header lines; more are answered 431. Default 100. */
+  /** Header lines of a request. More are answered 431. Default 100. */
   maxHeaders: number;
-  /** Request body; more is answered 413, before it is read if its length is known. Default 1 GiB. */
+  /**
+   * Bytes of a request body. More is answered 413, before it is read if its length is known. Default 1,073,741,824
+   * (1 GiB).
+   */
   maxBodySize: number;
   /**
-   * What an application leaves unread of a body is dropped up to here, then the connection is closed. The same goes for
-   * what comes behind the last request that is taken. Default 1 MiB.
+   * Bytes that are read and dropped, of a body that the application leaves unread or behind the last request that is
+   * taken. With more, the connection is closed. Default 1,048,576 (1 MiB).
    */
   drainLimit: number;
-  /** From the connection, or a request's first byte, to the end of its headers; then 408. Default 60 seconds. */
+  /**
+   * Milliseconds from the connection, or a request's first byte, to the end of its headers; then it is answered 408.
+   * Default 60,000.
+   */
   headersTimeout: number;
-  /** For which the client may send nothing of a body that the application waits for; then 408. Default 60 seconds. */
+  /**
+   * Milliseconds in which the client sends nothing of a body that the application waits for; then reading it fails with
+   * a `LimitError` whose status is 408. Default 60,000.
+   */
   bodyTimeout: number;
-  /** From a request's first byte to the last of its body; then 408. Default 5 minutes. */
+  /** Milliseconds from a request's first byte to the last of its body; then it is answered 408. Default 300,000. */
   requestTimeout: number;
-  /** For which the client may take nothing of a response that waits for it. Default 60 seconds. */
+  /** Milliseconds in which the client takes nothing of a response that waits; then the connection is closed. Default 60,000. */
   sendTimeout: number;
-  /** For which a connection may stay open without a request. Default 75 seconds. */
+  /**
+   * Milliseconds for which a connection stays open without a request. It is looked at that often, so it may be twice as
+   * long. Default 75,000.
+   */
   idleTimeout: number;
-  /** For the client to close its side where the rest of a request is not read. Default 5 seconds. */
+  /**
+   * Milliseconds in which the client sends nothing after the last response, and does not close its side; then it is cut
+   * off. Default 5,000.
+   */
   closeTimeout: number;
-  /** For which what still comes is thrown away after that, so that the peer can see the response. Default 30 seconds. */
+  /**
+   * Milliseconds after the last response for which what the client still sends is read and dropped, so that it can see
+   * the response (RFC 9112 § 9.6); then it is cut off. Default 30,000.
+   */
   lingerTimeout: number;
 }
 
@@ -68,9 +86,9 @@ export interface TlsOptions extends NodeTlsOptions {
 /** Options of `runWithHttp`. */
 export interface HttpOptions
   extends ServerOptions, GatewayOptions, SpoolOptions, ForwardingOptions, Partial<HttpLimits> {
-  /** Addresses and networks (CIDR) that may connect over TCP. Default: all. */
+  /** Addresses and networks (CIDR) that may connect over TCP: `['10.0.0.1', 'fd00::/8']`. Default: all. */
   allow?: readonly string[] | undefined;
-  /** Serves HTTPS. Default: plain HTTP. */
+  /** Serves HTTPS, with this certificate and key. Default: plain HTTP. */
   tls?: TlsOptions | undefined;
   /** Value of the `Server` header, unless the application sets its own; false sends none. Default `postern`. */
   serverHeader?: string | false | undefined;

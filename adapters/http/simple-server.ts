@@ -15,13 +15,25 @@ import { HttpServer } from './serve.ts';
  * An HTTP server that listens from the beginning, but serves only while it is told to; until then clients wait.
  */
 export interface SimpleServer extends Server {
-  /** Serves exactly one request, and closes its connection. Resolves when the response is over. */
+  /**
+   * Serves one request, the next that comes, and closes its connection.
+   *
+   * @returns a promise that is fulfilled when the response is over, or the server has been closed; it never rejects
+   */
   handleRequest(): Promise<void>;
-  /** Serves all requests. Resolves when the server has been closed. */
+  /**
+   * Serves all requests, those that wait first.
+   *
+   * @returns `closed`
+   */
   serveForever(): Promise<void>;
   /** The application in use. */
   getApp(): Application;
-  /** Puts another application in its place, from the next request on. @throws {UsageError} if it is none */
+  /**
+   * Puts another application in its place, from the next request on.
+   *
+   * @throws {UsageError} when the application is none
+   */
   setApp(application: Application): void;
 }
 
@@ -31,7 +43,7 @@ export interface SimpleServer extends Server {
  * @param host to listen on: `'127.0.0.1'`, `'::1'`; `''` for the default, 127.0.0.1
  * @param port 0 takes a free one; see `address()`
  * @param options as of `runWithHttp`
- * @throws {UsageError} when the application is none, or the address cannot be used
+ * @throws {UsageError} when the application is none, or the address or another option cannot be used
  */
 export async function makeServer(
   host: string,

@@ -10,7 +10,7 @@ import type { Environ } from '../types.ts';
 import { BaseEnviron } from './base-environ.ts';
 import type { SignalSource } from './base-environ.ts';
 
-/** An environ under construction. */
+/** An environ to which variables are being added, or that need not be complete. */
 export type Variables = Record<string, unknown>;
 
 /**
@@ -259,7 +259,7 @@ function endlessBody(environ: Variables): -1 {
 }
 
 /** `'https'` when the HTTPS variable says `on`, `yes` or `1`, else `'http'` (as wsgiref.util.guess_scheme). */
-export function guessScheme(environ: Readonly<Record<string, unknown>>): 'http' | 'https' {
+export function guessScheme(environ: Readonly<Variables>): 'http' | 'https' {
   const https = environ['HTTPS'];
   if (https === undefined) return 'http';
   return https === 'on' || https === '1' || https === 'yes' ? 'https' : 'http';

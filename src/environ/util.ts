@@ -3,11 +3,10 @@
 import { posix } from 'node:path';
 
 import { guessScheme } from './environ.ts';
+import type { Variables } from './environ.ts';
 import { quotePath } from '../uri/percent.ts';
 
-type Vars = Readonly<Record<string, unknown>>;
-
-function text(environ: Vars, name: string): string {
+function text(environ: Readonly<Variables>, name: string): string {
   return (environ[name] ?? '') as string;
 }
 
@@ -17,13 +16,13 @@ function text(environ: Vars, name: string): string {
  * The host is what the client wrote into its Host header: fit for links back to the same client, not
  * for anything that others get to see.
  */
-export function applicationUri(environ: Vars): string {
+export function applicationUri(environ: Readonly<Variables>): string {
   const scheme = text(environ, 'wsgi.url_scheme') || guessScheme(environ);
   const host = text(environ, 'HTTP_HOST') || serverHost(environ, scheme);
   return `${scheme}://${host}${quotePath(text(environ, 'SCRIPT_NAME') || '/')}`;
 }
 
-function serverHost(environ: Vars, scheme: string): string {
+function serverHost(environ: Readonly<Variables>, scheme: string): string {
   const name = text(environ, 'SERVER_NAME');
   const host = name.includes(':') && !name.startsWith('[') ? `[${name}]` : name;
   const port = text(environ, 'SERVER_PORT');
@@ -37,7 +36,7 @@ function serverHost(environ: Vars, scheme: string): string {
  *
  * @param includeQuery whether the query string belongs to it; default true
  */
-export function requestUri(environ: Vars, includeQuery = true): string {
+export function requestUri(environ: Readonly<Variables>, includeQuery = true): string {
   const path = quotePath(text(environ, 'PATH_INFO'));
   // Without SCRIPT_NAME, the URL of the application ends with the slash with which PATH_INFO begins.
   const rest = text(environ, 'SCRIPT_NAME') === '' ? path.slice(1) : path;
@@ -54,7 +53,7 @@ export function requestUri(environ: Vars, includeQuery = true): string {
  *
  * @returns the segment, or `undefined` when nothing is left
  */
-export function shiftPathInfo(environ: Record<string, unknown>): string | undefined {
+export function shiftPathInfo(environ: Variables): string | undefined {
   const [, ...segments] = text(environ, 'PATH_INFO').split('/');
   const last = segments.pop();
   if (last === undefined) return undefined;

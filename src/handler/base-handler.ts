@@ -59,10 +59,12 @@ export abstract class BaseHandler extends BodySender {
     );
   }
 
+  /** @internal */
   protected override bodySent(): void {
     this.#close();
   }
 
+  /** @internal */
   protected override bodyFailed(error: unknown): void {
     const answer = this.#handleError(error);
     if (answer === undefined) this.#close();

@@ -41,15 +41,16 @@ function othersTurn(): Promise<void> {
 export abstract class BodySender extends ResponseSender {
   #reader: BodyReader | undefined; // none for an array, which needs no closing
 
-  /** The body was sent, or nobody is there to take it. */
+  /** The body was sent, or nobody is there to take it. @internal */
   protected abstract bodySent(): void;
 
-  /** The body could not be read or sent to its end. */
+  /** The body could not be read or sent to its end. @internal */
   protected abstract bodyFailed(error: unknown): void;
 
   /**
    * Sends a body to its end, then calls {@link bodySent}, or else {@link bodyFailed}: one of them, once.
    * Never throws.
+   * @internal
    */
   protected sendBody(body: unknown): void {
     try {
@@ -134,7 +135,7 @@ export abstract class BodySender extends ResponseSender {
     );
   }
 
-  /** Nobody waits for the body any more. */
+  /** Nobody waits for the body any more. @internal */
   protected interruptBody(): void {
     // A body that waits for something would never notice; one that is running will, after its chunk.
     if (this.#reader?.isAsync === true) void this.closeBody();
@@ -145,6 +146,7 @@ export abstract class BodySender extends ResponseSender {
    * Closes the body, once. What that throws is logged, unless the client has left.
    *
    * @returns a promise when there is something to wait for; it is never rejected
+   * @internal
    */
   protected closeBody(): Promise<void> | undefined {
     if (this.#reader === undefined) return undefined;

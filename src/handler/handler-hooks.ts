@@ -46,13 +46,15 @@ export abstract class HandlerHooks {
 
   /** Response to an error of the application, before anything was sent (wsgiref's `error_status`). */
   protected readonly errorStatus: string = '500 Internal Server Error';
-  /** Its headers (wsgiref's `error_headers`). */
+  /** Headers of that response (wsgiref's `error_headers`). */
   protected readonly errorHeaders: HeaderList = [['Content-Type', 'text/plain; charset=utf-8']];
-  /** Its body. Never tells of the error itself (SECURITY.md, row 15: CVE-2024-34069). */
+  /** Body of that response (wsgiref's `error_body`). It never tells of the error itself (SECURITY.md, row 15: CVE-2024-34069). */
   protected readonly errorBody: string =
     'A server error occurred. Please contact the administrator.';
 
+  /** As given to the constructor. */
   protected readonly options: GatewayOptions;
+  /** The `log` option, or its default. */
   protected readonly log: Log;
 
   /** The environ, once it has been made. */
@@ -61,6 +63,7 @@ export abstract class HandlerHooks {
   protected contentLength = 0;
   #errors: ErrorStream | undefined;
 
+  /** A handler serves one request. */
   constructor(options: GatewayOptions = {}) {
     this.options = options;
     this.log = options.log ?? DEFAULT_LOG;

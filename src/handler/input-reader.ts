@@ -9,20 +9,21 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** The methods that read. Where the bytes come from is the subclass's part. */
 export abstract class InputReader implements Input {
-  /** Bytes that have come and were not read. */
+  /** Bytes that have come and were not read. @internal */
   protected abstract readonly queue: ByteQueue;
 
-  /** Whether what is left of the body is in the queue, all of it. */
+  /** Whether what is left of the body is in the queue, all of it. @internal */
   protected abstract get isWhole(): boolean;
 
   /**
    * Calls `attempt` now, and again whenever more has come, until it gives bytes.
    *
    * @throws {InputError} (rejects) when the body cannot be read, or another read is pending
+   * @internal
    */
   protected abstract whenAvailable(attempt: () => Buffer | undefined): Promise<Buffer>;
 
-  /** Bytes were taken off the queue. */
+  /** Bytes were taken off the queue. @internal */
   protected abstract noteTaken(length: number): void;
 
   read(size?: number): Promise<Buffer> {
@@ -70,7 +71,8 @@ export abstract class InputReader implements Input {
     }
   }
 
-  /** By hand: a generator would hold on to its last chunk, and take more promises for each. */
+  /** Iterates over chunks of at most 65,536 bytes. */
+  // By hand: a generator would hold on to its last chunk, and take more promises for each.
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
     let isOver = false;
     const iterator: AsyncIterableIterator<Buffer> = {

@@ -16,8 +16,8 @@ export interface InputSource {
    */
   resume(): void;
   /**
-   * Enough is waiting: stop delivering as soon as possible, or {@link InputStream.spill} it. What still comes is kept, not
-   * lost. Called again when the spool has enough as well.
+   * Enough is waiting: stop delivering as soon as possible. What still comes is kept, not lost. May be called more than
+   * once before {@link resume}.
    */
   pause(): void;
 }
@@ -36,6 +36,7 @@ const NO_SOURCE: InputSource = { resume() {}, pause() {} };
  */
 export class InputStream extends InputReader {
   readonly #source: InputSource;
+  /** @internal */
   protected override readonly queue = new ByteQueue();
   #remaining: number; // bytes of the body that have not been pushed; Infinity when only the end tells
   #started = false;
@@ -52,8 +53,13 @@ export class InputStream extends InputReader {
   /**
    * @param length of the body in bytes (CONTENT_LENGTH); -1 when it ends with the stream
    * @param source is told when to deliver; default: nobody is
-   * @param resources of the server, of which the body takes its part; default: without limits, and without a spool
    */
+  constructor(length: number, source?: InputSource);
+  /**
+   * @param resources of the server, of which the body takes its part; default: without limits, and without a spool
+   * @internal
+   */
+  constructor(length: number, source?: InputSource, resources?: Resources);
   constructor(length: number, source: InputSource = NO_SOURCE, resources?: Resources) {
     super();
     this.#source = source;
@@ -110,6 +116,7 @@ export class InputStream extends InputReader {
    * read: until it has taken all that is stored.
    *
    * @returns undefined when more may be delivered; `'later'` while the disk is behind; or why nothing more can be stored
+   * @internal
    */
   spill(): LimitError | 'later' | undefined {
     if (this.failed || this.#ended || this.#resources === undefined) return undefined;
@@ -185,6 +192,7 @@ export class InputStream extends InputReader {
 
   // ---- between the two
 
+  /** @internal */
   protected override whenAvailable(take: () => Buffer | undefined): Promise<Buffer> {
     if (this.#retry !== undefined) {
       return Promise.reject(
@@ -238,10 +246,12 @@ export class InputStream extends InputReader {
     this.#source.pause();
   }
 
+  /** @internal */
   protected override get isWhole(): boolean {
     return this.#ended && this.#overflow?.isOpen !== true;
   }
 
+  /** @internal */
   protected override noteTaken(length: number): void {
     this.#taken += length;
     this.#account();

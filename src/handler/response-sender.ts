@@ -15,15 +15,15 @@ import { HandlerHooks } from './handler-hooks.ts';
 
 /** What an application says with `startResponse` and `write`, and the chunks of its body, as calls of the gateway. */
 export abstract class ResponseSender extends HandlerHooks {
-  /** What the application has said of its response, and how much of it has left. */
+  /** What the application has said of its response, and how much of it has left. @internal */
   protected readonly responseState = new ResponseState();
-  /** Whether the method is HEAD: the head is sent, and no body. */
+  /** Whether the method is HEAD: the head is sent, and no body. @internal */
   protected isHead = false;
-  /** The response was completed or broken off. */
+  /** The response was completed or broken off. @internal */
   protected ended = false;
-  /** The client has left, or the request was given up: nothing more is sent. */
+  /** The client has left, or the request was given up: nothing more is sent. @internal */
   protected gone = false;
-  /** An error is being answered, which may take a while: the application has no say any more. */
+  /** An error is being answered, which may take a while: the application has no say any more. @internal */
   protected failed = false;
   #isFile = false; // the body is a FileWrapper, which may have more than is sent
   #isTooLong = false; // the body has more than Content-Length allows, which is said once
@@ -41,7 +41,7 @@ export abstract class ResponseSender extends HandlerHooks {
 
   // ---- what the application calls
 
-  /** @param isErrorAnswer for the answer to an error, after which the application has no say any more */
+  /** @param isErrorAnswer for the answer to an error, after which the application has no say any more @internal */
   protected makeStartResponse(isErrorAnswer = false): StartResponse {
     // `excInfo` counts by being passed: anything can be thrown, undefined too.
     return (status, headers, ...excInfo: unknown[]) => {
@@ -73,7 +73,7 @@ export abstract class ResponseSender extends HandlerHooks {
 
   // ---- the body
 
-  /** Whether nothing more of the body will be sent, so that it need not be asked for more. */
+  /** Whether nothing more of the body will be sent, so that it need not be asked for more. @internal */
   protected get bodyIsOver(): boolean {
     const response = this.responseState;
     if (this.gone || !response.headersSent) return this.gone;
@@ -86,6 +86,7 @@ export abstract class ResponseSender extends HandlerHooks {
    * The body is a file. Lets the front end send it, where that is possible.
    *
    * @returns whether the front end does
+   * @internal
    */
   protected delegate(file: FileWrapper): boolean {
     this.#isFile = true;
@@ -101,6 +102,7 @@ export abstract class ResponseSender extends HandlerHooks {
    *
    * @returns whether the gateway takes more at once
    * @throws {ApplicationError} for what is no chunk, and where startResponse was not called
+   * @internal
    */
   protected sendChunk(raw: RawChunk): boolean {
     const bytes = toBytes(raw);
@@ -119,7 +121,10 @@ export abstract class ResponseSender extends HandlerHooks {
     return this.send(head, allowed);
   }
 
-  /** Completes the response with a chunk that nothing follows. @throws as {@link sendChunk} and {@link complete} */
+  /**
+   * Completes the response with a chunk that nothing follows. @throws as {@link sendChunk} and {@link complete}
+   * @internal
+   */
   protected completeWith(raw: RawChunk): void {
     this.complete(this.takesText ? toLastChunk(raw) : toBytes(raw));
   }
@@ -130,6 +135,7 @@ export abstract class ResponseSender extends HandlerHooks {
    * @param last what nothing follows, a byte string or bytes; unless others have left before, their length is that of
    *   the body
    * @throws {ApplicationError} when the body is shorter than its Content-Length, and where startResponse was not called
+   * @internal
    */
   protected complete(last?: Uint8Array | string): void {
     if (this.gone) return;
@@ -150,7 +156,7 @@ export abstract class ResponseSender extends HandlerHooks {
     this.finish(head, allowed);
   }
 
-  /** Ends the response as broken: the client must not take it for a complete one. */
+  /** Ends the response as broken: the client must not take it for a complete one. @internal */
   protected breakOff(): void {
     this.ended = true;
     this.abandon();

@@ -17,19 +17,22 @@ export interface HandlerStreams {
    * the application reads.
    */
   stdin: Readable;
-  /** Takes the response. It is not ended: more may have to be written to it. */
+  /** Takes the response. It is not ended: more may have to be written to it. A broken response destroys it. */
   stdout: Writable;
+  /** `wsgi.errors`. */
   stderr: ErrorStream | Writable;
-  /** CGI variables, byte strings. */
+  /** CGI variables, byte strings (RFC 3875 § 4.1). */
   environ: Readonly<Record<string, string>>;
 }
 
-/** Serves one request from streams. */
+/** Serves one request from streams, with a response as in CGI (RFC 3875 § 6). */
 export class StreamHandler extends BaseHandler {
   override readonly gateway: GatewayName = 'cgi';
   override readonly takesText = true;
+  /** As given to the constructor. */
   protected readonly streams: HandlerStreams;
 
+  /** @param streams when `stdout` is closed or fails, the client has left */
   constructor(streams: HandlerStreams, options: GatewayOptions = {}) {
     super(options);
     this.streams = streams;

@@ -12,9 +12,9 @@ import { doubtFolder, doubtOwner, pinFolder } from '../files/ownership.ts';
 
 /** How to listen. */
 export interface ListenOptions {
-  /** Permission bits of a unix socket. Default 0660: owner and group may connect. */
+  /** Permission bits of a unix socket. Default 0o660: owner and group may connect. */
   socketMode?: number | undefined;
-  /** Length of the queue of connections that are not accepted yet. Default 511, as in Node and nginx. */
+  /** How many connections the kernel keeps that are not accepted yet (listen(2)). Default 511, as Node's and nginx's. */
   backlog?: number | undefined;
 }
 

@@ -12,22 +12,30 @@ import { listen, stopListening } from './listener.ts';
 import type { ListenOptions } from './listener.ts';
 import { MAX_TIME } from '../resources/settle-limits.ts';
 
-/** A running gateway. */
+/** A running gateway. `await using` closes it at the end of the block. */
 export interface Server extends AsyncDisposable {
-  /** The bound address: as Node's `server.address()`, a string for a unix socket. */
+  /** The bound address: as Node's `server.address()`, a string for a unix socket, null when there is none. */
   address(): AddressInfo | string | null;
   /**
-   * Graceful stop: no new connections, idle ones closed, requests in flight finished. After `timeout`
-   * milliseconds (default 30,000) what is left is cut off. Calling it again is allowed.
+   * Stops: takes no new connections, closes idle ones and finishes the requests in flight. Later calls wait for
+   * the same end.
+   *
+   * @returns a promise that is fulfilled when the server has stopped; it never rejects
    */
-  close(options?: { timeout?: number }): Promise<void>;
+  close(options?: {
+    /** Milliseconds until what is left is cut off. Default 30,000. */
+    timeout?: number;
+  }): Promise<void>;
   /** Fulfilled when the server has stopped, however that came about. */
   readonly closed: Promise<void>;
 }
 
 /** Options of a gateway that listens. */
 export interface ServerOptions extends ListenOptions {
-  /** `HOST:PORT`, `PORT`, `unix:PATH`, `fd:N`, or the same as an object; or connections that are accepted elsewhere. */
+  /**
+   * Where to listen: `HOST:PORT`, `[IPV6]:PORT`, `PORT` on 127.0.0.1, `unix:PATH`, `fd:N` for an inherited socket, or
+   * the same as an object; or connections that are accepted elsewhere. Port 0 takes a free one.
+   */
   listen: string | number | Address | ConnectionSource;
 }
 

@@ -5,14 +5,22 @@ import { inspect } from 'node:util';
 import { escapeLine, escapeLines } from '../bytes.ts';
 import type { Log } from '../types.ts';
 
-/** From the quietest to the most verbose. Each level includes those before it. */
-export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+/** How much a log shows: each level shows those before it as well. */
+export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
+
+/** From quiet to talkative. */
+export const LOG_LEVELS = [
+  'silent',
+  'error',
+  'warn',
+  'info',
+  'debug',
+] as const satisfies LogLevel[];
 
 /**
- * A log that writes lines `postern: message`.
+ * A log that writes lines `postern: message`, control characters escaped.
  *
- * @param level the most talkative level that is shown
+ * @param level the most talkative level that is shown; default `'warn'`
  * @param write takes one line, newline included; default: stderr
  */
 export function createLog(

@@ -16,30 +16,42 @@ import { settleLimits } from '../resources/settle-limits.ts';
 import type { ServerOptions } from '../listening/server.ts';
 import type { GatewayOptions } from '../types.ts';
 
-/** Limits of these gateways. Sizes are in bytes, times in milliseconds; a time of 0 is none. */
+/**
+ * Limits of SCGI and uwsgi. Sizes are in bytes. Times are in milliseconds, and 0 is no limit; they are looked at once a
+ * second, so one may pass up to two seconds late.
+ */
 export interface RequestLimits extends ResourceLimits {
-  /** Open connections; more are closed at once. Default 4,096. */
+  /** Open connections. A further one is closed at once. Default 4,096. */
   maxConnections: number;
-  /** Total of a request's variables, names and values; with more, the connection is closed. Default 128 KiB. */
+  /** Bytes of a request's variables, names and values. With more, the connection is closed. Default 131,072 (128 KiB). */
   maxVariablesSize: number;
-  /** Variables of a request; with more, the connection is closed. Default 1,000. */
+  /** Variables of a request. With more, the connection is closed. Default 1,000. */
   maxVariables: number;
-  /** From the connection to the last of the variables; then it is closed. Default 10 seconds. */
+  /** Milliseconds from the connection to the last of the variables; then it is closed. Default 10,000. */
   variablesTimeout: number;
-  /** For which the front end may send nothing of a body that the application waits for; then 408. Default 60 seconds. */
+  /**
+   * Milliseconds in which the front end sends nothing of a body that the application waits for; then reading it fails
+   * with a `LimitError` whose status is 408. Default 60,000.
+   */
   bodyTimeout: number;
-  /** For which the front end may take nothing of output that waits; then the connection is reset. Default 60 seconds. */
+  /** Milliseconds in which the front end takes nothing of output that waits; then the connection is reset. Default 60,000. */
   sendTimeout: number;
-  /** For which the front end may send nothing after the response; then the connection is closed. Default 5 seconds. */
+  /**
+   * Milliseconds in which the front end sends nothing after the response, and does not close; then the connection is
+   * closed. Default 5,000.
+   */
   closeTimeout: number;
-  /** For which what still comes is thrown away after that, so that the peer can see the response. Default 30 seconds. */
+  /**
+   * Milliseconds after the response for which what the front end still sends is read and dropped, so that it can see the
+   * response (RFC 9112 § 9.6); then the connection is closed. Default 30,000.
+   */
   lingerTimeout: number;
 }
 
 /** Options of `runWithScgi` and `runWithUwsgi`. */
 export interface RequestServerOptions
   extends ServerOptions, GatewayOptions, SpoolOptions, Partial<RequestLimits> {
-  /** Addresses and networks (CIDR) that may connect over TCP. Default: all. */
+  /** Addresses and networks (CIDR) that may connect over TCP: `['10.0.0.1', 'fd00::/8']`. Default: all. */
   allow?: readonly string[] | undefined;
 }
 

@@ -11,29 +11,40 @@ import {
   UNREAD_TIMEOUT,
 } from '../limits.ts';
 import { Spool } from '../files/spool.ts';
-import type { SpoolLimits } from '../files/spool.ts';
 import type { Log } from '../types.ts';
 
 /** Limits that all servers have, most of them for all of their requests together. Sizes are in bytes, times in milliseconds. */
-export interface ResourceLimits extends SpoolLimits {
-  /** For which the application may read nothing of a body that waits for it; then reading it fails. Default 60 seconds. */
+export interface ResourceLimits {
+  /**
+   * Milliseconds in which the application reads nothing of a body that waits for it; then reading it fails with a
+   * {@link LimitError}. 0: no limit. Default 60,000.
+   */
   unreadTimeout: number;
-  /** From the start of the application to the headers of its response; then 503. Default 5 minutes. */
+  /**
+   * Milliseconds from the start of the application to the headers of its response; then the request is answered 503.
+   * 0: no limit. Default 300,000.
+   */
   responseTimeout: number;
   /**
-   * Requests in flight, on all connections; more are answered 503. A request counts until the application is through
-   * with it, even if the client has left. Default 4,096.
+   * Requests in flight, on all connections. A further one is answered 503. A request counts until the application is
+   * through with it, even if the client has left. Default 4,096.
    */
   maxRequests: number;
   /**
-   * What all connections together may hold in memory of variables, heads and bodies; with more, new requests are
-   * answered 503; over HTTP, where each open connection counts with its `maxHeaderSize`, new connections are closed.
-   * Default 256 MiB.
+   * Bytes that all connections together hold in memory of variables, heads and bodies. With more, new requests are
+   * answered 503. Over HTTP, where each open connection counts with its `maxHeaderSize`, new connections are closed.
+   * Default 268,435,456 (256 MiB).
    */
   maxBufferedSize: number;
-  /** What of one body that is not being read may be stored in a file. Default 256 MiB. */
+  /**
+   * Bytes of one body that are stored in a temporary file, because the application does not read them. With more, the
+   * connection is not read; a request that shares it with others is answered 413. Default 268,435,456 (256 MiB).
+   */
   maxSpoolSize: number;
-  /** The same of all bodies together. Default 1 GiB. */
+  /**
+   * Bytes in all of these files together. With more, the connection is not read; a request that shares it with others
+   * is answered 503. Default 1,073,741,824 (1 GiB).
+   */
   maxSpoolTotal: number;
 }
 

@@ -10,17 +10,20 @@ const DEFAULT_BLOCK_SIZE = 64 * 1024;
  * A body that streams from a `FileHandle`, a Node or web stream, or anything with `read(n)`, from its
  * current position to its end, or as far as the response's Content-Length reaches.
  *
- * Where the operator has allowed it, a gateway lets the front end send a file instead (`sendfile.ts`).
+ * Where the operator has allowed it (the `sendfile` option), the front end sends the file instead (PEP 3333, "Optional
+ * Platform-Specific File Handling").
  */
 export class FileWrapper implements AsyncIterable<Uint8Array> {
+  /** What it reads from. */
   readonly filelike: FileLike;
+  /** Bytes that it reads at a time, where that can be chosen. */
   readonly blockSize: number;
   #source: Source | undefined;
   #closing: Promise<void> | undefined;
 
   /**
    * @param filelike is closed with the response: `close()`, `destroy()` or `cancel()`, whichever it has
-   * @param blockSize bytes to read at a time where that can be chosen; default 64 KiB
+   * @param blockSize bytes to read at a time where that can be chosen; default 65,536
    * @throws {ApplicationError} for what cannot be read from, and a block size below one
    */
   constructor(filelike: FileLike, blockSize: number = DEFAULT_BLOCK_SIZE) {
@@ -46,7 +49,11 @@ export class FileWrapper implements AsyncIterable<Uint8Array> {
     };
   }
 
-  /** Closes what it was given, once. */
+  /**
+   * Closes what it was given. Later calls do nothing.
+   *
+   * @returns a promise of the end of that; it rejects with what the file complains of
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -94,12 +94,15 @@ export function checkStatus(status: unknown): asserts status is string {
 
 /** Headers that were checked, and what the handler has to know of them. */
 export interface CheckedHeaders {
-  /** A copy: what the application does to its array afterwards changes nothing. */
+  /** The headers. A copy: what the application does to its array afterwards changes nothing. */
   list: Header[];
   /** Value of Content-Length in bytes, or -1 when there is none. */
   contentLength: number;
+  /** Whether Date is among them. */
   hasDate: boolean;
+  /** Whether Server is among them. */
   hasServer: boolean;
+  /** Whether there is a Location. */
   hasLocation: boolean;
 }
 
@@ -169,7 +172,7 @@ const IMF_FIXDATE_LENGTH = 'Sun, 06 Nov 1994 08:49:37 GMT'.length;
 /** Parameters of {@link Headers.addHeader}; null gives the bare name, `_` in a name stands for `-`. */
 export type HeaderParams = Readonly<Record<string, string | number | null>>;
 
-/** Headers in order, found without regard to case, as wsgiref.headers.Headers. Anything not allowed in a response throws. */
+/** Headers of a response, in order, found without regard to case, as wsgiref.headers.Headers. */
 export class Headers implements Iterable<Header> {
   #list: [name: string, value: string][] = [];
 
@@ -186,13 +189,13 @@ export class Headers implements Iterable<Header> {
     return this.#list.length;
   }
 
-  /** The first value of a name, or undefined. */
+  /** The first value of a name; undefined when there is none. */
   get(name: string): string | undefined {
     const lower = name.toLowerCase();
     return this.#list.find((header) => header[0].toLowerCase() === lower)?.[1];
   }
 
-  /** All values of a name, in order. */
+  /** All values of a name, in order; empty when there is none. */
   getAll(name: string): string[] {
     const lower = name.toLowerCase();
     return this.#list
@@ -205,7 +208,11 @@ export class Headers implements Iterable<Header> {
     return this.get(name) !== undefined;
   }
 
-  /** Replaces all values of a name by one, at the end. */
+  /**
+   * Replaces all values of a name by one, at the end.
+   *
+   * @throws {HeaderError} for a header that no response may carry; then nothing is changed
+   */
   set(name: string, value: string): this {
     this.#check(name, value);
     this.delete(name);
@@ -213,14 +220,22 @@ export class Headers implements Iterable<Header> {
     return this;
   }
 
-  /** Adds a value and keeps the ones there are. */
+  /**
+   * Adds a value and keeps the ones there are.
+   *
+   * @throws {HeaderError} for a header that no response may carry
+   */
   append(name: string, value: string): this {
     this.#check(name, value);
     this.#list.push([name, value]);
     return this;
   }
 
-  /** Removes all values of a name. @returns whether there were any */
+  /**
+   * Removes all values of a name.
+   *
+   * @returns whether there were any
+   */
   delete(name: string): boolean {
     const lower = name.toLowerCase();
     const before = this.#list.length;
@@ -228,7 +243,11 @@ export class Headers implements Iterable<Header> {
     return this.#list.length < before;
   }
 
-  /** The value of a name, which is set to `value` first when there is none. */
+  /**
+   * The first value of a name. When there is none, `value` is added.
+   *
+   * @throws {HeaderError} when it is added, and no response may carry it
+   */
   setDefault(name: string, value: string): string {
     const present = this.get(name);
     if (present !== undefined) return present;
@@ -239,6 +258,9 @@ export class Headers implements Iterable<Header> {
   /**
    * Adds a header with parameters, quoted:
    * `addHeader('Content-Disposition', 'attachment', { filename: 'a b.txt' })`.
+   *
+   * @param value what stands before the parameters; null for nothing
+   * @throws {HeaderError} for a name of a parameter that is no token, and for a header that no response may carry
    */
   addHeader(name: string, value: string | null, params: HeaderParams = {}): this {
     const parts = value === null ? [] : [value];
@@ -256,6 +278,7 @@ export class Headers implements Iterable<Header> {
     return this.#list.map(([name, value]) => [name, value]);
   }
 
+  /** Iterates over a copy of the headers. */
   [Symbol.iterator](): IterableIterator<Header> {
     return this.toArray()[Symbol.iterator]();
   }
@@ -270,12 +293,12 @@ export class Headers implements Iterable<Header> {
     return this.#list.map((header) => header[1]);
   }
 
-  /** One line per header and an empty one, with CRLF. */
+  /** One line for each header and an empty one, each ended by CRLF. */
   toString(): string {
     return `${this.#list.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
   }
 
-  /** {@link toString} as the bytes that go over the wire. */
+  /** {@link toString} as bytes, latin-1. */
   toBytes(): Buffer {
     return Buffer.from(this.toString(), 'latin1');
   }

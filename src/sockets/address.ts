@@ -2,22 +2,27 @@
 
 import { UsageError } from '../errors.ts';
 
-/** A TCP address; port 0 takes a free one. */
+/** A TCP address. */
 export interface TcpAddress {
+  /** IP address, or a host name; an IPv6 address without brackets. */
   host: string;
+  /** 0 takes a free one. */
   port: number;
 }
 
 /** A unix socket. */
 export interface UnixAddress {
+  /** Path of the socket, at most 107 bytes on Linux and 103 elsewhere. */
   path: string;
 }
 
 /** A listening socket that was inherited from the process that started this one. */
 export interface FdAddress {
+  /** Its file descriptor. */
   fd: number;
 }
 
+/** Where a server listens. */
 export type Address = TcpAddress | UnixAddress | FdAddress;
 
 /** Where a server listens when no host is given: loopback, so that nothing is open to the network by accident. */

@@ -12,12 +12,12 @@ import { buildRequest } from './request.ts';
 import type { RequestOptions } from './request.ts';
 import { TestResponse } from './response.ts';
 
-/** What a test client can send requests to. */
+/** What a test client sends its requests to. */
 export type TestTarget = Application | TestDriver | Listening | URL | string;
 
-/** Options of {@link testClient}; those of the gateway count where the application is called directly. */
+/** Options of {@link testClient}. All but `headers` and `cookies` count only where the application is called directly. */
 export interface TestClientOptions extends DirectOptions {
-  /** Sent with every request that does not have its own. */
+  /** Sent with every request that does not have its own of the same name. Default: none. */
   headers?: Readonly<Record<string, string>> | undefined;
   /** Whether cookies are kept and sent back. Default false. */
   cookies?: boolean | undefined;
@@ -32,7 +32,7 @@ export interface TestClientOptions extends DirectOptions {
  * @param target an application, which is called directly, without a socket; or what carries the
  *   request to one: a running HTTP server or an `http:` URL (of a front end before any gateway), or a
  *   driver of the test's own
- * @throws {UsageError} for none of them
+ * @throws {UsageError} when the target is none of them, a server that does not listen, or a URL with another protocol
  */
 export function testClient(target: TestTarget, options: TestClientOptions = {}): TestClient {
   return new TestClient(driverOf(target, options), options);
@@ -47,16 +47,20 @@ function driverOf(target: TestTarget, options: TestClientOptions): TestDriver {
   return direct(target, options);
 }
 
-type BodilessOptions = Omit<RequestOptions, 'method' | 'body' | 'json' | 'form'>;
-type BodyOptions = Omit<RequestOptions, 'method'>;
+/** Options of a request whose method is given and that has no body. */
+export type BodilessOptions = Omit<RequestOptions, 'method' | 'body' | 'json' | 'form'>;
+/** Options of a request whose method is given. */
+export type BodyOptions = Omit<RequestOptions, 'method'>;
 
+/** Sends requests to one target: {@link testClient} makes it. */
 export class TestClient {
-  /** The cookies it keeps, if it keeps any. */
+  /** The cookies that it keeps; undefined without the `cookies` option. */
   readonly cookies: CookieJar | undefined;
   readonly #driver: TestDriver;
   readonly #defaults: HeaderList;
   readonly #isTls: boolean;
 
+  /** @param driver carries the requests */
   constructor(driver: TestDriver, options: TestClientOptions = {}) {
     this.#driver = driver;
     this.#defaults = Object.entries(options.headers ?? {});
@@ -68,7 +72,10 @@ export class TestClient {
    * Sends a request. The promise is fulfilled when the response is complete, or broken, or given up,
    * and the application is done with it.
    *
-   * @param path begins with `/` and may have a query; it is sent percent-encoded as it is
+   * @param path begins with `/`, or is `*`, and may have a query. What is no ASCII is percent-encoded, the rest is sent
+   *   as it is.
+   * @throws {UsageError} for another path. The promise is also rejected when no connection can be made, and with what
+   *   the test's own body or `onChunk` throws.
    */
   async request(path: string, options: RequestOptions = {}): Promise<TestResponse> {
     if (!path.startsWith('/') && path !== '*') {
@@ -83,30 +90,37 @@ export class TestClient {
     return response;
   }
 
+  /** Sends a GET request: see {@link request}. */
   get(path: string, options: BodilessOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'GET' });
   }
 
+  /** Sends a HEAD request: see {@link request}. */
   head(path: string, options: BodilessOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'HEAD' });
   }
 
+  /** Sends an OPTIONS request: see {@link request}. */
   options(path: string, options: BodilessOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'OPTIONS' });
   }
 
+  /** Sends a POST request: see {@link request}. */
   post(path: string, options: BodyOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'POST' });
   }
 
+  /** Sends a PUT request: see {@link request}. */
   put(path: string, options: BodyOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'PUT' });
   }
 
+  /** Sends a PATCH request: see {@link request}. */
   patch(path: string, options: BodyOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'PATCH' });
   }
 
+  /** Sends a DELETE request: see {@link request}. */
   delete(path: string, options: BodyOptions = {}): Promise<TestResponse> {
     return this.request(path, { ...options, method: 'DELETE' });
   }

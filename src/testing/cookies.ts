@@ -9,25 +9,40 @@ interface Cookie {
   expires: number;
 }
 
+/** Cookies of one site, as a browser keeps them (RFC 6265 § 5). Their Domain does not count. */
 export class CookieJar {
   // By name and path: cookies with one name may have different paths.
   readonly #cookies = new Map<string, Cookie & { name: string }>();
 
-  /** The value of a cookie that is sent to `path`; undefined when there is none. */
+  /**
+   * The value of a cookie; undefined when there is none.
+   *
+   * @param path to which the cookie is sent; default `/`
+   */
   get(name: string, path = '/'): string | undefined {
     return this.#matching(path, true).find((cookie) => cookie.name === name)?.value;
   }
 
-  /** Sets a cookie as the site itself would. */
+  /**
+   * Sets a cookie that does not expire, in place of one with the same name and path.
+   *
+   * @param path below which it is sent; default `/`
+   */
   set(name: string, value: string, path = '/'): void {
     this.#cookies.set(`${name};${path}`, { name, value, path, secure: false, expires: Infinity });
   }
 
+  /** Deletes all cookies. */
   clear(): void {
     this.#cookies.clear();
   }
 
-  /** Keeps what `Set-Cookie` headers say (§ 5.2, § 5.3). Domain does not count: there is one site. */
+  /**
+   * Keeps what `Set-Cookie` headers say (RFC 6265 § 5.2, § 5.3).
+   *
+   * @param setCookies their values
+   * @param target path and query of the request that was answered with them
+   */
   store(setCookies: readonly string[], target: string): void {
     for (const text of setCookies) {
       const [pair = '', ...attributes] = text.split(';');
@@ -40,7 +55,12 @@ export class CookieJar {
     }
   }
 
-  /** The `Cookie` header for a request (§ 5.4); undefined when there is nothing to send. */
+  /**
+   * The value of the `Cookie` header for a request (RFC 6265 § 5.4); undefined when there is nothing to send.
+   *
+   * @param target path and query of the request
+   * @param isTls whether cookies with the attribute Secure are sent
+   */
   header(target: string, isTls: boolean): string | undefined {
     const cookies = this.#matching(pathOf(target), isTls);
     if (cookies.length === 0) return undefined;

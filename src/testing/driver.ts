@@ -1,8 +1,11 @@
 import type { TestRequest } from './request.ts';
 import type { RawResponse } from './response.ts';
 
-/** Whatever carries a request to an application: the client is the same before all of them. */
+/** What carries the requests of a {@link TestClient} to an application. */
 export interface TestDriver {
-  /** Rejects only when the request could not be made at all. */
+  /**
+   * Sends a request. The promise is fulfilled when the response is complete, or broken, or given up, and is rejected
+   * only when the request could not be made at all.
+   */
   send(request: TestRequest): Promise<RawResponse>;
 }

@@ -25,7 +25,7 @@ import type { Outcome, RawResponse } from './response.ts';
 
 /** How an application is called directly. */
 export interface DirectOptions extends GatewayOptions {
-  /** Scheme, host and port of the requests. Default `http://localhost`. */
+  /** Scheme, host and port of the requests: `https:` sets HTTPS. Default `http://localhost`. */
   baseUrl?: string | undefined;
   /** `postern.gateway`; default `http`. */
   gateway?: GatewayName | undefined;

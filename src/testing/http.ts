@@ -13,6 +13,7 @@ import type { RawResponse } from './response.ts';
 
 /** A server that listens for HTTP: one of this package, or of node:http. */
 export interface Listening {
+  /** The bound address, as Node's `server.address()`: a string for a unix socket, null while it does not listen. */
   address(): AddressInfo | string | null;
 }
 

@@ -1,7 +1,11 @@
-/** `postern/testing`: a client for tests of applications and gateways. */
+/**
+ * A client for tests of applications and gateways.
+ *
+ * @module postern/testing
+ */
 
 export { TestClient, testClient } from './client.ts';
-export type { TestClientOptions, TestTarget } from './client.ts';
+export type { BodilessOptions, BodyOptions, TestClientOptions, TestTarget } from './client.ts';
 export { CookieJar } from './cookies.ts';
 export type { TestDriver } from './driver.ts';
 export type { DirectOptions } from './handler.ts';

@@ -4,13 +4,16 @@ import type { Awaitable, Header, HeaderList } from '../types.ts';
 
 /** A request as a test gives it; every part has a default. */
 export interface RequestOptions {
-  /** Default: POST where there is a body, else GET. */
+  /** The method. Default: POST where there is a body, else GET. */
   method?: string;
-  /** Added to the query that the path may have. */
+  /** Added to the query that the path may have; text is added as it is. Default: none. */
   query?: string | URLSearchParams | Readonly<Record<string, string | number | boolean>>;
-  /** Byte strings. Content-Length, and Content-Type where it is known, are added for a body. */
+  /**
+   * Headers, byte strings, in place of the client's own of the same name. Content-Length, and Content-Type where it is
+   * known, are added for a body. Default: none.
+   */
   headers?: Iterable<Header> | Readonly<Record<string, string>>;
-  /** Text is sent as UTF-8, a stream in its own chunks and without a Content-Length. */
+  /** The body: text is sent as UTF-8, a stream in its own chunks and without a Content-Length. Default: none. */
   body?: string | Uint8Array | URLSearchParams | FormData | Blob | AsyncIterable<Uint8Array>;
   /** A body of JSON, instead of `body`. */
   json?: unknown;
@@ -21,7 +24,7 @@ export interface RequestOptions {
    * application is called directly.
    */
   environ?: Readonly<Record<string, unknown>>;
-  /** Aborted: the client leaves. */
+  /** When it is aborted, the client leaves. Default: it stays to the end. */
   signal?: AbortSignal;
   /** Called with each chunk of the body as it comes; the next is taken when its promise is fulfilled. */
   onChunk?: (chunk: Buffer) => Awaitable<void>;
@@ -29,6 +32,7 @@ export interface RequestOptions {
 
 /** A request as it is sent: what a {@link TestDriver} gets. */
 export interface TestRequest {
+  /** The method. */
   method: string;
   /** Path and query, percent-encoded: the request target in origin form. */
   target: string;
@@ -36,8 +40,11 @@ export interface TestRequest {
   headers: HeaderList;
   /** Whole, or as a stream of unknown length, or none. */
   body: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  /** As in {@link RequestOptions}; empty when the test gave none. */
   environ: Readonly<Record<string, unknown>>;
+  /** As in {@link RequestOptions}. */
   signal: AbortSignal | undefined;
+  /** As in {@link RequestOptions}. */
   onChunk: ((chunk: Buffer) => Awaitable<void>) | undefined;
 }
 

@@ -13,9 +13,11 @@ export type Outcome = 'complete' | 'broken' | 'left';
 export interface RawResponse {
   /** `'200 OK'`; `''` when none came. */
   status: string;
+  /** In the order in which they came. */
   headers: HeaderList;
   /** The pieces of the body in which it came. */
   chunks: readonly Uint8Array[];
+  /** How the response ended. */
   outcome: Outcome;
   /** What was written to `wsgi.errors`, as far as it can be told; default `''`. */
   errors?: string;
@@ -25,14 +27,15 @@ export interface RawResponse {
 
 /** The response to a test's request, whole. */
 export class TestResponse {
-  /** `200`; 0 when none came. */
+  /** The status code: `200`; 0 when none came. */
   readonly status: number;
-  /** `'OK'` */
+  /** The reason phrase: `'OK'`. */
   readonly reason: string;
   /** As sent, without those that belong to the connection. */
   readonly headers: Headers;
   /** The body in the pieces in which it came. Where the pieces went over a network, it may have cut them anew. */
   readonly chunks: readonly Buffer[];
+  /** How the response ended. */
   readonly outcome: Outcome;
   /**
    * What was written to `wsgi.errors`, and what the gateway logged: where the application is called
@@ -42,6 +45,7 @@ export class TestResponse {
   /** What the application threw, first of all; where it is called directly. */
   readonly error: unknown;
 
+  /** @throws {HeaderError} for a header that no response may carry */
   constructor(raw: RawResponse) {
     this.status = Number(raw.status.slice(0, 3));
     this.reason = raw.status.slice(4);
@@ -52,7 +56,7 @@ export class TestResponse {
     this.error = raw.error;
   }
 
-  /** The body. */
+  /** The body, in one piece. */
   get body(): Buffer {
     return Buffer.concat(this.chunks);
   }
@@ -62,7 +66,11 @@ export class TestResponse {
     return this.body.toString('utf8');
   }
 
-  /** The body as JSON. @throws {SyntaxError} when it is none */
+  /**
+   * The body as JSON.
+   *
+   * @throws {SyntaxError} when it is none
+   */
   json(): unknown {
     return JSON.parse(this.text());
   }

@@ -4,8 +4,7 @@ import { inspect } from 'node:util';
 
 import { ValidationError } from '../errors.ts';
 
-/** Every rule that the validator checks, and what it says. */
-export const VALIDATION_RULES = {
+const RULES = {
   'call.arguments': 'an application is called with two arguments, environ and startResponse',
   'call.start-response': 'startResponse is a function',
 
@@ -58,7 +57,15 @@ export const VALIDATION_RULES = {
   'body.not-closed': 'close() of a body is called',
 } as const;
 
-export type ValidationRule = keyof typeof VALIDATION_RULES;
+/**
+ * The name of a rule that {@link validator} checks.
+ *
+ * @useDeclaredType
+ */
+export type ValidationRule = keyof typeof RULES;
+
+/** Every rule that {@link validator} checks, by name, and what it says. */
+export const VALIDATION_RULES: Readonly<Record<ValidationRule, string>> = RULES;
 
 /**
  * The error for a broken rule.

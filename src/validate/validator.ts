@@ -39,6 +39,8 @@ export type { ValidationRule } from './rules.ts';
  *
  * It costs time and is meant for development and tests. Middleware is checked from both sides by
  * `validator(middleware(validator(application)))`.
+ *
+ * @throws {UsageError} when `application` is none
  */
 export function validator(application: Application): ApplicationFunction {
   const call = toFunction(application);

@@ -207,7 +207,7 @@ describe('a clone without development packages', () => {
     cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
     mkdirSync(join(folder, 'node_modules'));
     for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-      if (name === 'typescript') continue;
+      if (name === '@typescript') continue;
       symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name));
     }
     const { status, stderr } = installGlobally(folder);

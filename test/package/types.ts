@@ -31,7 +31,7 @@ export const wrong: number = validator(app);
 
 /** The compiler of this project, and an older one, which attw has of its own. */
 const COMPILERS = {
-  new: createRequire(import.meta.url).resolve('typescript/package.json'),
+  new: createRequire(import.meta.url).resolve('@typescript/native/package.json'),
   old: createRequire(import.meta.resolve('@arethetypeswrong/core')).resolve(
     'typescript/package.json',
   ),

@@ -29,6 +29,7 @@ export type FetchFunction = (request: Request, context: FetchContext) => Awaitab
 
 /** A fetch handler as an object, as `export default { fetch }` and Hono have it. */
 export interface FetchObject {
+  /** Serves one request. It is called as a method, so `this` is the object. */
   fetch: FetchFunction;
 }
 

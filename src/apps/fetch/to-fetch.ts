@@ -20,7 +20,8 @@ const NULL_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
  * Makes a fetch handler of an application, for any runtime that has `Request` and `Response`.
  *
  * @param options `scriptName` mounts the application; `wsgi.errors` and the log go to stderr by default
- * @returns a handler that always fulfils: errors of the application become a response
+ * @returns a handler whose promise is always fulfilled: errors of the application become a response
+ * @throws {UsageError} when `application` is none
  */
 export function toFetch(
   application: Application,

@@ -21,6 +21,7 @@ import { unquotePath } from '../../uri/percent.ts';
  * request and never calls a `next`. A body that a parser has read before cannot be read again.
  *
  * @param options `wsgi.errors` and the log go to stderr by default
+ * @throws {UsageError} when `application` is none
  */
 export function toNode(
   application: Application,
