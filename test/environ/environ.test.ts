@@ -11,6 +11,7 @@ import {
   asEnviron,
   completeEnviron,
   createEnviron,
+  guessScheme,
   remount,
   splitPort,
 } from '../../src/environ/environ.ts';
@@ -372,4 +373,11 @@ describe('the length of the body', () => {
       expect.objectContaining({ status: '400 Bad Request' }) as RequestError,
     );
   });
+});
+
+test('guessScheme', () => {
+  for (const HTTPS of ['on', 'yes', '1']) expect(guessScheme({ HTTPS })).toBe('https');
+  for (const environ of [{}, { HTTPS: 'foo' }, { HTTPS: 'off' }, { HTTPS: '' }, { HTTPS: '0' }]) {
+    expect(guessScheme(environ)).toBe('http');
+  }
 });

@@ -14,7 +14,7 @@ import { UsageError } from '../../src/errors.ts';
 import { CAPTURES, bytesOf } from './captures.ts';
 import { application, converse } from './differential.ts';
 import type { Outcome, Step } from './differential.ts';
-import { Held, serve, until } from './kit.ts';
+import { Held, endlessBody, serve, until } from './kit.ts';
 import { cutAt, inPieces } from './parsed.ts';
 import {
   ROLE,
@@ -310,7 +310,7 @@ describe('node-fastcgi', () => {
         (environ, startResponse) => {
           const path = environ['PATH_INFO'];
           startResponse('200 OK', []);
-          const chunks = path === '/waits' ? waiting() : endless();
+          const chunks = path === '/waits' ? waiting() : endlessBody();
           return Object.assign(chunks, { close: () => void closed.push(path) });
         },
         { engine },
@@ -423,8 +423,4 @@ test('an engine that is none is an error', async () => {
 async function* waiting(): AsyncGenerator<Uint8Array> {
   yield Buffer.from('begun');
   await new Promise(() => {});
-}
-
-function* endless(): Generator<Uint8Array> {
-  for (;;) yield Buffer.alloc(65_536);
 }

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 
 import type { Application, Environ, StartResponse } from '../../src/types.ts';
-import { Held, hello, pattern, serve, settled, until } from './kit.ts';
+import { Held, hello, pattern, serve, untilUnchanged, until } from './kit.ts';
 import {
   TYPE,
   encodeBegin,
@@ -104,7 +104,7 @@ describe('output', () => {
     });
     const peer = await gateway.connect();
     peer.send(encodeRequest());
-    await settled(() => made);
+    await untilUnchanged(() => made);
     expect(made).toBeGreaterThan(0);
     expect(made).toBeLessThan(24 * MIB);
     peer.leave();
@@ -121,7 +121,7 @@ describe('output', () => {
     });
     const peer = await gateway.connect();
     peer.send(encodeRequest());
-    await settled(() => made);
+    await untilUnchanged(() => made);
     expect(made).toBeLessThan(24 * MIB);
     peer.leave();
     await until(() => gateway.connections === 0);
@@ -138,7 +138,7 @@ describe('output', () => {
     const gateway = await serve(hello, { maxParams: 1 });
     const peer = await gateway.connect();
     const sent = sendAgain(peer, Buffer.concat(Array<Buffer>(1000).fill(bytes)));
-    await settled(sent);
+    await untilUnchanged(sent);
     const before = sent();
     expect(before).toBeLessThan(48 * MIB);
     peer.frontEnd.output.discard(); // reads on
@@ -187,7 +187,7 @@ describe('input', () => {
     const body = pattern(32 * MIB);
     const peer = await gateway.connect();
     const sent = count(peer, encodeRequest({ stdin: body }));
-    await settled(sent);
+    await untilUnchanged(sent);
     expect(sent()).toBeLessThan(24 * MIB);
     held.finish('/');
     const answer = await peer.reply();

@@ -9,7 +9,8 @@ import type { Application, ApplicationFunction, Environ } from '../../src/types.
 import { Peer } from './peer.ts';
 import type { Answer, RequestParts } from './peer.ts';
 
-export { controlTime, digest, echo, hello, pattern, until } from '../one-request/kit.ts';
+export { echo, endlessBody, hello, until, untilUnchanged } from '../kit.ts';
+export { controlTime, digest, pattern } from '../one-request/kit.ts';
 
 /** A gateway under test. */
 export class Running {
@@ -91,13 +92,4 @@ export function keeping(
     environs.push(environ);
     return application(environ, startResponse);
   };
-}
-
-/** Waits until a number has not changed for `ms` milliseconds. */
-export async function settled(value: () => number, ms = 300): Promise<number> {
-  for (let last = -1; value() !== last;) {
-    last = value();
-    await new Promise((resolve) => setTimeout(resolve, ms));
-  }
-  return value();
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { HOLD_TIME } from '../../src/limits.ts';
 import { RecordParser } from '../suite/fastcgi-client.ts';
-import { settled } from './kit.ts';
+import { untilUnchanged } from './kit.ts';
 import { TYPE, encodeBegin, encodeParams, encodeRecord, encodeRequest } from './peer.ts';
 import type { Peer } from './peer.ts';
 import { Service } from './service.ts';
@@ -148,7 +148,7 @@ function upload(peer: Peer): Promise<number> {
   };
   socket.on('drain', more);
   more();
-  return settled(() => sent, 4 * HOLD_TIME);
+  return untilUnchanged(() => sent, 4 * HOLD_TIME);
 }
 
 /** Reads a response without keeping it. @returns the length of STDOUT */

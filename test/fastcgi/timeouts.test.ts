@@ -4,7 +4,7 @@ import { once } from 'node:events';
 
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { Held, controlTime, hello, serve, until } from './kit.ts';
+import { Held, controlTime, endlessBody, hello, serve, until } from './kit.ts';
 import { TYPE, encodeBegin, encodeParams, encodeRecord, encodeRequest } from './peer.ts';
 import type { Peer } from './peer.ts';
 
@@ -271,13 +271,7 @@ describe('row 17: sendTimeout', () => {
     const gateway = await serve(
       (_environ, startResponse) => {
         startResponse('200 OK', []);
-        return (function* () {
-          try {
-            for (;;) yield Buffer.alloc(50_000);
-          } finally {
-            ended = true;
-          }
-        })();
+        return endlessBody(() => (ended = true));
       },
       { sendTimeout: 5000 },
     );

@@ -6,7 +6,7 @@ import type * as fileSystem from 'node:fs';
 import { expect, test, vi } from 'vitest';
 
 import { Spool } from '../../src/files/spool.ts';
-import { until } from '../one-request/kit.ts';
+import { until } from '../kit.ts';
 
 const MIB = 1024 * 1024;
 const LIMITS = { maxSpoolSize: 64 * MIB, maxSpoolTotal: 64 * MIB };

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 
 import type { Environ } from '../../src/types.ts';
-import { echo, hello, parse, request, serve, settled, signal, until } from './kit.ts';
+import { echo, hello, parse, request, serve, untilUnchanged, signal, until } from './kit.ts';
 
 const CLOSE = 'Connection: close';
 const upload = (length: number, ...headers: string[]): string =>
@@ -183,7 +183,7 @@ describe('backpressure', () => {
     const chunk = Buffer.alloc(1024 * 1024);
     client.send(upload(size));
     for (let sent = 0; sent < size; sent += chunk.length) client.send(chunk);
-    const left = await settled(() => client.socket.writableLength);
+    const left = await untilUnchanged(() => client.socket.writableLength);
     expect(left).toBeGreaterThan(size / 2); // the rest is in the system's buffers
     go.fire();
     await client.until(/hello$/);
@@ -202,7 +202,7 @@ describe('backpressure', () => {
     const client = await gateway.connect();
     client.socket.pause();
     client.send(request());
-    expect(await settled(() => made)).toBeLessThan(100 * 1024 * 1024);
+    expect(await untilUnchanged(() => made)).toBeLessThan(100 * 1024 * 1024);
     expect(made).toBeGreaterThan(0);
     client.leave();
   });

@@ -11,6 +11,8 @@ import type { HttpOptions } from '../../adapters/http/index.ts';
 import type { Server } from '../../src/listening/server.ts';
 import type { Application, Environ, StartResponse } from '../../src/types.ts';
 
+export { echo, endlessBody, hello, until, untilUnchanged } from '../kit.ts';
+
 const running: Server[] = [];
 
 afterEach(async () => {
@@ -125,38 +127,10 @@ export class Client {
   }
 }
 
-/** Answers at once, in the turn in which the request comes. */
-export function hello(_environ: Environ, startResponse: StartResponse): Uint8Array[] {
-  startResponse('200 OK', [['Content-Type', 'text/plain']]);
-  return [Buffer.from('hello')];
-}
-
 /** Answers with the path. */
 export function where(environ: Environ, startResponse: StartResponse): Uint8Array[] {
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
   return [Buffer.from(environ.PATH_INFO, 'latin1')];
-}
-
-/** Answers with the body of the request. */
-export async function echo(environ: Environ, startResponse: StartResponse): Promise<Uint8Array[]> {
-  const body = await environ['wsgi.input'].read();
-  startResponse('200 OK', [['Content-Type', 'application/octet-stream']]);
-  return [body];
-}
-
-/** Waits until something is so, which the test's own time limit bounds. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-/** Waits until a number has stopped to change. */
-export async function settled(value: () => number): Promise<number> {
-  for (let before = NaN, same = 0; same < 20;) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    same = value() === before ? same + 1 : 0;
-    before = value();
-  }
-  return value();
 }
 
 /** A promise that the test fulfils. */

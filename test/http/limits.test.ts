@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 
 import type { Application } from '../../src/types.ts';
-import { Client, echo, hello, parse, request, serve, until } from './kit.ts';
+import { Client, echo, endlessBody, hello, parse, request, serve, until } from './kit.ts';
 
 const CLOSE = 'Connection: close';
 
@@ -235,7 +235,7 @@ describe('times', () => {
     const gateway = await serve(
       (_environ, startResponse) => {
         startResponse('200 OK', []);
-        return Object.assign(endless(), { close: closed });
+        return Object.assign(endlessBody(), { close: closed });
       },
       { sendTimeout: 50 },
     );
@@ -307,7 +307,3 @@ test('an application that never answers keeps a stop waiting no longer than told
   client.leave();
   await gateway.server.close({ timeout: 20 });
 });
-
-function* endless(): Generator<Uint8Array> {
-  for (;;) yield Buffer.alloc(65536);
-}

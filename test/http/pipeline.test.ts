@@ -13,7 +13,17 @@ import type { HttpOptions } from '../../adapters/http/index.ts';
 import { fromNode } from '../../src/apps/node/node.ts';
 import type { Application } from '../../src/types.ts';
 import { CERTIFICATE, KEY } from './certificate.ts';
-import { Client, hello, parse, request, serve, settled, signal, until, where } from './kit.ts';
+import {
+  Client,
+  hello,
+  parse,
+  request,
+  serve,
+  untilUnchanged,
+  signal,
+  until,
+  where,
+} from './kit.ts';
 import type { Running } from './kit.ts';
 
 const CLOSE = 'Connection: close';
@@ -250,7 +260,7 @@ describe('requests that are answered at once', () => {
     await until(() => isFull);
     client.send(TINY.repeat(50));
     // Newer versions of node:http stop reading while a response waits.
-    await settled(() => begun);
+    await untilUnchanged(() => begun);
     const stopped = gateway.server.close();
     for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
     client.socket.resume();

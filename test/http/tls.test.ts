@@ -12,7 +12,17 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { runWithHttp } from '../../adapters/http/index.ts';
 import type { Environ } from '../../src/types.ts';
 import { CERTIFICATE, KEY } from './certificate.ts';
-import { Client, echo, hello, parse, request, serve, settled, signal, until } from './kit.ts';
+import {
+  Client,
+  echo,
+  hello,
+  parse,
+  request,
+  serve,
+  untilUnchanged,
+  signal,
+  until,
+} from './kit.ts';
 
 const tls = { cert: CERTIFICATE, key: KEY };
 /** A file with this text, for the time of a test. */
@@ -215,7 +225,7 @@ describe('HTTPS', () => {
     const client = await connect(gateway.port);
     client.socket.pause();
     client.send(request());
-    expect(await settled(() => made)).toBeLessThan(1e8);
+    expect(await untilUnchanged(() => made)).toBeLessThan(1e8);
     client.leave();
   });
 });

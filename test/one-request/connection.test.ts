@@ -6,7 +6,18 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import type { Environ, StartResponse } from '../../src/types.ts';
 import { FrontEnd } from './client.ts';
-import { PROTOCOLS, controlTime, digest, echo, hello, pattern, serve, until } from './kit.ts';
+import {
+  PROTOCOLS,
+  controlTime,
+  digest,
+  echo,
+  endlessBody,
+  hello,
+  pattern,
+  serve,
+  until,
+  untilUnchanged,
+} from './kit.ts';
 
 const MIB = 1024 * 1024;
 
@@ -130,7 +141,7 @@ describe.each(PROTOCOLS)('$name', (protocol) => {
         })();
       });
       const frontEnd = await gateway.open();
-      await settled(() => made);
+      await untilUnchanged(() => made);
       expect(made).toBeGreaterThan(0);
       expect(made).toBeLessThan(16 * MIB);
       frontEnd.leave();
@@ -218,16 +229,9 @@ describe.each(PROTOCOLS)('$name', (protocol) => {
 
     test('in the middle of an endless response: the body is ended', async () => {
       let ended = 0;
-      function* endless(): Generator<Buffer> {
-        try {
-          for (;;) yield Buffer.alloc(50_000);
-        } finally {
-          ended++;
-        }
-      }
       const gateway = await serve(protocol, (_environ, startResponse) => {
         startResponse('200 OK', []);
-        return endless();
+        return endlessBody(() => ended++);
       });
       for (const [i, leave] of [destroy, reset].entries()) {
         const frontEnd = await gateway.open();
@@ -393,13 +397,7 @@ describe.each(PROTOCOLS)('$name', (protocol) => {
         protocol,
         (_environ, startResponse) => {
           startResponse('200 OK', []);
-          return (function* () {
-            try {
-              for (;;) yield Buffer.alloc(50_000);
-            } finally {
-              ended = true;
-            }
-          })();
+          return endlessBody(() => (ended = true));
         },
         { sendTimeout: 300 },
       );
@@ -582,14 +580,6 @@ async function sendAll(frontEnd: FrontEnd, size: number): Promise<number> {
   };
   socket.on('drain', more);
   more();
-  await settled(() => sent);
+  await untilUnchanged(() => sent);
   return sent;
-}
-
-/** Waits until a number has not changed for a while. */
-async function settled(value: () => number): Promise<void> {
-  for (let last = -1; value() !== last;) {
-    last = value();
-    await new Promise((resolve) => setTimeout(resolve, 300));
-  }
 }

@@ -8,11 +8,13 @@ import { runWithScgi } from '../../adapters/scgi/index.ts';
 import { runWithUwsgi } from '../../adapters/uwsgi/index.ts';
 import type { RequestServerOptions } from '../../src/one-request/options.ts';
 import type { Server, SocketServer } from '../../src/listening/server.ts';
-import type { Application, Environ, StartResponse } from '../../src/types.ts';
+import type { Application } from '../../src/types.ts';
 import { FrontEnd } from './client.ts';
 import type { Reply } from './client.ts';
 import { encodeRequest as encodeScgi } from '../scgi/client.ts';
 import { encodeRequest as encodeUwsgi } from '../uwsgi/client.ts';
+
+export { echo, endlessBody, hello, until, untilUnchanged } from '../kit.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -106,24 +108,6 @@ export async function serve(
   });
   running.push(server);
   return new Running(protocol, server, log);
-}
-
-/** Answers with the body of the request. */
-export async function echo(environ: Environ, startResponse: StartResponse): Promise<Uint8Array[]> {
-  const body = await environ['wsgi.input'].read();
-  startResponse('200 OK', [['Content-Type', 'application/octet-stream']]);
-  return [body];
-}
-
-/** Answers at once, in the turn in which the request comes. */
-export function hello(_environ: Environ, startResponse: StartResponse): Uint8Array[] {
-  startResponse('200 OK', [['Content-Type', 'text/plain']]);
-  return [Buffer.from('hello')];
-}
-
-/** Waits until something is so, which the test's own time limit bounds. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** Makes the time of time limits a matter of the test. @returns a function that lets a second of it pass */

@@ -7,6 +7,7 @@ import {
   checkHeaders,
   checkStatus,
   formatDateTime,
+  isHopByHop,
   isToken,
   parseContentLength,
 } from '../../src/response/headers.ts';
@@ -35,6 +36,17 @@ const HOP_BY_HOP = [
   'Transfer-Encoding',
   'Upgrade',
 ];
+
+test('isHopByHop, whatever the case', () => {
+  for (const name of HOP_BY_HOP) {
+    for (const spelling of [name, name.toUpperCase(), name.toLowerCase()]) {
+      expect(isHopByHop(spelling), spelling).toBe(true);
+    }
+  }
+  for (const name of 'Accept Cache-Control Date Pragma Via Warning Content-Length'.split(' ')) {
+    expect(isHopByHop(name), name).toBe(false);
+  }
+});
 
 describe('checkHeaders', () => {
   test('copies, and finds out what the handler has to know', () => {
