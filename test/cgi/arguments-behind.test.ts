@@ -6,7 +6,7 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { ask } from '../conf/ask.ts';
 import type { Answer } from '../conf/ask.ts';
@@ -160,7 +160,7 @@ describeWithServer('apache/cgi.conf', 'behind Apache', () => {
         const said = (): string => server.errorLog().slice(before);
         // An empty word is the folder itself.
         const reason = /postern: (?:[^\n]* in POSTERN_APP| is a folder, not a module)\n/;
-        await vi.waitFor(() => expect(said()).toMatch(reason));
+        await expect.poll(said).toMatch(reason);
       });
 
       test('says what to do when there is no query', async () => {

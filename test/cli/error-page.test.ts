@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { expect, onTestFinished, test } from 'vitest';
 
-import { testWithServer } from '../servers/availability.ts';
+import { describeWithServer } from '../servers/availability.ts';
 import { CommandProcess, POSTERN, fixture } from './process.ts';
 
 const APP = fixture('failing.ts');
@@ -36,23 +36,25 @@ test.each<[shown: boolean, args: string[], env: Record<string, string>]>([
   await command.says(/Error: the application has failed/);
 });
 
-testWithServer('script').each<[shown: boolean, args: string[], env: Record<string, string>]>([
-  [true, [], {}],
-  [false, [], { NODE_ENV: 'production' }],
-  [false, ['--no-error-page'], {}],
-])('at a terminal: %j with %j %j', async (shown, args, env) => {
-  const words = [process.execPath, POSTERN, APP, '--http', '0', ...args];
-  const command = words.map((word) => `'${word}'`).join(' ');
-  const terminal = spawn('script', ['-qefc', `exec ${command}`, '/dev/null'], {
-    env: { PATH: process.env['PATH'], ...env },
+describeWithServer('script', 'at a terminal', () => {
+  test.each<[shown: boolean, args: string[], env: Record<string, string>]>([
+    [true, [], {}],
+    [false, [], { NODE_ENV: 'production' }],
+    [false, ['--no-error-page'], {}],
+  ])('%j with %j %j', async (shown, args, env) => {
+    const words = [process.execPath, POSTERN, APP, '--http', '0', ...args];
+    const command = words.map((word) => `'${word}'`).join(' ');
+    const terminal = spawn('script', ['-qefc', `exec ${command}`, '/dev/null'], {
+      env: { PATH: process.env['PATH'], ...env },
+    });
+    onTestFinished(() => void terminal.kill('SIGKILL'));
+    let said = '';
+    terminal.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    while (!LISTENS.test(said)) await once(terminal.stdout, 'data');
+    const page = await browse(Number(LISTENS.exec(said)![1]));
+    expect(page.includes('<html')).toBe(shown);
+    expect(page.includes('the application has failed')).toBe(shown);
   });
-  onTestFinished(() => void terminal.kill('SIGKILL'));
-  let said = '';
-  terminal.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  while (!LISTENS.test(said)) await once(terminal.stdout, 'data');
-  const page = await browse(Number(LISTENS.exec(said)![1]));
-  expect(page.includes('<html')).toBe(shown);
-  expect(page.includes('the application has failed')).toBe(shown);
 });
 
 test('what renders it is loaded with the first error that is shown', async () => {

@@ -30,7 +30,7 @@ test('a peer that may not connect gets nothing done, not even when it has left a
       socket.write(Buffer.from('${request.toString('hex')}', 'hex'), () => socket.resetAndDestroy());
     });`;
   expect(spawnSync(process.execPath, ['-e', client]).status).toBe(0);
-  await vi.waitFor(() => expect(log).toHaveLength(1));
+  await expect.poll(() => log).toHaveLength(1);
   expect(log[0]).toBe('fastcgi: a peer that has left: not among the addresses that may connect');
   expect(application).not.toHaveBeenCalled();
   await server.close();

@@ -270,21 +270,24 @@ describe('a connection', () => {
     ['at once', [request('GET /2 HTTP/1.1')]],
     ['in pieces', [request('POST /2 HTTP/1.1', 'Content-Length: 4'), 'bo', 'dy']],
   ])('that the client closes ends the requests on it (the second came %s)', async (_, second) => {
+    const begun: string[] = [];
     const aborted: string[] = [];
     const gateway = await serve(async (environ, startResponse) => {
+      begun.push(environ.PATH_INFO);
       environ['postern.signal'].addEventListener('abort', () => aborted.push(environ.PATH_INFO));
       await new Promise((resolve) => environ['postern.signal'].addEventListener('abort', resolve));
       return hello(environ, startResponse);
     });
     const client = await gateway.connect();
     client.send(request('GET /1 HTTP/1.1'));
+    await until(() => begun.length > 0);
     for (const piece of second) {
       client.send(piece);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
     }
     client.leave();
     await until(() => aborted.length > 0);
-    expect(aborted).toEqual(['/1']); // the second had not begun
+    expect([begun, aborted]).toEqual([['/1'], ['/1']]);
     expect(gateway.errors).toEqual([]);
     expect(gateway.log).toEqual([]);
   });

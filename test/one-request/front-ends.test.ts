@@ -211,9 +211,9 @@ for (const frontEnd of FRONT_ENDS) {
 
     test('a response that breaks is no complete one', async () => {
       const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-      const withLength = await visit(web, '/broken-length');
+      const withLength = await visit(web, '/broken-length', { onHead: () => breakOff() });
       expect([withLength.status, withLength.complete]).toEqual([200, false]);
-      const without = await visit(web, '/broken');
+      const without = await visit(web, '/broken', { onHead: () => breakOff() });
       expect([without.status, without.complete]).toEqual([200, !frontEnd.cuts]);
       stderr.mockRestore();
     });
@@ -306,10 +306,14 @@ async function application(environ: Environ, startResponse: StartResponse): Prom
   }
 }
 
-/** Breaks after some of it has reached the visitor. */
+/** Breaks the response that waits for it. */
+let breakOff: () => void;
+
+/** Breaks after the head has reached the visitor. */
 async function* broken(): AsyncGenerator<Buffer> {
+  const hasReached = new Promise<void>((resolve) => (breakOff = resolve));
   yield Buffer.alloc(100_000);
-  await sleep(100);
+  await hasReached;
   throw new Error('broken on purpose');
 }
 
@@ -331,6 +335,7 @@ interface VisitOptions {
   method?: string;
   headers?: Record<string, string | string[]>;
   body?: Buffer | string;
+  onHead?: () => void;
 }
 
 interface Visited {
@@ -343,7 +348,7 @@ interface Visited {
 }
 
 function visit(web: RunningServer, path: string, options: VisitOptions = {}): Promise<Visited> {
-  const { method = 'GET', headers = {}, body } = options;
+  const { method = 'GET', headers = {}, body, onHead } = options;
   const isChunked = 'Transfer-Encoding' in headers;
   const length = body === undefined || isChunked ? {} : { 'Content-Length': body.length };
   return new Promise((resolve, reject) => {
@@ -354,8 +359,8 @@ function visit(web: RunningServer, path: string, options: VisitOptions = {}): Pr
     });
     request.on('error', reject);
     request.on('response', (response) => {
+      onHead?.();
       const pieces: Buffer[] = [];
-
       response.on('data', (piece: Buffer) => pieces.push(piece));
       response.on('error', () => {}); // 'close' follows
       response.on('close', () =>

@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
 import { ask } from '../conf/ask.ts';
@@ -142,11 +142,11 @@ describe('an application', () => {
     );
     expect((await ask(port, 'GET', '/')).status).toBe(200);
     // The second gateway may not be there yet.
-    await vi.waitFor(async () => {
+    const visit = async (): Promise<string> => {
       const connection = connect(socket).end('24:CONTENT_LENGTH\x000\x00SCGI\x001\x00,');
-      const answer = Buffer.concat(await connection.toArray()).toString();
-      expect(answer).toMatch(/^Status: 200 OK\r\n/);
-    });
+      return Buffer.concat(await connection.toArray()).toString();
+    };
+    await expect.poll(visit).toMatch(/^Status: 200 OK\r\n/);
   });
 
   test('over CGI', () => {

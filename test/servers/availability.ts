@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { describe, test } from 'vitest';
+import { describe } from 'vitest';
 
 import { apacheModuleFolder, apacheModules } from './apache.ts';
 import { findExecutable } from './launch.ts';
@@ -40,11 +40,6 @@ export function describeWithServer(
 ): void {
   const reason = firstMissing(needs);
   describe.skipIf(reason !== undefined)(reason ? `${title} (skipped: ${reason})` : title, tests);
-}
-
-/** `test` for a single one that needs servers or programs; `needs` as for {@link describeWithServer}. */
-export function testWithServer(needs: string | readonly string[]): typeof test {
-  return firstMissing(needs) === undefined ? test : (test.skip as typeof test);
 }
 
 /** @throws {Error} under CI, when something is missing */

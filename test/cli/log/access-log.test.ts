@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
-import { testWithServer } from '../../servers/availability.ts';
+import { describeWithServer } from '../../servers/availability.ts';
 import { ask } from '../ask.ts';
 import { CommandProcess, POSTERN, fixture, run } from '../process.ts';
 
@@ -86,25 +86,27 @@ describe('goes', () => {
     expect(stderr).toMatch(/^postern: http on .*\n$/);
   });
 
-  testWithServer('script').each([
-    [[], /\n[^\n]*\d\d:\d\d:\d\d 200 GET \/seen /],
-    [['--no-access-log'], /^[^\n]*http on [^\n]*\n$/],
-  ])('to the terminal with %j if there is one', async (args, expected) => {
-    const words = [process.execPath, POSTERN, APP, '--http', '0', ...args];
-    const command = words.map((word) => `'${word}'`).join(' ');
-    const terminal = spawn('script', ['-qefc', `exec ${command}`, '/dev/null'], {
-      env: { PATH: process.env['PATH'] },
+  describeWithServer('script', 'to the terminal if there is one', () => {
+    test.each([
+      [[], /\n[^\n]*\d\d:\d\d:\d\d 200 GET \/seen /],
+      [['--no-access-log'], /^[^\n]*http on [^\n]*\n$/],
+    ])('with %j', async (args, expected) => {
+      const words = [process.execPath, POSTERN, APP, '--http', '0', ...args];
+      const command = words.map((word) => `'${word}'`).join(' ');
+      const terminal = spawn('script', ['-qefc', `exec ${command}`, '/dev/null'], {
+        env: { PATH: process.env['PATH'] },
+      });
+      onTestFinished(() => void terminal.kill('SIGKILL'));
+      let shown = '';
+      terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+      await until(() => /http on .*:(\d+)\//.test(shown));
+      const port = Number(/http on .*:(\d+)\//.exec(shown)![1]);
+      await ask('http', { port }, '/seen');
+      // Ctrl-C, as the terminal hears it; the process says nothing after it.
+      terminal.stdin.write('\x03');
+      await once(terminal, 'close');
+      expect(shown.replaceAll('\r', '').replace('^C', '')).toMatch(expected);
     });
-    onTestFinished(() => void terminal.kill('SIGKILL'));
-    let shown = '';
-    terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
-    await until(() => /http on .*:(\d+)\//.test(shown));
-    const port = Number(/http on .*:(\d+)\//.exec(shown)![1]);
-    await ask('http', { port }, '/seen');
-    // Ctrl-C, as the terminal hears it; the process says nothing after it.
-    terminal.stdin.write('\x03');
-    await once(terminal, 'close');
-    expect(shown.replaceAll('\r', '').replace('^C', '')).toMatch(expected);
   });
 });
 

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { CERTIFICATE, KEY } from '../../http/certificate.ts';
-import { testWithServer } from '../../servers/availability.ts';
+import { describeWithServer } from '../../servers/availability.ts';
 import { ask, untilRefused } from '../ask.ts';
 import { CommandProcess, POSTERN, descriptorOf, run } from '../process.ts';
 import { askTls } from '../tls-client.ts';
@@ -188,31 +188,32 @@ test('a log is opened again by both processes', async () => {
 });
 
 describe('without a flag', () => {
-  testWithServer('script').each([
-    [[], true],
-    [['--no-reload'], false],
-  ])('and with %j at a terminal: %s', async (args, expected) => {
-    write('app.mjs', answering('process.connected === true'));
-    const words = [process.execPath, POSTERN, 'app.mjs', '--http', '0', ...args];
-    const command = words.map((word) => `'${word}'`).join(' ');
-    const terminal = spawn('script', ['-qefc', `exec ${command}`, '/dev/null'], {
-      cwd: folder,
-      env: { PATH: process.env['PATH'] },
+  describeWithServer('script', 'at a terminal', () => {
+    test.each([
+      [[], true],
+      [['--no-reload'], false],
+    ])('with %j: %s', async (args, expected) => {
+      write('app.mjs', answering('process.connected === true'));
+      const words = [process.execPath, POSTERN, 'app.mjs', '--http', '0', ...args];
+      const command = words.map((word) => `'${word}'`).join(' ');
+      const terminal = spawn('script', ['-qefc', `exec ${command}`, '/dev/null'], {
+        cwd: folder,
+        env: { PATH: process.env['PATH'] },
+      });
+      onTestFinished(() => void terminal.kill('SIGKILL'));
+      let shown = '';
+      let port: string | undefined;
+      while (port === undefined) {
+        const [chunk] = (await once(terminal.stdout, 'data')) as [Buffer];
+        shown += chunk.toString();
+        port = /http on .*:(\d+)\//.exec(shown)?.[1];
+      }
+      expect(await ask('http', { port: Number(port) })).toBe(String(expected));
+      terminal.stdin.write('\x03');
+      const [code] = (await once(terminal, 'close')) as [number];
+      expect(code).toBe(0);
     });
-    onTestFinished(() => void terminal.kill('SIGKILL'));
-    let shown = '';
-    let port: string | undefined;
-    while (port === undefined) {
-      const [chunk] = (await once(terminal.stdout, 'data')) as [Buffer];
-      shown += chunk.toString();
-      port = /http on .*:(\d+)\//.exec(shown)?.[1];
-    }
-    expect(await ask('http', { port: Number(port) })).toBe(String(expected));
-    terminal.stdin.write('\x03');
-    const [code] = (await once(terminal, 'close')) as [number];
-    expect(code).toBe(0);
   });
-
   test('elsewhere it is off', async () => {
     write('app.mjs', answering('process.connected === true'));
     const command = new CommandProcess(['app.mjs', '--http', '0'], { cwd: folder });
