@@ -274,7 +274,7 @@ describeWithServer('apache/cgi.conf', '### In a cgi-bin', () => {
   const [enabling, installing] = takeCommands(README, '### In a cgi-bin');
 
   test('the file alone is served, wherever the web server runs programs', async () => {
-    expect(enabling).toBe('a2enmod cgid && apachectl graceful');
+    expect(enabling).toBe('a2enmod cgid && service apache2 restart');
     const folder = temporaryFolder('cgi-bin');
     shell(installing!.replace('/usr/lib/cgi-bin', folder), staged.apps);
     // As in Debian's serve-cgi-bin.conf.

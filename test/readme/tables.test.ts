@@ -20,6 +20,18 @@ test('options and limits are those of the code', async () => {
   await expect(expected).toMatchFileSnapshot(join(ROOT, PAGE));
 });
 
+test('the README repeats the times of conf/README.md', () => {
+  const measured = new Map(
+    [
+      ...readPage('conf/README.md').matchAll(/^\| \**postern (\w+)\**(?: \(.*?\))? \| ([\d.]+) /gm),
+    ].map(([, gateway, time]) => [gateway!, time!]),
+  );
+  const table = /^\| gateway \|[^]*?\n\n/m.exec(readPage('README.md'))![0];
+  const repeated = [...table.matchAll(/^\| (\w+) \|.* ([\d.]+) \|$/gm)];
+  expect(repeated.map(([, gateway]) => gateway)).toEqual(['HTTP', 'FastCGI', 'SCGI', 'uwsgi']);
+  for (const [, gateway, time] of repeated) expect(time, gateway).toBe(measured.get(gateway!));
+});
+
 function replaceTable(page: string, name: string, rows: readonly string[]): string {
   const pattern = new RegExp(`(<!-- ${name}: .* -->\n)[^]*(<!-- /${name} -->)`);
   expect(page).toMatch(pattern);
