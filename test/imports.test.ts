@@ -95,7 +95,7 @@ describe('floors', () => {
     ['src'], // the ground floor: contract, failures, bounds, bytes
     ['src/uri', 'src/files', 'src/logging'],
     ['src/resources'],
-    ['src/response', 'src/sockets'],
+    ['src/input', 'src/response', 'src/sockets'],
     ['src/environ', 'src/listening'],
     ['src/handler'],
     ['src/one-request', 'src/apps/request', 'src/validate', 'src/testing'],

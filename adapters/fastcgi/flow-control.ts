@@ -9,7 +9,7 @@
 import type { Socket } from 'node:net';
 
 import { LimitError } from '../../src/errors.ts';
-import type { InputStream } from '../../src/handler/input.ts';
+import type { InputStream } from '../../src/input/input-stream.ts';
 import type { Gateway } from './gateway.ts';
 
 /** The connection, as its flow control sees it. */

@@ -1,7 +1,7 @@
 /** A request whose application has not been started: its PARAMS are incomplete, or it waits in the queue. */
 
 import { ByteQueue, EMPTY } from '../../src/bytes.ts';
-import type { InputStream } from '../../src/handler/input.ts';
+import type { InputStream } from '../../src/input/input-stream.ts';
 import { HIGH_WATER_MARK } from '../../src/limits.ts';
 import type { Role } from '../../src/types.ts';
 

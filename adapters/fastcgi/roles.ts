@@ -4,7 +4,7 @@ import { forgetContentLength } from '../../src/environ/environ.ts';
 import type { Variables } from '../../src/environ/environ.ts';
 import { RequestError } from '../../src/errors.ts';
 import { parseContentLength } from '../../src/response/headers.ts';
-import type { InputStream } from '../../src/handler/input.ts';
+import type { InputStream } from '../../src/input/input-stream.ts';
 
 /**
  * Deletes the variables that an authorizer must not get (§ 6.3). Front ends send them all the same, with the values that

@@ -1,6 +1,6 @@
 /** Requests whose application has been started: their bodies, and their responses until END_REQUEST. */
 
-import type { InputStream } from '../../src/handler/input.ts';
+import type { InputStream } from '../../src/input/input-stream.ts';
 import { sizeOfVariables } from '../../src/resources/resources.ts';
 import type { Role } from '../../src/types.ts';
 import { FCGI_DATA, FCGI_STDIN } from './constants.ts';

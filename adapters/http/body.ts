@@ -3,8 +3,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { LimitError } from '../../src/errors.ts';
-import { InputStream } from '../../src/handler/input.ts';
-import type { InputSource } from '../../src/handler/input.ts';
+import { InputStream } from '../../src/input/input-stream.ts';
+import type { InputSource } from '../../src/input/input-stream.ts';
 import type { Expiring, Gateway } from './gateway.ts';
 import type { Exchange } from './pipeline.ts';
 

@@ -7,7 +7,7 @@ import type { Variables } from '../../src/environ/environ.ts';
 import { LimitError } from '../../src/errors.ts';
 import type { RequestError } from '../../src/errors.ts';
 import type { CheckedHeaders } from '../../src/response/headers.ts';
-import { InputStream } from '../../src/handler/input.ts';
+import { InputStream } from '../../src/input/input-stream.ts';
 import { sizeOfVariables } from '../../src/resources/resources.ts';
 import type { Claim } from '../../src/resources/resources.ts';
 import type { Awaitable, Environ, ErrorStream, StartResponse } from '../../src/types.ts';

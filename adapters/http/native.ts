@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { BODY_SHARE, InputStream } from '../../src/handler/input.ts';
+import { BODY_SHARE, InputStream } from '../../src/input/input-stream.ts';
 import { failResponse, listenerOfApplication, runListener } from '../../src/apps/node/native.ts';
 import type { RequestError } from '../../src/errors.ts';
 import type { ApplicationFunction, Awaitable, Environ, HeaderList } from '../../src/types.ts';

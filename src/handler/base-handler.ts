@@ -14,7 +14,7 @@ import { DisconnectError, RequestError } from '../errors.ts';
 import { isPromise } from '../response/chunk.ts';
 import type { AccessEntry, ApplicationFunction, Awaitable, Environ } from '../types.ts';
 import { BodySender } from './body-sender.ts';
-import type { InputStream } from './input.ts';
+import type { InputStream } from '../input/input-stream.ts';
 
 /**
  * The steps of a request, in their order. A gateway subclasses it and fills in seven members:

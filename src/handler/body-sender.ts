@@ -4,8 +4,8 @@ import { HIGH_WATER_MARK } from '../limits.ts';
 import { isPromise } from '../response/chunk.ts';
 import type { RawChunk } from '../response/chunk.ts';
 import { FileWrapper } from '../response/file-wrapper.ts';
-import { BodyReader } from './body.ts';
-import type { Step } from './body.ts';
+import { BodyReader } from './body-reader.ts';
+import type { Step } from './body-reader.ts';
 import { ResponseSender } from './response-sender.ts';
 
 /** How long a body is read before other requests get their turn, in milliseconds. */
@@ -107,7 +107,7 @@ export abstract class BodySender extends ResponseSender {
       if (step?.isLast === true) this.sendBody([step.value]);
       else this.#endAfter(this.#pumpFrom(step, reader));
     };
-    reader.take(onStep, (error) => this.bodyFailed(error));
+    reader.pull(onStep, (error) => this.bodyFailed(error));
   }
 
   async #pumpFrom(first: Step | undefined, reader: BodyReader): Promise<void> {

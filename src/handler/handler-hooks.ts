@@ -22,7 +22,7 @@ import type {
   Role,
   StartResponse,
 } from '../types.ts';
-import type { InputStream } from './input.ts';
+import type { InputStream } from '../input/input-stream.ts';
 
 /** What `Server` says where this is the origin server (HTTP, and CGI without header parsing). */
 export const SERVER_SOFTWARE = 'postern';

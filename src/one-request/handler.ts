@@ -4,7 +4,7 @@ import { BaseHandler } from '../handler/base-handler.ts';
 import { escapeLines } from '../bytes.ts';
 import { addVariable } from '../environ/environ.ts';
 import type { Variables } from '../environ/environ.ts';
-import type { InputStream } from '../handler/input.ts';
+import type { InputStream } from '../input/input-stream.ts';
 import { writeTo } from '../handler/stream-handler.ts';
 import type { ErrorStream, GatewayOptions } from '../types.ts';
 

@@ -1,7 +1,7 @@
 /** What happens when a time limit of a request has passed. The limits themselves are in options.ts. */
 
 import { LimitError } from '../errors.ts';
-import type { InputStream } from '../handler/input.ts';
+import type { InputStream } from '../input/input-stream.ts';
 import type { RequestHandler } from './handler.ts';
 
 /** Answers 503 instead of the application. */

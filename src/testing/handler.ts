@@ -7,7 +7,7 @@ import { unquotePath } from '../uri/percent.ts';
 import { BaseHandler } from '../handler/base-handler.ts';
 import { addVariable } from '../environ/environ.ts';
 import type { Variables } from '../environ/environ.ts';
-import { InputStream } from '../handler/input.ts';
+import { InputStream } from '../input/input-stream.ts';
 import { createLog } from '../logging/log.ts';
 import { readFrom, writeTo } from '../handler/stream-handler.ts';
 import type {

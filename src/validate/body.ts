@@ -1,6 +1,6 @@
 /** Checks both sides of a body: what the application returns, and how the gateway iterates and closes it. */
 
-import { BodyReader } from '../handler/body.ts';
+import { BodyReader } from '../handler/body-reader.ts';
 import { isPromise } from '../response/chunk.ts';
 import { FileWrapper } from '../response/file-wrapper.ts';
 import type { Awaitable, Body } from '../types.ts';

@@ -4,7 +4,7 @@ import { BaseHandler } from '../../src/handler/base-handler.ts';
 import { EMPTY } from '../../src/bytes.ts';
 import { addVariable } from '../../src/environ/environ.ts';
 import type { Variables } from '../../src/environ/environ.ts';
-import { InputStream } from '../../src/handler/input.ts';
+import { InputStream } from '../../src/input/input-stream.ts';
 import { createLog } from '../../src/logging/log.ts';
 import { writeTo } from '../../src/handler/stream-handler.ts';
 import type { ErrorStream, GatewayOptions } from '../../src/types.ts';

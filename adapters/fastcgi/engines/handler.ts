@@ -3,7 +3,7 @@
 import { escapeLines } from '../../../src/bytes.ts';
 import type { Variables } from '../../../src/environ/environ.ts';
 import type { CheckedHeaders } from '../../../src/response/headers.ts';
-import type { InputStream } from '../../../src/handler/input.ts';
+import type { InputStream } from '../../../src/input/input-stream.ts';
 import { StreamHandler, readFrom, writeTo } from '../../../src/handler/stream-handler.ts';
 import type { GatewayOptions, Role } from '../../../src/types.ts';
 import { formatHead } from '../head.ts';

@@ -9,9 +9,9 @@ import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { TAKE } from '../../handler/body.ts';
+import { PULL } from '../../handler/body-reader.ts';
 import { isPromise } from '../../response/chunk.ts';
-import type { Taker } from '../../handler/body.ts';
+import type { PullCallbacks } from '../../handler/body-reader.ts';
 import { ApplicationError } from '../../errors.ts';
 import { EMPTY } from '../../bytes.ts';
 import { HIGH_WATER_MARK } from '../../limits.ts';
@@ -48,7 +48,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   #isHeadUnsent = false; // the head waits for the first bytes of the body
   readonly #queue: (Uint8Array | string)[] = []; // text only with keepsText
   #ackWrite: (() => void) | undefined; // acknowledges the write whose bytes are in the queue
-  #waiter: Taker | undefined; // waits for the next chunk
+  #waiter: PullCallbacks | undefined; // waits for the next chunk
   #failure: { error: unknown } | undefined;
   #isOver = false; // the response is complete, or nobody takes it any more
   #isCompletingWrite = false; // while #completeWrite runs
@@ -102,12 +102,12 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   next(): Promise<Chunk> {
     return new Promise((resolve, reject) =>
-      this[TAKE]({ onStep: resolve as Taker['onStep'], onError: reject }),
+      this[PULL]({ onStep: resolve as PullCallbacks['onStep'], onError: reject }),
     );
   }
 
-  [TAKE](taker: Taker): void {
-    this.#waiter = taker;
+  [PULL](callbacks: PullCallbacks): void {
+    this.#waiter = callbacks;
     if (this.#queue.length === 0) {
       this.#acknowledge();
       // Not at once: within `res.end()` the write comes before `res.writableEnded` is true.

@@ -8,7 +8,7 @@ import { escapeLines } from '../../bytes.ts';
 import { addVariable } from '../../environ/environ.ts';
 import type { Variables } from '../../environ/environ.ts';
 import type { CheckedHeaders } from '../../response/headers.ts';
-import { InputStream } from '../../handler/input.ts';
+import { InputStream } from '../../input/input-stream.ts';
 import { readFrom, writeTo } from '../../handler/stream-handler.ts';
 import type { Application, ErrorStream, GatewayOptions } from '../../types.ts';
 import type { MountedRequest } from './native.ts';

@@ -1,6 +1,6 @@
 /** Makes request headers from an environ again, for fetch handlers and Node listeners. */
 
-import { InputStream } from '../../handler/input.ts';
+import { InputStream } from '../../input/input-stream.ts';
 import { isToken } from '../../response/headers.ts';
 import { memoize } from '../../bytes.ts';
 import type { Environ } from '../../types.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { fromFetch } from '../../../src/apps/fetch/fetch.ts';
 import type { FetchFunction } from '../../../src/apps/fetch/fetch.ts';
-import { InputStream } from '../../../src/handler/input.ts';
+import { InputStream } from '../../../src/input/input-stream.ts';
 import { get, until, visit } from '../kit.ts';
 
 /** A handler that tells of the request it got. */

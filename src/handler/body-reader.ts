@@ -8,25 +8,28 @@ import type { Awaitable } from '../types.ts';
 /** A step of an iterator. Where it says so, nothing follows its chunk: the response can leave in one piece. */
 export type Step = IteratorResult<RawChunk> & { isLast?: boolean };
 
-/** Takes a step, or the error in its place. Neither of them throws. */
-export interface Taker {
+/** Who has asked for a step. One of the two is called, once; neither throws. */
+export interface PullCallbacks {
   onStep(step: Step): void;
   onError(error: unknown): void;
 }
 
-/** Who waits for a step, or for `undefined` in its place. */
+/** As {@link PullCallbacks}; `undefined` in place of a step after {@link BodyReader.interrupt}. */
 interface Pending {
   onStep(step: Step | undefined): void;
   onError(error: unknown): void;
 }
 
-/** Method of our own iterators: a step without promises, which for a small response cost more than all else of its body. */
-export const TAKE = Symbol('postern.take');
+/**
+ * Method of our own iterators: `next()` with callbacks. For a small response the promises would cost more than all else of
+ * its body.
+ */
+export const PULL = Symbol('postern.pull');
 
 type AnyIterator = {
   next(): Awaitable<Step>;
   return?(): unknown;
-  [TAKE]?(taker: Taker): void;
+  [PULL]?(callbacks: PullCallbacks): void;
 };
 
 /** Members by which a body can be iterated; it has one of them. */
@@ -48,7 +51,7 @@ interface Closable {
  * It is ended exactly once, in the way its kind knows: `return()` of an iterator that was left,
  * `destroy()` of a Node stream, `cancel()` of a web stream; and then its own `close()`.
  */
-export class BodyReader implements Taker {
+export class BodyReader implements PullCallbacks {
   readonly #body: object;
   readonly #iterator: AnyIterator;
   /** Whether `next` may answer with a promise. */
@@ -73,7 +76,7 @@ export class BodyReader implements Taker {
    * @throws what the body throws
    */
   next(): Awaitable<Step | undefined> {
-    if (this.isAsync) return new Promise((resolve, reject) => this.take(resolve, reject));
+    if (this.isAsync) return new Promise((resolve, reject) => this.pull(resolve, reject));
     try {
       const step = this.#iterator.next() as Step;
       if (!isStep(step)) throw noStep(step);
@@ -89,12 +92,12 @@ export class BodyReader implements Taker {
    *
    * @param onStep must not throw, and neither must `onError`
    */
-  take(onStep: (step: Step | undefined) => void, onError: (error: unknown) => void): void {
+  pull(onStep: (step: Step | undefined) => void, onError: (error: unknown) => void): void {
     this.#pending = { onStep, onError };
     const iterator = this.#iterator;
     try {
-      if (iterator[TAKE] !== undefined) {
-        iterator[TAKE](this);
+      if (iterator[PULL] !== undefined) {
+        iterator[PULL](this);
         return;
       }
       const next = iterator.next();
@@ -123,14 +126,14 @@ export class BodyReader implements Taker {
     this.#release()?.onError(error);
   }
 
-  /** Nothing of who waits is kept when the step has come: it would hold on to the whole request. */
+  /** Drops the waiter before it is called: it holds the whole request alive. */
   #release(): Pending | undefined {
     const pending = this.#pending;
     this.#pending = undefined;
     return pending;
   }
 
-  /** Lets a pending {@link next} or {@link take} answer at once: nobody waits for the chunk any more. */
+  /** Lets a pending {@link next} or {@link pull} answer at once: nobody waits for the chunk any more. */
   interrupt(): void {
     this.#release()?.onStep(undefined);
   }
@@ -150,7 +153,7 @@ export class BodyReader implements Taker {
     if (this.#closed) return undefined;
     this.#closed = true;
     const body = this.#body as Closable & { close(): unknown };
-    const left = this.#exhausted ? undefined : promised(() => leave(body, this.#iterator));
+    const left = this.#exhausted ? undefined : promised(() => leaveEarly(body, this.#iterator));
     const closed = typeof body.close === 'function' ? promised(() => body.close()) : undefined;
     if (!isPromise(left) && !isPromise(closed)) return undefined;
     return Promise.all([left, closed]).then(() => undefined);
@@ -171,7 +174,7 @@ function noStep(value: unknown): ApplicationError {
   );
 }
 
-/** A body that cannot even begin has failed at its first chunk, and is to be closed like any other. */
+/** A body whose iterator cannot be made fails at its first chunk: it is closed like any other. */
 function iterate(source: Iterables): AnyIterator {
   try {
     // Not the async iterator of a web stream: that one cannot be left while a read is pending.
@@ -194,16 +197,16 @@ function readerIterator(reader: ReadableStreamDefaultReader<RawChunk>): AnyItera
   };
 }
 
-/** What a step of the end returns; what it throws as a rejection, so that the other step is taken too. */
-function promised(step: () => unknown): unknown {
+/** The result of one part of the end. An error becomes a rejection, so that the other part is still done. */
+function promised(part: () => unknown): unknown {
   try {
-    return step();
+    return part();
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
-function leave(body: Closable, iterator: AnyIterator): unknown {
+function leaveEarly(body: Closable, iterator: AnyIterator): unknown {
   // A Node stream's iterator returns only after a pending read; destroy() does not wait. The iterator
   // then rejects, which is expected.
   if (typeof body.destroy === 'function') {

@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 
 import { describe, expect, test } from 'vitest';
 
-import { BodyReader, TAKE } from '../../src/handler/body.ts';
+import { BodyReader, PULL } from '../../src/handler/body-reader.ts';
 import { describe as describeValue, isPromise, toBytes } from '../../src/response/chunk.ts';
-import type { Taker } from '../../src/handler/body.ts';
+import type { PullCallbacks } from '../../src/handler/body-reader.ts';
 import { EMPTY } from '../../src/bytes.ts';
 import { ApplicationError } from '../../src/errors.ts';
 
@@ -235,32 +235,32 @@ test.each([undefined, null, 5])(
   },
 );
 
-/** The reader of a body with {@link TAKE}, what has come of its steps, and who takes them. */
+/** The reader of a body with {@link PULL}, what has come of its steps, and who takes them. */
 function openOwn() {
   const seen: unknown[] = [];
-  const takers: Taker[] = [];
+  const pulls: PullCallbacks[] = [];
   const iterator = {
     [Symbol.asyncIterator]: () => iterator,
-    [TAKE]: (taker: Taker) => void takers.push(taker),
+    [PULL]: (callbacks: PullCallbacks) => void pulls.push(callbacks),
     next: () => expect.unreachable(),
     return: () => void seen.push('left'),
   };
   const reader = new BodyReader(iterator);
   const take = (): void => {
-    reader.take(
+    reader.pull(
       (step) => seen.push(step),
       (error) => seen.push(error),
     );
   };
-  return { reader, seen, takers, take };
+  return { reader, seen, pulls, take };
 }
 
 describe('a body of our own, whose steps come without promises,', () => {
   test('gives them at once, and is left in the middle', () => {
-    const { reader, seen, takers, take } = openOwn();
+    const { reader, seen, pulls, take } = openOwn();
     for (const value of CHUNKS) {
       take();
-      takers.pop()!.onStep({ value, done: false });
+      pulls.pop()!.onStep({ value, done: false });
       expect(seen.pop()).toEqual({ value, done: false });
     }
     void reader.close();
@@ -268,39 +268,40 @@ describe('a body of our own, whose steps come without promises,', () => {
   });
 
   test('gives them as promises, too', async () => {
-    const { reader, takers } = openOwn();
+    const { reader, pulls } = openOwn();
     const next = reader.next();
-    takers.pop()!.onStep({ value: CHUNKS[0], done: false });
+    pulls.pop()!.onStep({ value: CHUNKS[0], done: false });
     expect(await next).toEqual({ value: CHUNKS[0], done: false });
     const failed = Promise.resolve(reader.next());
-    takers.pop()!.onError(new Error('no more'));
+    pulls.pop()!.onError(new Error('no more'));
     await expect(failed).rejects.toThrow('no more');
   });
 
   test.each([
     [
       'the last step',
-      (taker: Taker) => taker.onStep({ value: CHUNKS[0], done: false, isLast: true }),
+      (callbacks: PullCallbacks) =>
+        callbacks.onStep({ value: CHUNKS[0], done: false, isLast: true }),
     ],
-    ['the end', (taker: Taker) => taker.onStep({ value: undefined, done: true })],
-    ['an error', (taker: Taker) => taker.onError(new Error('no more'))],
-    ['no step', (taker: Taker) => taker.onStep(undefined as never)],
+    ['the end', (callbacks: PullCallbacks) => callbacks.onStep({ value: undefined, done: true })],
+    ['an error', (callbacks: PullCallbacks) => callbacks.onError(new Error('no more'))],
+    ['no step', (callbacks: PullCallbacks) => callbacks.onStep(undefined as never)],
   ])('is not left after %s, of which is told once', (_name, tell) => {
-    const { reader, seen, takers, take } = openOwn();
+    const { reader, seen, pulls, take } = openOwn();
     take();
-    tell(takers[0]!);
-    tell(takers[0]!);
+    tell(pulls[0]!);
+    tell(pulls[0]!);
     void reader.close();
     expect(seen).toHaveLength(1);
   });
 
   test('answers whoever is interrupted, and nobody with what comes then', () => {
-    const { reader, seen, takers, take } = openOwn();
+    const { reader, seen, pulls, take } = openOwn();
     reader.interrupt();
     take();
     reader.interrupt();
     reader.interrupt();
-    takers[0]!.onStep({ value: CHUNKS[0], done: false });
+    pulls[0]!.onStep({ value: CHUNKS[0], done: false });
     expect(seen).toEqual([undefined]);
   });
 });
