@@ -4,7 +4,7 @@ import { once } from 'node:events';
 
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { Held, controlTime, endlessBody, hello, serve, until } from './kit.ts';
+import { Held, controlTime, endlessBody, hello, serve, until, untilUnchanged } from './kit.ts';
 import { TYPE, encodeBegin, encodeParams, encodeRecord, encodeRequest } from './peer.ts';
 import type { Peer } from './peer.ts';
 
@@ -173,7 +173,7 @@ describe('row 17: bodyTimeout', () => {
     );
     peer.send(encodeRecord(TYPE.STDIN, 1, Buffer.from('body')));
     await until(() => go !== undefined);
-    await new Promise((resolve) => setTimeout(resolve, 100)); // until the connection is full
+    await untilUnchanged(() => peer.frontEnd.socket.writableLength); // the connection is full
     minutes(10);
     expect(gateway.log).toEqual([]);
     go();
