@@ -89,7 +89,9 @@ function atom(name: string | undefined, format: string): Formatter {
   const [, key, kind] = /^\{(.+)\}([ioe])$/.exec(name ?? '') ?? [];
   if (key === undefined) {
     const what = name === undefined ? 'a % alone' : `%(${name})s`;
-    throw new UsageError(`${what} in the access log format ${JSON.stringify(format)} is no atom`);
+    throw new UsageError(
+      `${what} in the access log format ${JSON.stringify(format)} is not an atom`,
+    );
   }
   if (kind === 'i') return requestHeader(key);
   return kind === 'o' ? responseHeader(key) : variable(key);

@@ -70,7 +70,7 @@ const DEFAULTS: RequestLimits = {
 /**
  * The limits in force: those that were given, and the defaults.
  *
- * @throws {UsageError} for one that is no number
+ * @throws {UsageError} for one that is not a number
  */
 export function resolveLimits(options: Partial<RequestLimits>): RequestLimits {
   return settleLimits(DEFAULTS, options);

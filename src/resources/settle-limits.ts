@@ -9,7 +9,7 @@ export const MAX_TIME = 0x7fff_ffff;
  * Fills in the defaults.
  *
  * @param given may hold other options as well. A time for which no timer can wait is no limit, as 0 is.
- * @throws {UsageError} for a limit that is no number, or below 0
+ * @throws {UsageError} for a limit that is not a number, or below 0
  */
 export function settleLimits<L extends { [Name in keyof L]: number }>(
   defaults: Readonly<L>,

@@ -50,7 +50,7 @@ export function parseAddress(text: string | number): Address {
   const port = match === null ? NaN : Number(match[2]);
   if (match === null || port > 65535) {
     throw new UsageError(
-      `${JSON.stringify(spec)} is no address: HOST:PORT, :PORT, PORT, [IPV6]:PORT, unix:PATH or fd:N`,
+      `${JSON.stringify(spec)} is not an address: HOST:PORT, :PORT, PORT, [IPV6]:PORT, unix:PATH or fd:N`,
     );
   }
   const host = (match[1] ?? '').replace(/^\[|\]$/g, '');

@@ -32,7 +32,7 @@ type Where = Pick<RequestOptions, 'host' | 'port' | 'socketPath'> & { authority:
 function locate(target: string | URL | Listening): Where {
   if (typeof target === 'object' && 'address' in target) return locateServer(target.address());
   const url = new URL(target);
-  if (url.protocol !== 'http:') throw new UsageError(`${url.href} is no http: URL`);
+  if (url.protocol !== 'http:') throw new UsageError(`${url.href} is not an http: URL`);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return { host, port: url.port || 80, authority: url.host };
 }

@@ -79,8 +79,12 @@ describe('an error', () => {
     ['an unknown option', [APP, '--bogus'], /^postern: Unknown argument: bogus .*\n$/],
     ['one argument too many', [APP, 'x'], /^postern: Unknown argument: x .*\n$/],
     ['a missing value', [APP, '--http'], /^postern: Not enough arguments following: http .*\n$/],
-    ['no address', [APP, '--http', 'x'], /^postern: --http: "x" is no address: .*\n$/],
-    ['a port that is none', [APP, '--scgi', ':65536'], /^postern: --scgi: ":65536" is no address/],
+    ['no address', [APP, '--http', 'x'], /^postern: --http: "x" is not an address: .*\n$/],
+    [
+      'a port that is none',
+      [APP, '--scgi', ':65536'],
+      /^postern: --scgi: ":65536" is not an address/,
+    ],
     ['CGI beside others', [APP, '--cgi', '--http', '0'], /^postern: --cgi serves one request.*\n$/],
     ['a key alone', [APP, '--key', 'x'], /^postern: --key is the key of a certificate: .*\n$/],
     [
@@ -145,7 +149,7 @@ describe('an error', () => {
     const file = join(folder, 'wrong.json');
     writeFileSync(file, '{"http": "x"}');
     const { stderr, code } = await run([APP, '--config', file]);
-    expect(stderr).toMatch(new RegExp(`^postern: ${file}: http: "x" is no address.*\n$`));
+    expect(stderr).toMatch(new RegExp(`^postern: ${file}: http: "x" is not an address.*\n$`));
     expect(code).toBe(2);
   });
 });

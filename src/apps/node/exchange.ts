@@ -197,10 +197,10 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   /** The gateway has taken the queue: acknowledges the write. In a later tick, so that the response's listeners run apart. */
   #acknowledge(): void {
-    const written = this.#ackWrite;
-    if (written === undefined) return;
+    const ackWrite = this.#ackWrite;
+    if (ackWrite === undefined) return;
     this.#ackWrite = undefined;
-    process.nextTick(written);
+    process.nextTick(ackWrite);
   }
 
   /** Calls the callback of a write, and closes the response if that has finished it. */

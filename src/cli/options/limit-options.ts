@@ -50,7 +50,7 @@ function limit(
 export const LIMIT_OPTIONS = {
   maxConnections: limit('COUNT connections at once', COUNT, limits.MAX_CONNECTIONS),
   maxRequests: limit(
-    'COUNT requests at once, until the application is through with them',
+    'COUNT requests at once, also those whose response has ended while the application goes on',
     COUNT,
     limits.MAX_REQUESTS,
   ),
@@ -86,7 +86,7 @@ export const LIMIT_OPTIONS = {
     limits.MAX_BUFFERED_SIZE,
   ),
   maxSpoolSize: limit(
-    'BYTES of a body that is not being read in a temporary file',
+    'BYTES of an unread request body in a temporary file',
     BYTES,
     limits.MAX_SPOOL_SIZE,
   ),
@@ -109,12 +109,12 @@ export const LIMIT_OPTIONS = {
   headersTimeout: limit('HTTP: SECONDS for the headers of a request', TIME, limits.HEADERS_TIMEOUT),
   requestTimeout: limit('HTTP: SECONDS for a request with its body', TIME, limits.REQUEST_TIMEOUT),
   bodyTimeout: limit(
-    'SECONDS without a byte of a request body that is waited for',
+    'SECONDS without a byte of a request body for which the application waits',
     TIME,
     limits.BODY_TIMEOUT,
   ),
   unreadTimeout: limit(
-    'SECONDS in which the application reads nothing of a body that waits for it',
+    'SECONDS in which the application reads nothing of a request body that has come',
     TIME,
     limits.UNREAD_TIMEOUT,
   ),
@@ -123,7 +123,11 @@ export const LIMIT_OPTIONS = {
     TIME,
     limits.RESPONSE_TIMEOUT,
   ),
-  sendTimeout: limit('SECONDS in which nothing of a response is taken', TIME, limits.SEND_TIMEOUT),
+  sendTimeout: limit(
+    'SECONDS in which the peer takes nothing of a response',
+    TIME,
+    limits.SEND_TIMEOUT,
+  ),
   idleTimeout: limit('SECONDS between two requests on a connection', TIME, {
     FastCGI: limits.IDLE_TIMEOUT,
     HTTP: limits.KEEP_ALIVE_TIMEOUT,
@@ -134,7 +138,7 @@ export const LIMIT_OPTIONS = {
     limits.CLOSE_TIMEOUT,
   ),
   lingerTimeout: limit(
-    'SECONDS for which what still comes after it is thrown away',
+    'SECONDS in which bytes that come after the response are thrown away',
     TIME,
     limits.LINGER_TIMEOUT,
   ),

@@ -75,7 +75,7 @@ export const OPTIONS = {
 
   reload: option<boolean>({
     group: 'Serving',
-    describe: 'Load the application again when a file has changed that it imports',
+    describe: 'Load the application again when a file that it imports has changed',
     read: readSwitch,
     defaultText: 'at a terminal, unless NODE_ENV is production; --no-reload: never',
   }),
@@ -96,7 +96,7 @@ export const OPTIONS = {
   ...SERVING_OPTIONS,
   shutdownTimeout: option<number>({
     group: 'Serving',
-    describe: 'Wait SECONDS for requests in flight when told to stop',
+    describe: 'When stopping, wait SECONDS for requests in flight',
     argument: 'SECONDS',
     read: readSeconds,
     default: SHUTDOWN_TIMEOUT / 1000,
@@ -112,7 +112,7 @@ export const OPTIONS = {
 
   logLevel: option<LogLevel>({
     group: 'Logging',
-    describe: `Tell on stderr of everything up to LEVEL: ${LOG_LEVELS.join(', ')}`,
+    describe: `Log messages up to LEVEL on stderr: ${LOG_LEVELS.join(', ')}`,
     argument: 'LEVEL',
     read: readChoice(LOG_LEVELS),
     default: 'info',
@@ -130,7 +130,7 @@ export const OPTIONS = {
   }),
   accessLogFormat: option<string>({
     group: 'Logging',
-    describe: "FORMAT of these lines: common, combined, json, dev, or gunicorn's atoms",
+    describe: "FORMAT of the access log: common, combined, json, dev, or gunicorn's atoms",
     argument: 'FORMAT',
     read: readText,
     defaultText: 'dev at a terminal, else combined',

@@ -29,7 +29,7 @@ export function readChoice<T extends string>(choices: readonly T[]): (text: stri
 
 export function readMode(text: string): number {
   if (!/^0?[0-7]{3}$/.test(text))
-    throw new UsageError(`${JSON.stringify(text)} is no octal mode such as 0660`);
+    throw new UsageError(`${JSON.stringify(text)} is not an octal mode such as 0660`);
   return Number.parseInt(text, 8);
 }
 
@@ -37,7 +37,7 @@ const MAX_SECONDS = MAX_TIME / 1000;
 
 export function readSeconds(text: string): number {
   if (!/^\d{1,9}(?:\.\d+)?$/.test(text))
-    throw new UsageError(`${JSON.stringify(text)} is no number of seconds`);
+    throw new UsageError(`${JSON.stringify(text)} is not a number of seconds`);
   const seconds = Number(text);
   if (seconds > MAX_SECONDS)
     throw new UsageError(`${text} seconds are more than ${Math.floor(MAX_SECONDS)}`);
@@ -52,7 +52,7 @@ export function readMilliseconds(text: string): number {
 
 export function readCount(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new UsageError(`${JSON.stringify(text)} is no number from 1 up`);
+    throw new UsageError(`${JSON.stringify(text)} is not a number from 1 up`);
   return Number(text);
 }
 
@@ -62,7 +62,9 @@ const UNITS = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 export function readBytes(text: string): number {
   const [, number, unit] = /^(\d{1,9})([KMG]?)$/i.exec(text) ?? [];
   if (number === undefined)
-    throw new UsageError(`${JSON.stringify(text)} is no number of bytes such as 4096, 64K or 16M`);
+    throw new UsageError(
+      `${JSON.stringify(text)} is not a number of bytes such as 4096, 64K or 16M`,
+    );
   return Number(number) * UNITS[unit!.toUpperCase() as keyof typeof UNITS];
 }
 
@@ -78,7 +80,7 @@ export function readPeer(...words: readonly string[]): (text: string) => string 
 export function readFolder(text: string): string {
   const path = resolve(readText(text));
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new UsageError(`${JSON.stringify(text)} is no folder`);
+    throw new UsageError(`${JSON.stringify(text)} is not a folder`);
   return path;
 }
 

@@ -19,7 +19,7 @@ export const SERVING_OPTIONS = {
   allow: option<string>({
     group: 'Serving',
     gateway: true,
-    describe: 'Take TCP connections of PEER, an IP address or a network, and of no others',
+    describe: 'Take TCP connections only from PEER, an IP address or a network',
     argument: 'PEER',
     read: readPeer(),
     repeated: true,
@@ -37,7 +37,7 @@ export const SERVING_OPTIONS = {
   backlog: option<number>({
     group: 'Serving',
     gateway: true,
-    describe: 'Let COUNT connections wait to be taken',
+    describe: 'Let COUNT connections wait until they are accepted',
     argument: 'COUNT',
     read: readCount,
     defaultText: '511',
@@ -54,21 +54,21 @@ export const SERVING_OPTIONS = {
     group: 'Serving',
     gateway: true,
     describe:
-      'Keep what of request bodies is not read, and does not fit in memory, in files in FOLDER',
+      'Keep unread parts of request bodies that do not fit in memory in temporary files in FOLDER',
     argument: 'FOLDER',
     read: readFolder,
     defaultText: '/var/tmp',
   }),
   sendfile: option<'X-Accel-Redirect' | 'X-Sendfile'>({
     group: 'Serving',
-    describe: 'Let the web server send files, told so by HEADER: X-Accel-Redirect or X-Sendfile',
+    describe: 'Let the web server send files, with HEADER: X-Accel-Redirect or X-Sendfile',
     argument: 'HEADER',
     read: readChoice(['X-Accel-Redirect', 'X-Sendfile']),
     cgi: true,
   }),
   sendfileRoot: option<string>({
     group: 'Serving',
-    describe: 'Those below FOLDER, and no others',
+    describe: 'With --sendfile: only files below FOLDER',
     argument: 'FOLDER',
     read: readFolder,
     cgi: true,
@@ -114,17 +114,17 @@ export const HTTP_OPTIONS = {
     group: 'HTTP',
     gateway: true,
     describe:
-      'Believe the X-Forwarded headers of the proxy PEER: an IP address, a network, unix, or * for whoever connects',
+      'Trust the X-Forwarded headers of the proxy PEER: an IP address, a network, unix, or * for any peer',
     argument: 'PEER',
     read: readPeer('unix', '*'),
     repeated: true,
-    defaultText: 'of nobody',
+    defaultText: 'no proxy',
   }),
   forwardedHeaders: option<ForwardedNames>({
     group: 'HTTP',
     gateway: true,
     describe:
-      'Which these are: forwarded (RFC 7239), or some of for,proto,host,port,prefix, as in for=X-Real-IP,proto',
+      'The trusted headers: forwarded (RFC 7239), or some of for,proto,host,port,prefix, as in for=X-Real-IP,proto',
     argument: 'LIST',
     read: readForwardedHeaders,
     defaultText: 'for,proto,host,port',
@@ -132,7 +132,7 @@ export const HTTP_OPTIONS = {
   underscoreHeaders: option<string>({
     group: 'HTTP',
     gateway: true,
-    describe: 'Let the header NAME through, which has an underscore',
+    describe: 'Accept the header NAME, although it has an underscore',
     argument: 'NAME',
     read: readText,
     repeated: true,

@@ -91,13 +91,18 @@ describe('a module that is missing', () => {
     ],
     ['nothing like it', { 'a.mjs': "import './part.mjs';", 'b.mjs': '' }, ' imported from a.mjs:1'],
     [
+      'nothing like it, in CommonJS',
+      { 'a.cjs': "require('./part.cjs');", 'b.cjs': '' },
+      ', required by a.cjs:1',
+    ],
+    [
       'from TypeScript',
       { 'a.ts': "const one: number = 1;\nimport './part.ts'; one;", 'parts.ts': '' },
       "a.ts:2: did you mean './parts.ts'?",
     ],
   ])('%s is named, with its place and a remedy', async (_what, files, end) => {
     const explanation = await explanationOf(files);
-    expect(explanation).toMatch(/^(?:Cannot find|Directory import)/);
+    expect(explanation).toMatch(/^(?:Cannot find (?:module|package)|Directory import) '[^']+'/);
     expect(explanation.slice(-end.length)).toBe(end);
   });
 });

@@ -173,7 +173,7 @@ describe('an export', () => {
 });
 
 describe('what cannot be loaded', () => {
-  /** [what, file, source or undefined, argument, message] */
+  /** [what, argument, source or undefined, message]. Missing modules are in explain.test.ts. */
   test.each([
     ['no file', 'none.mjs', undefined, /^postern: no such application: .*none\.mjs\n$/],
     ['a folder', 'folder', undefined, /^postern: .*folder is a folder, not a module\n$/],
@@ -200,24 +200,6 @@ describe('what cannot be loaded', () => {
       'bad.cgi',
       '\n\nmodule.exports = (',
       /^postern: cannot load .*: SyntaxError: .* \(.*bad\.cgi:\d+\)\n$/,
-    ],
-    [
-      'a missing import',
-      'gone.mjs',
-      "import './gone-too.mjs';",
-      /^postern: cannot load .*: Cannot find module '.*gone-too\.mjs' imported from .*gone\.mjs:1\n$/,
-    ],
-    [
-      'a missing package',
-      'gone.mjs',
-      "import 'no-such-package-at-all';",
-      /^postern: cannot load .*: Cannot find package 'no-such-package-at-all' imported from .*:1: npm install no-such-package-at-all\n$/,
-    ],
-    [
-      'a missing require',
-      'gone.cjs',
-      "require('./gone-too.cjs');",
-      /^postern: cannot load .*: Cannot find module '\.\/gone-too\.cjs', required by .*gone\.cjs:1\n$/,
     ],
     [
       'an error',

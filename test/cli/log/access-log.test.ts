@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
+import { until } from '../../kit.ts';
 import { describeWithServer } from '../../servers/availability.ts';
 import { ask } from '../ask.ts';
 import { CommandProcess, POSTERN, fixture, run } from '../process.ts';
@@ -27,10 +27,6 @@ async function start(...args: string[]): Promise<[CommandProcess, port: number]>
   const command = new CommandProcess([APP, '--http', '0', ...args]);
   const [, port] = await command.says(/^postern: http on .*:(\d+)\/$/m);
   return [command, Number(port)];
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(5);
 }
 
 const linesOf = (path = file): string[] => readFileSync(path, 'utf8').split('\n').slice(0, -1);
@@ -138,7 +134,7 @@ describe('is an error', () => {
       ['--access-log', '/nonexistent/access.log'],
       /^postern: cannot open the log \/nonexistent\/access\.log: /,
     ],
-    [['--access-log', '--access-log-format', '%(x)s'], /^postern: .*%\(x\)s.* is no atom\n$/],
+    [['--access-log', '--access-log-format', '%(x)s'], /^postern: .*%\(x\)s.* is not an atom\n$/],
   ])('when it is %j', async (args, message) => {
     const { stderr, code } = await run([APP, '--http', '0', ...args]);
     expect(stderr).toMatch(message);

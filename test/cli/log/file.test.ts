@@ -32,6 +32,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { LogFile } from '../../../src/cli/log/file.ts';
 import { UsageError } from '../../../src/errors.ts';
+import { until } from '../../kit.ts';
 
 let folder: string;
 let path: string;
@@ -46,10 +47,6 @@ afterEach(() => {
 
 const elsewhere = (): string => join(folder, 'elsewhere');
 const content = (file = path): string => readFileSync(file, 'latin1');
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(5);
-}
 
 /** Files of the folder that this process has open. */
 function openFiles(): string[] {

@@ -118,12 +118,12 @@ describe('each other option of the gateways', () => {
 
 describe('values', () => {
   test.each([
-    ['maxConnections', '0', /"0" is no number from 1 up/],
-    ['maxRequests', '1.5', /no number from 1 up/],
-    ['maxBodySize', '1T', /"1T" is no number of bytes such as 4096, 64K or 16M/],
-    ['maxBodySize', '-1', /no number of bytes/],
-    ['drainLimit', '1 K', /no number of bytes/],
-    ['bodyTimeout', '1m', /"1m" is no number of seconds/],
+    ['maxConnections', '0', /"0" is not a number from 1 up/],
+    ['maxRequests', '1.5', /not a number from 1 up/],
+    ['maxBodySize', '1T', /"1T" is not a number of bytes such as 4096, 64K or 16M/],
+    ['maxBodySize', '-1', /not a number of bytes/],
+    ['drainLimit', '1 K', /not a number of bytes/],
+    ['bodyTimeout', '1m', /"1m" is not a number of seconds/],
     ['bodyTimeout', '2147484', /2147484 seconds are more than 2147483/],
     ['shutdownTimeout', '2147484', /seconds are more than/],
     ['allow', 'localhost', /"localhost" is neither an IP address nor a network/],
@@ -133,7 +133,7 @@ describe('values', () => {
     ['forwardedHeaders', 'for,by', /"by" is neither forwarded nor one of for, proto/],
     ['forwardedHeaders', 'for=X Y', /is neither forwarded nor/],
     ['sendfile', 'x-sendfile', /none of X-Accel-Redirect, X-Sendfile/],
-    ['sendfileRoot', '/nonexistent', /"\/nonexistent" is no folder/],
+    ['sendfileRoot', '/nonexistent', /"\/nonexistent" is not a folder/],
     ['serverHeader', '', /a value is missing/],
   ])('%s %j is refused', (name, text, message) => {
     expect(() => settingsOf({ [name]: text })).toThrow(WrongUsage);

@@ -110,12 +110,12 @@ describe('values', () => {
   });
 
   test.each([
-    ['http', 'nonsense', /^the http: "nonsense" is no address/],
-    ['http', ['80', '70000'], /^the http: "70000" is no address/],
-    ['socketMode', '999', /^the socketMode: "999" is no octal mode/],
-    ['socketMode', 'rw', /no octal mode/],
-    ['shutdownTimeout', '-1', /no number of seconds/],
-    ['shutdownTimeout', '1e3', /no number of seconds/],
+    ['http', 'nonsense', /^the http: "nonsense" is not an address/],
+    ['http', ['80', '70000'], /^the http: "70000" is not an address/],
+    ['socketMode', '999', /^the socketMode: "999" is not an octal mode/],
+    ['socketMode', 'rw', /not an octal mode/],
+    ['shutdownTimeout', '-1', /not a number of seconds/],
+    ['shutdownTimeout', '1e3', /not a number of seconds/],
     ['logLevel', 'loud', /"loud" is none of silent, error, warn, info, debug/],
     ['cgi', 'perhaps', /neither true nor false/],
     ['config', '', /a value is missing/],
@@ -167,7 +167,9 @@ describe('the command line', () => {
   });
 
   test('of a value that is wrong is quoted', () => {
-    expect(() => resolveSettings([flags('a', '--http', 'x')])).toThrow('--http: "x" is no address');
+    expect(() => resolveSettings([flags('a', '--http', 'x')])).toThrow(
+      '--http: "x" is not an address',
+    );
   });
 });
 
@@ -243,8 +245,8 @@ describe('configuration', () => {
     ['{"htpp": "8000"}', /there is no option "htpp"/],
     ['{"__proto__": "8000"}', /there is no option "__proto__"/],
     ['{"http": {"port": 1}}', /http is not a string, number, boolean or list/],
-    ['{"http": [[1]]}', /http is no text/],
-    ['{"scriptName": null}', /scriptName is no text/],
+    ['{"http": [[1]]}', /http is not a string/],
+    ['{"scriptName": null}', /scriptName is not a string/],
   ])('%s is refused with its file', (text, message) => {
     const file = write('wrong.json', text);
     expect(() => readConfigFile(file)).toThrow(UsageError);
@@ -261,7 +263,7 @@ describe('configuration', () => {
   test('that is wrong is quoted with its file', () => {
     const file = write('address.json', { http: 'x' });
     expect(() => resolveSettings([readConfigFile(file)])).toThrow(
-      `${file}: http: "x" is no address`,
+      `${file}: http: "x" is not an address`,
     );
   });
 });
