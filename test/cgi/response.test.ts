@@ -36,11 +36,10 @@ describe('the response', () => {
   test.each(['large', 'careless'])('of %s arrives whole through a pipe', async (name) => {
     const { stdout } = await runApplication(name, { shell: '"$@" | { sleep 0.2; cat; }' });
     const { body } = split(stdout);
+    const large = Buffer.concat(Array.from({ length: 256 }, (_, i) => Buffer.alloc(4096, i)));
+    // Not toEqual, which takes seconds for so many bytes.
     if (name === 'careless') expect(body.toString()).toBe('hello');
-    else
-      expect(body).toEqual(
-        Buffer.concat(Array.from({ length: 256 }, (_, i) => Buffer.alloc(4096, i))),
-      );
+    else expect(body.equals(large)).toBe(true);
   });
 
   test('arrives whole in a file', async () => {

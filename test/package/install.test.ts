@@ -36,7 +36,7 @@ beforeAll(async () => {
   tarball = await pack();
   installed = project({ 'hello.mjs': sample('// hello.mjs') });
   await npm(['install', tarball], installed, registry);
-});
+}, 180_000);
 
 afterAll(() => registry[Symbol.asyncDispose]());
 

@@ -107,7 +107,7 @@ describe.each(Object.entries(ATTACKS))('%s', (gateway, attacks) => {
     ['all of them', all.map(([, attack]) => attack)] as const,
   ].filter(([name]) => /(?:bodies that are not read|twenty|all)/.test(name));
 
-  test.each(kinds)('%s', async (_, kind) => {
+  test.each(kinds)('%s', { timeout: 120_000 }, async (_, kind) => {
     const options = {
       maxConnections: connections,
       maxBufferedSize: LIMIT,
