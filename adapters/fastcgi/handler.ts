@@ -8,7 +8,7 @@ import type { CheckedHeaders } from '../../src/response/headers.ts';
 import { ApplicationError } from '../../src/errors.ts';
 import type { LimitError } from '../../src/errors.ts';
 import { InputStream } from '../../src/input/input-stream.ts';
-import type { InputSource } from '../../src/input/input-stream.ts';
+import type { InputSource } from '../../src/input/input-source.ts';
 import type { Claim } from '../../src/resources/resources.ts';
 import type { ErrorStream, GatewayOptions, Role } from '../../src/types.ts';
 import type { Gateway } from './gateway.ts';

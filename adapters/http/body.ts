@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { LimitError } from '../../src/errors.ts';
 import { InputStream } from '../../src/input/input-stream.ts';
-import type { InputSource } from '../../src/input/input-stream.ts';
+import type { InputSource } from '../../src/input/input-source.ts';
 import type { Expiring, Gateway } from './gateway.ts';
 import type { Exchange } from './pipeline.ts';
 

@@ -7,7 +7,7 @@ import { EMPTY } from '../bytes.ts';
 import { addVariable } from '../environ/environ.ts';
 import type { Variables } from '../environ/environ.ts';
 import { InputStream } from '../input/input-stream.ts';
-import type { InputSource } from '../input/input-stream.ts';
+import type { InputSource } from '../input/input-source.ts';
 import type { ErrorStream, GatewayName, GatewayOptions } from '../types.ts';
 
 /** What {@link StreamHandler} runs on. */

@@ -7,20 +7,7 @@ import { HIGH_WATER_MARK } from '../limits.ts';
 import { Overflow } from '../resources/overflow.ts';
 import type { Resources } from '../resources/resources.ts';
 import { InputReader } from './input-reader.ts';
-
-/** Where the body comes from: the gateway's side of an {@link InputStream}. */
-export interface InputSource {
-  /**
-   * Bytes are wanted. The first call means that the application reads at all (`Expect: 100-continue`
-   * is answered then); later ones follow a {@link pause}.
-   */
-  resume(): void;
-  /**
-   * Enough is waiting: stop delivering as soon as possible. What still comes is kept, not lost. May be called more than
-   * once before {@link resume}.
-   */
-  pause(): void;
-}
+import type { InputSource } from './input-source.ts';
 
 /** Bytes that a body holds in memory when nobody reads it: up to the mark, and what one more read of a socket brings. */
 export const BODY_SHARE = 2 * HIGH_WATER_MARK;

@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
 import { EMPTY } from '../bytes.ts';
 import { GatewayError, ProtocolError } from '../errors.ts';
 import { InputStream } from '../input/input-stream.ts';
-import type { InputSource } from '../input/input-stream.ts';
+import type { InputSource } from '../input/input-source.ts';
 import { linger } from '../sockets/linger.ts';
 import type { Gateway, VariablesReader } from './gateway.ts';
 import type { RequestHandler, RequestTransport } from './handler.ts';

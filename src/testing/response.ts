@@ -1,6 +1,7 @@
 /** The response of the test client. */
 
-import { Headers, isHopByHop } from '../response/headers.ts';
+import { Headers } from '../response/header-list.ts';
+import { isHopByHop } from '../response/headers.ts';
 import type { HeaderList } from '../types.ts';
 
 /**

@@ -13,7 +13,8 @@ import {
   createEnviron,
 } from '../../src/environ/environ.ts';
 import { HeaderError, RequestError } from '../../src/errors.ts';
-import { Headers, checkHeaders, checkStatus } from '../../src/response/headers.ts';
+import { Headers } from '../../src/response/header-list.ts';
+import { checkHeaders, checkStatus } from '../../src/response/headers.ts';
 import type { Header } from '../../src/types.ts';
 import { byteString, cutAt, places } from '../reader-kit.ts';
 import { fuzz } from './fuzz.ts';

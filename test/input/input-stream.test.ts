@@ -7,7 +7,7 @@ import { EMPTY } from '../../src/bytes.ts';
 import { Deadlines } from '../../src/resources/deadlines.ts';
 import { DisconnectError } from '../../src/errors.ts';
 import { InputStream } from '../../src/input/input-stream.ts';
-import type { InputSource } from '../../src/input/input-stream.ts';
+import type { InputSource } from '../../src/input/input-source.ts';
 import { HIGH_WATER_MARK } from '../../src/limits.ts';
 import { RESOURCE_DEFAULTS, Resources } from '../../src/resources/resources.ts';
 import { cutAt } from '../reader-kit.ts';

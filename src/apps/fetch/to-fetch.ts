@@ -7,7 +7,7 @@ import type { Variables } from '../../environ/environ.ts';
 import { DisconnectError } from '../../errors.ts';
 import type { CheckedHeaders } from '../../response/headers.ts';
 import { InputStream } from '../../input/input-stream.ts';
-import type { InputSource } from '../../input/input-stream.ts';
+import type { InputSource } from '../../input/input-source.ts';
 import { HIGH_WATER_MARK } from '../../limits.ts';
 import { writeTo } from '../../handler/stream-handler.ts';
 import type { Application, ErrorStream, GatewayOptions } from '../../types.ts';
