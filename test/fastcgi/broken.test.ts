@@ -111,7 +111,7 @@ describe('a broken response', () => {
     expect(peer.answer().end).toBeUndefined();
   });
 
-  test('on a unix socket, which knows no reset, the connection is closed without END_REQUEST', async () => {
+  test('on a unix socket, which has no reset, the connection is closed without END_REQUEST', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'postern-'));
     const held = new Held();
     const gateway = await serve(breaking(held), { listen: `unix:${folder}/app.sock` });

@@ -74,7 +74,7 @@ export class FrontEnd {
   /** libuv reports data and a reset that arrive together as the end of the stream; but a reset connection takes nothing. */
   #probe(): void {
     const { socket } = this;
-    // A unix socket knows no reset, and takes nothing either way. What is still to be sent comes first.
+    // A unix socket has no reset, and takes nothing either way. What is still to be sent comes first.
     if (!this.#isTcp || socket.writableEnded || socket.writableLength > 0) {
       this.#ended('closed');
       socket.end();
