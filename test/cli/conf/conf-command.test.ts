@@ -258,7 +258,7 @@ describe('the command', () => {
   });
 
   test.each([
-    [['nginx', '--address', 'nowhere'], /no address/],
+    [['nginx', '--address', 'nowhere'], /is not an address/],
     [['nginx', '--listen', '80;'], /listen is HOST:PORT or \*:PORT, not "80;"/],
     [['nginx', '--mount', '/a b'], /mount is empty, or a path such as \/app, not "\/a b"/],
     [['nginx', '--server-name', 'a;b'], /serverName is a host name, not "a;b"/],
