@@ -2,6 +2,7 @@
 
 import type { Deadlines } from '../../src/resources/deadlines.ts';
 import type { Resources } from '../../src/resources/resources.ts';
+import type { RequestContexts } from '../../src/handler/request-contexts.ts';
 import type { ApplicationFunction, Log } from '../../src/types.ts';
 import type { UnreadBodies } from '../../src/resources/unread-bodies.ts';
 import type { FastCgiLimits, FastCgiOptions } from './options.ts';
@@ -17,6 +18,7 @@ export interface Gateway {
   /** A request counts from BEGIN_REQUEST until both END_REQUEST was sent and its run has ended. */
   readonly resources: Resources;
   readonly unread: UnreadBodies;
+  readonly contexts: RequestContexts;
   /** Whether a front end multiplexes: it has asked for it, or has sent several requests at once on a connection. */
   isMultiplexed: boolean;
   /** Makes a stop of the server wait for the end of a run. @param onEnd called at that end */

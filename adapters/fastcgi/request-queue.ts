@@ -1,7 +1,5 @@
 /** Requests that wait because another one is being served: only with multiplexing off. */
 
-import { AsyncResource } from 'node:async_hooks';
-
 import type { PendingRequest } from './pending-request.ts';
 
 export class RequestQueue {
@@ -14,12 +12,10 @@ export class RequestQueue {
    * @param onIdle called when the queue is empty and no request is being served
    */
   constructor(isFree: () => boolean, start: (request: PendingRequest) => void, onIdle: () => void) {
-    const startWaiting = (): void => {
+    this.#startWaiting = (): void => {
       while (isFree() && !this.isEmpty) start(this.#requests.shift()!);
       if (isFree()) onIdle();
     };
-    // The next request must not run in the async context of the one that has just ended.
-    this.#startWaiting = AsyncResource.bind(startWaiting);
   }
 
   get isEmpty(): boolean {

@@ -64,7 +64,7 @@ export class RunningRequests implements HandlerConnection {
     this.#requests.add(request);
     const claim = (request.claim = gateway.resources.begin());
     const { count } = gateway.decoder;
-    const run = request.run(gateway.application);
+    const run = request.runIn(gateway.contexts, gateway.application);
     if (run === undefined) return;
     gateway.track(run, claim.untilRunEnds(sizeOfVariables(count, paramsSize)));
     if (!request.isOver && !request.headersSent) this.#connection.timeouts.watchResponse(request);

@@ -3,6 +3,7 @@
 import { Admission } from '../../src/listening/admission.ts';
 import { toFunction } from '../../src/handler/application.ts';
 import { Deadlines } from '../../src/resources/deadlines.ts';
+import { RequestContexts } from '../../src/handler/request-contexts.ts';
 import { isWanted } from '../../src/environ/environ.ts';
 import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_LOG } from '../../src/logging/log.ts';
@@ -63,6 +64,7 @@ async function serve(
     deadlines,
     resources: new Resources(limits, options, deadlines, log),
     unread: new UnreadBodies(limits.unreadTimeout),
+    contexts: new RequestContexts(),
     isMultiplexed: false,
     track: (run, onEnd) => server.track(run, onEnd),
   };

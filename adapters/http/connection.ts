@@ -140,7 +140,7 @@ export class HttpConnection
     const Handler = gateway.isNative ? NativeHandler : HttpHandler;
     const handler = new Handler(exchange, this, gateway);
     this.#current = handler;
-    const run = handler.run(gateway.application);
+    const run = handler.runIn(gateway.contexts, gateway.application);
     if (run === undefined) return;
     this.#running.add(handler);
     const onEnd = handler.goesOn();

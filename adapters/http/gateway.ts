@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+import { RequestContexts } from '../../src/handler/request-contexts.ts';
 import { SERVER_SOFTWARE } from '../../src/handler/handler-hooks.ts';
 import { listenerOfApplication } from '../../src/apps/node/native.ts';
 import { Deadlines, TICK } from '../../src/resources/deadlines.ts';
@@ -61,6 +62,7 @@ export class Gateway {
   track: (run: PromiseLike<void>, onEnd: () => void) => void = () => {};
   readonly resources: Resources;
   readonly unread: UnreadBodies;
+  readonly contexts = new RequestContexts();
   /** Value of the `Server` header, or false. */
   readonly serverHeader: string | false;
   /** Value of the `Keep-Alive` header, or undefined. */

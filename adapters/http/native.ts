@@ -1,5 +1,6 @@
 /** One HTTP request for a Node listener (`fromNode`), which gets node:http's own request and response. */
 
+import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { BODY_SHARE, InputStream } from '../../src/input/input-stream.ts';
@@ -36,14 +37,14 @@ export class NativeHandler extends HttpHandler {
     this.#bytesBefore = exchange.request.socket.bytesWritten;
   }
 
-  override run(application: ApplicationFunction): Awaitable<void> {
+  protected override serve(application: ApplicationFunction): Awaitable<void> {
     const startedAt = Date.now();
     let environ: Environ;
     try {
       environ = this.setupEnviron();
     } catch {
       this.#isNative = false;
-      return super.run(application); // finds the same error, and answers it
+      return super.serve(application); // finds the same error, and answers it
     }
     const response = this.#response;
     if (this.#gateway.closesConnections || this.#connection.closesAfterCurrent) {
@@ -71,7 +72,18 @@ export class NativeHandler extends HttpHandler {
       onError: (error) => this.logException(error),
       errorPage: (error) => this.#gateway.errorPage?.(this.#request, environ, error),
     });
+    this.#keepContext();
     return response.writableFinished ? undefined : closed;
+  }
+
+  /**
+   * Lets 'data' and 'end' be emitted in the async context that the listener has left, and not in that of the connection,
+   * which its requests share.
+   */
+  #keepContext(): void {
+    const request = this.#request;
+    if (this.contentLength === 0 && request.listenerCount('end') === 0) return;
+    request.push = AsyncResource.bind(request.push, 'PosternRequest', request);
   }
 
   /** The listener reads the body from node:http's request, not from this stream. */

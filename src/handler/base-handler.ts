@@ -9,12 +9,15 @@
  * response, body-sender.ts its body, and here the order of the steps.
  */
 
+import type { AsyncResource } from 'node:async_hooks';
+
 import { asEnviron, completeEnviron, createEnviron } from '../environ/environ.ts';
 import { DisconnectError, RequestError } from '../errors.ts';
 import { isPromise } from '../response/chunk.ts';
 import type { AccessEntry, ApplicationFunction, Awaitable, Environ } from '../types.ts';
 import { BodySender } from './body-sender.ts';
 import type { InputStream } from '../input/input-stream.ts';
+import { RequestContexts } from './request-contexts.ts';
 
 /**
  * The steps of a request, in their order. A gateway subclasses it and fills in seven members:
@@ -23,6 +26,7 @@ import type { InputStream } from '../input/input-stream.ts';
  */
 export abstract class BaseHandler extends BodySender {
   #input: InputStream | undefined;
+  #context: AsyncResource | undefined; // in which the application runs
   #goneReason: Error | undefined; // why nothing more is sent
   #controller: AbortController | undefined; // of postern.signal, once somebody has asked for it
   #startedAt = 0; // by the clock that nobody sets
@@ -32,12 +36,28 @@ export abstract class BaseHandler extends BodySender {
   // ---- the run
 
   /**
-   * Serves the request. Never throws and never rejects.
+   * Serves the request, in an async context of its own. Never throws and never rejects.
    *
    * @returns `undefined` when all was done at once, or a promise of the end: response sent as far as
    *   the gateway is concerned, body closed
    */
   run(application: ApplicationFunction): Awaitable<void> {
+    return this.runIn(new RequestContexts(), application);
+  }
+
+  /** {@link run} in the next of the contexts of a gateway. @internal */
+  runIn(contexts: RequestContexts, application: ApplicationFunction): Awaitable<void> {
+    const context = (this.#context = contexts.next);
+    return context.runInAsyncScope(this.#runHere, this, contexts, application);
+  }
+
+  #runHere(contexts: RequestContexts, application: ApplicationFunction): Awaitable<void> {
+    contexts.renew();
+    return this.serve(application);
+  }
+
+  /** Serves the request in the current async context. @internal */
+  protected serve(application: ApplicationFunction): Awaitable<void> {
     if (this.options.accessLog !== undefined) this.#startedAt = performance.now();
     try {
       const environ = this.setupEnviron();
@@ -219,6 +239,11 @@ export abstract class BaseHandler extends BodySender {
   #giveUp(reason: Error): void {
     this.gone = true;
     this.#goneReason = reason;
+    if (this.#context === undefined) this.#tellApplication(reason);
+    else this.#context.runInAsyncScope(this.#tellApplication, this, reason);
+  }
+
+  #tellApplication(reason: Error): void {
     this.#input?.destroy(reason);
     this.#controller?.abort(reason);
     this.interruptBody();

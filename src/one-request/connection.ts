@@ -116,7 +116,7 @@ export class RequestConnection implements Connection, RequestTransport, InputSou
     }
     this.#bodyStart = rest;
     const claim = (this.#claim = resources.begin());
-    const run = handler.run(gateway.application);
+    const run = handler.runIn(gateway.contexts, gateway.application);
     if (run === undefined) return;
     gateway.track(run, claim.untilRunEnds(sizeOfVariableList(variables)));
     if (handler.isOver || handler.headersSent) return;

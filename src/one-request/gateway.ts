@@ -3,6 +3,7 @@
 import type { Deadlines } from '../resources/deadlines.ts';
 import type { Resources } from '../resources/resources.ts';
 import type { UnreadBodies } from '../resources/unread-bodies.ts';
+import type { RequestContexts } from '../handler/request-contexts.ts';
 import type { ApplicationFunction, GatewayName, Log } from '../types.ts';
 import type { RequestHandler, RequestTransport } from './handler.ts';
 import type { RequestLimits } from './options.ts';
@@ -30,6 +31,7 @@ export interface Gateway {
   readonly deadlines: Deadlines<object>;
   readonly resources: Resources;
   readonly unread: UnreadBodies;
+  readonly contexts: RequestContexts;
   createReader(): VariablesReader;
   createHandler(transport: RequestTransport, variables: readonly string[]): RequestHandler;
   /** Lets a stop of the server wait for a run. @param onEnd called at its end */

@@ -6,6 +6,7 @@ import { Deadlines } from '../resources/deadlines.ts';
 import { DEFAULT_LOG } from '../logging/log.ts';
 import { RequestConnection } from './connection.ts';
 import type { Gateway, VariablesReader } from './gateway.ts';
+import { RequestContexts } from '../handler/request-contexts.ts';
 import type { RequestTransport, RequestHandler } from './handler.ts';
 import { resolveLimits } from './options.ts';
 import { Resources } from '../resources/resources.ts';
@@ -51,6 +52,7 @@ export async function serveRequests(
     deadlines,
     resources: new Resources(limits, options, deadlines, log),
     unread: new UnreadBodies(limits.unreadTimeout),
+    contexts: new RequestContexts(),
     createReader: () => new Reader(limits),
     createHandler: (transport, variables) => new Handler(transport, variables, options),
     track: (run, onEnd) => server.track(run, onEnd),

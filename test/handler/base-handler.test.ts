@@ -130,9 +130,11 @@ describe('without a promise', () => {
     const hook = createHook({ init: (_id, type) => void begun.push(type) }).enable();
     const result = handler.run(application);
     hook.disable();
+    // The async context of a request is such a resource, too, but begins nothing.
+    const asynchronous = begun.filter((type) => type !== 'PosternRequest');
     expect(result).toBeUndefined();
     expect(handler.events.at(-1)).toMatch(/^(?:finish|abandon)/);
-    expect(begun).toEqual([]);
+    expect(asynchronous).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 
+import { RequestContexts } from '../../../src/handler/request-contexts.ts';
 import type { Admission } from '../../../src/listening/admission.ts';
 import { DEFAULT_LOG } from '../../../src/logging/log.ts';
 import { SocketServer } from '../../../src/listening/server.ts';
@@ -20,6 +21,7 @@ interface Gateway {
   readonly application: ApplicationFunction;
   readonly options: FastCgiOptions;
   readonly log: Log;
+  readonly contexts: RequestContexts;
   /** The connection whose input the package is working on. */
   active: EngineConnection | undefined;
   track(run: PromiseLike<void>): void;
@@ -42,6 +44,7 @@ export async function serveWithNodeFastCgi(
     application,
     options,
     log,
+    contexts: new RequestContexts(),
     active: undefined,
     track: (run) => server.track(run),
   };
@@ -113,7 +116,7 @@ class EngineConnection implements Connection, HandlerConnection {
     const handler = new EngineHandler(request, response, role, this);
     this.#handlers.add(handler);
     response.stdout.once('close', () => this.#handlers.delete(handler));
-    const run = handler.run(this.#gateway.application);
+    const run = handler.runIn(this.#gateway.contexts, this.#gateway.application);
     if (run !== undefined) this.#gateway.track(run);
   }
 
