@@ -3,6 +3,21 @@
  * kind of failure, so that callers can tell them apart without reading messages.
  */
 
+/**
+ * `instanceof` for what an application has thrown, which can be anything. `instanceof` itself throws for a Proxy that was
+ * revoked (a draft of Immer, used after its end) or whose traps throw.
+ */
+export function isInstance<T>(
+  value: unknown,
+  type: abstract new (...args: never[]) => T,
+): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
 /** Base of every error that postern raises. */
 export class GatewayError extends Error {
   /** Name of the class. */

@@ -2,7 +2,7 @@
 
 import { isClass } from '../handler/application.ts';
 import { describe, isPromise } from '../response/chunk.ts';
-import { ApplicationError, UsageError } from '../errors.ts';
+import { ApplicationError, UsageError, isInstance } from '../errors.ts';
 import type { Application, ApplicationFunction, StartResponse } from '../types.ts';
 import { fromFetchForCommand, isResponse } from './fetch/fetch.ts';
 import type { FetchFunction, FetchObject } from './fetch/fetch.ts';
@@ -134,7 +134,7 @@ const LISTENER_SOURCE = /^(?:async\s+)?(?:function\s*(?:[\w$]+\s*)?)?\(\s*(?:_*r
 function guessed(application: ApplicationFunction): ApplicationFunction {
   const isLikelyListener = LISTENER_SOURCE.test(Function.prototype.toString.call(application));
   const fail = (error: unknown): never => {
-    if (!isLikelyListener || !(error instanceof TypeError)) throw error;
+    if (!isLikelyListener || !isInstance(error, TypeError)) throw error;
     throw new ApplicationError(`${error.message}: ${HINT}node`, { cause: error });
   };
   return (environ, startResponse: StartResponse) => {

@@ -9,6 +9,7 @@ import { checkListeners, isDevelopment } from './serve/gateways.ts';
 import type { Listener } from './serve/gateways.ts';
 import { loadApplication, resolveApplication } from './load/load-app.ts';
 import { WrongUsage } from './options/option.ts';
+import { isInstance } from '../errors.ts';
 import { environmentSource, resolveSettings } from './options/options.ts';
 import type { RawValue, Settings, Source } from './options/options.ts';
 import { parseArguments } from './options/parse.ts';
@@ -40,7 +41,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   } catch (error) {
     reportError(error, settings?.logLevel);
     // exit(), because an application that was loaded may have timers and connections open.
-    process.exit(error instanceof WrongUsage ? 2 : 1);
+    process.exit(isInstance(error, WrongUsage) ? 2 : 1);
   }
 }
 

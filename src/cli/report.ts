@@ -1,7 +1,7 @@
 /** Prints errors that end the command. */
 
 import { escapeLine } from '../bytes.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError, isInstance } from '../errors.ts';
 import { formatError } from '../logging/log.ts';
 import type { LogLevel } from '../logging/log.ts';
 
@@ -20,6 +20,6 @@ export function reportLine(message: string): void {
 
 /** The text that {@link reportError} prints. */
 export function formatFailure(error: unknown, level: LogLevel = 'info'): string {
-  const isBrief = error instanceof UsageError && level !== 'debug';
+  const isBrief = isInstance(error, UsageError) && level !== 'debug';
   return isBrief ? escapeLine(error.message) : formatError(error);
 }

@@ -12,7 +12,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 
 import { asEnviron, completeEnviron, createEnviron } from '../environ/environ.ts';
-import { DisconnectError, RequestError } from '../errors.ts';
+import { DisconnectError, RequestError, isInstance } from '../errors.ts';
 import { isPromise } from '../response/chunk.ts';
 import type { AccessEntry, ApplicationFunction, Awaitable, Environ } from '../types.ts';
 import { BodySender } from './body-sender.ts';
@@ -124,11 +124,11 @@ export abstract class BaseHandler extends BodySender {
   #handleError(error: unknown): Promise<void> | undefined {
     if (this.isOver) {
       // A client that left is nobody's error; what the application throws then follows from it.
-      if (!this.gone) this.logException(error);
+      if (!this.gone) this.report(error);
       return undefined;
     }
-    if (error instanceof RequestError) this.#logRefusal(error);
-    else this.logException(error);
+    if (isInstance(error, RequestError)) this.#logRefusal(error);
+    else this.report(error);
     if (this.headersSent) {
       this.breakOff();
       return undefined;
@@ -146,12 +146,12 @@ export abstract class BaseHandler extends BodySender {
   #logRefusal(error: RequestError): void {
     const peer = this.environ?.['REMOTE_ADDR'];
     const source = peer === undefined ? this.gateway : `${this.gateway}: ${peer as string}`;
-    this.log.warn(`${source}: ${error.status.slice(0, 3)}: ${error.message}`);
+    this.log.warn(`${source}: ${String(error.status).slice(0, 3)}: ${error.message}`);
   }
 
   #sendErrorAnswer(error: unknown): Promise<void> | undefined {
     const startResponse = this.makeStartResponse(true);
-    if (error instanceof RequestError) {
+    if (isInstance(error, RequestError)) {
       startResponse(error.status, this.errorHeaders, error);
       this.complete(Buffer.from(`${error.status.slice(4)}\n`));
       return undefined;
@@ -174,7 +174,7 @@ export abstract class BaseHandler extends BodySender {
 
   /** Only an overridden errorOutput can fail. */
   #errorAnswerFailed(error: unknown): void {
-    this.logException(error);
+    this.report(error);
     if (!this.isOver) this.breakOff();
   }
 
@@ -212,7 +212,7 @@ export abstract class BaseHandler extends BodySender {
         headers: headers.list,
       });
     } catch (error) {
-      this.logException(error); // it is the response that counts
+      this.report(error); // it is the response that counts
     }
   }
 

@@ -117,7 +117,12 @@ export class BodyReader implements PullCallbacks {
       this.onError(noStep(step));
       return;
     }
-    this.#note(step);
+    try {
+      this.#note(step);
+    } catch (error) {
+      this.onError(error); // a getter of the step has thrown
+      return;
+    }
     this.#release()?.onStep(step);
   }
 

@@ -165,6 +165,6 @@ export abstract class BodySender extends ResponseSender {
   }
 
   #closeFailed(error: unknown): void {
-    if (!this.gone) this.logException(error);
+    if (!this.gone) this.report(error);
   }
 }

@@ -174,6 +174,15 @@ export abstract class HandlerHooks {
     this.getErrors().write(`${formatError(error)}\n`);
   }
 
+  /** {@link logException}, which may be overridden and may fail. Never throws: what cannot be logged is answered too. @internal */
+  protected report(error: unknown): void {
+    try {
+      this.logException(error);
+    } catch (second) {
+      DEFAULT_LOG.error(`${this.gateway}: an error could not be logged: ${formatError(second)}`);
+    }
+  }
+
   // ---- what a gateway can use
 
   /** `wsgi.errors` of this request. */

@@ -1,14 +1,17 @@
 /** Listening sockets: TCP, unix, inherited. Used by every gateway that listens. */
 
-import { closeSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { connect } from 'node:net';
 import type { Server as NetServer } from 'node:net';
-import { dirname } from 'node:path';
+import { devNull } from 'node:os';
+import { dirname, join } from 'node:path';
 
 import { formatAddress } from '../sockets/address.ts';
 import type { Address } from '../sockets/address.ts';
 import { UsageError } from '../errors.ts';
 import { doubtFolder, doubtOwner, pinFolder } from '../files/ownership.ts';
+import { keepFromChildren } from './descriptor-zero.ts';
 
 /** How to listen. */
 export interface ListenOptions {
@@ -55,11 +58,63 @@ export async function listen(
  */
 export function stopListening(server: NetServer, address: Address): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
-    // libuv does not close descriptors 0 to 2. On fd 0, the socket of a process manager, the kernel would go on
-    // accepting connections that nobody serves.
-    if ('fd' in address && address.fd <= 2) closeSync(address.fd);
+    if ('path' in address) keepForeignFile(server, address.path, close);
+    else close();
+    function close(): void {
+      server.close(() => resolve());
+    }
+    if ('fd' in address && address.fd <= 2) releaseStdio(address.fd);
   });
+}
+
+/**
+ * Closes a descriptor from 0 to 2, which libuv does not. On fd 0, the socket of a process manager, the kernel would go on
+ * accepting connections that nobody serves.
+ */
+function releaseStdio(fd: number): void {
+  closeSync(fd);
+  openSync(devNull, 'r+'); // takes the free number: a connection that got it would never be closed
+}
+
+/** The files that servers have made. A server removes its own only. */
+const files = new WeakMap<NetServer, BigIntStats>();
+
+/**
+ * Closes a server on a unix socket. libuv removes whatever is at its path, within the call of `close`: also the socket of
+ * a process that has started meanwhile, after the file was removed. Such a file is put aside for the time of the call.
+ */
+function keepForeignFile(server: NetServer, path: string, close: () => void): void {
+  const found = lstat(path);
+  if (found === undefined || isSameFile(found, files.get(server))) {
+    close();
+    return;
+  }
+  const aside = join(dirname(path), `.postern-${process.pid}`);
+  try {
+    renameSync(path, aside);
+  } catch {
+    close(); // who may not rename it may not remove it either
+    return;
+  }
+  try {
+    close();
+  } finally {
+    renameSync(aside, path);
+  }
+}
+
+/** @returns undefined when there is nothing, or where this account may not look */
+function lstat(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The number of an inode is not given to another file as long as a socket is bound to it. */
+function isSameFile(one: BigIntStats, other: BigIntStats | undefined): boolean {
+  return one.ino === other?.ino && one.dev === other.dev;
 }
 
 /** Node 20 would truncate the path, and listen on another one. */
@@ -80,8 +135,13 @@ function bind(server: NetServer, address: Address, options: ListenOptions): Prom
       if (error === undefined) resolve();
       else reject(error);
     };
-    const onListening = (): void => settle();
+    const onListening = (): void => {
+      const made = 'path' in address ? lstat(address.path) : undefined;
+      if (made !== undefined) files.set(server, made);
+      settle();
+    };
     server.on('error', settle).on('listening', onListening);
+    if ('fd' in address && address.fd === 0) keepFromChildren();
     if (!('path' in address)) {
       server.listen({ ...address, backlog });
       return;
@@ -100,16 +160,16 @@ function bind(server: NetServer, address: Address, options: ListenOptions): Prom
 /** Removes a socket only if it is ours, and only from a folder in which nobody else can replace it meanwhile. */
 async function removeStaleSocket(path: string): Promise<void> {
   const entry = pinFolder(path);
-  const found = lstatSync(entry, { bigint: true, throwIfNoEntry: false });
+  const found = lstat(entry);
   if (found === undefined) return;
   if (!found.isSocket()) throw new UsageError(`${path} exists and is not a socket`);
   if (await isServed(path)) throw inUse(path);
   const doubt = doubtOwner(lstatSync(entry)) ?? doubtFolder(dirname(entry));
   if (doubt !== undefined)
     throw new UsageError(`${path} is a stale socket, but it is not removed: ${doubt}`);
-  const { ino, ctimeNs } = lstatSync(entry, { bigint: true });
+  const now = lstat(entry);
   // Another process may have replaced it meanwhile.
-  if (ino !== found.ino || ctimeNs !== found.ctimeNs) throw inUse(path);
+  if (!isSameFile(found, now) || found.ctimeNs !== now?.ctimeNs) throw inUse(path);
   unlinkSync(entry);
 }
 

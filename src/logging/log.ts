@@ -3,6 +3,7 @@
 import { inspect } from 'node:util';
 
 import { escapeLine, escapeLines } from '../bytes.ts';
+import { isInstance } from '../errors.ts';
 import type { Log } from '../types.ts';
 
 /** How much a log shows: each level shows those before it as well. */
@@ -57,12 +58,13 @@ export const DEFAULT_LOG: Log = createLog();
 /** An error as text for a log: several lines, with the stack and the chain of causes. Control characters are escaped. */
 export function formatError(error: unknown): string {
   try {
-    if (hasEndlessStack(error)) return escapeLines(shortStacks(error).join('\n'));
-    return escapeLines(error instanceof Error ? inspect(error) : `Thrown: ${inspect(error)}`);
+    if (!hasEndlessStack(error)) {
+      return escapeLines(isInstance(error, Error) ? inspect(error) : `Thrown: ${inspect(error)}`);
+    }
   } catch {
-    // A getter or a proxy may throw when it is inspected. Logging must not.
-    return 'Thrown: something that cannot be shown';
+    // A getter or a Proxy may throw when it is inspected. Logging must not.
   }
+  return escapeLines(shortStacks(error).join('\n')) || 'Thrown: something that cannot be shown';
 }
 
 /**
@@ -77,10 +79,10 @@ const MAX_CAUSES = 10;
 function hasEndlessStack(error: unknown): boolean {
   const found = new Set([error]);
   for (const one of found) {
-    if (!(one instanceof Error) || found.size > MAX_ERRORS) continue;
+    if (!isInstance(one, Error) || found.size > MAX_ERRORS) continue;
     if (firstLines(one).length > MAX_LINES) return true;
     found.add(one.cause);
-    const errors: unknown = one instanceof AggregateError ? one.errors : undefined;
+    const errors: unknown = isInstance(one, AggregateError) ? one.errors : undefined;
     if (Array.isArray(errors)) for (const inner of errors.slice(0, MAX_ERRORS)) found.add(inner);
   }
   return false;
@@ -97,10 +99,18 @@ function firstLines(error: Error): string[] {
 
 function shortStacks(error: unknown): string[] {
   const stacks: string[] = [];
-  for (let at = error; at instanceof Error && stacks.length < MAX_CAUSES; at = at.cause) {
+  for (let at = error; isInstance(at, Error) && stacks.length < MAX_CAUSES; at = causeOf(at)) {
     const lines = firstLines(at);
     const stack = lines.slice(0, MAX_LINES).join('\n') + (lines.length > MAX_LINES ? '\n…' : '');
     stacks.push(stacks.length === 0 ? stack : `[cause]: ${stack}`);
   }
   return stacks;
+}
+
+function causeOf(error: Error): unknown {
+  try {
+    return error.cause;
+  } catch {
+    return undefined;
+  }
 }

@@ -37,7 +37,11 @@ export function toLastChunk(chunk: RawChunk): Uint8Array | string {
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== 'object') return `a ${typeof value}`;
-  return `an object of class ${value.constructor?.name ?? '(none)'}`;
+  try {
+    return `an object of class ${value.constructor?.name ?? '(none)'}`;
+  } catch {
+    return 'an object that cannot be looked at'; // a revoked Proxy
+  }
 }
 
 /** Whether a value is to be awaited: a promise, or anything with `then`. */

@@ -129,12 +129,15 @@ const raise = (): never => {
   throw error;
 };
 const reject = async (): Promise<never> => raise();
+const unreadable = (): object => Object.defineProperty({}, 'done', { get: raise });
 
 describe('a body that fails', () => {
   test.each([
     ['throws', failing.bind(null, raise), false],
     ['rejects', failing.bind(null, reject), true],
     ['throws where it should reject', failing.bind(null, raise), true],
+    ['gives a step that throws', failing.bind(null, unreadable), false],
+    ['promises a step that throws', failing.bind(null, async () => unreadable()), true],
   ])('when it %s is not told to return, but closed', async (_, make, isAsync) => {
     const calls: string[] = [];
     const reader = new BodyReader(make(calls, isAsync));

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { FileWrapper, StreamHandler } from '../../src/index.ts';
 import { createLog } from '../../src/logging/log.ts';
@@ -217,6 +217,23 @@ describe('errors', () => {
       body: 'come back',
       errors: 'own log: Error: secret',
     });
+  });
+
+  test('a logException that fails', async () => {
+    class OwnLog extends StreamHandler {
+      protected override logException(): void {
+        throw new Error('disk full');
+      }
+    }
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      const { head } = await serve(OwnLog, failing);
+      expect(head[0]).toBe('Status: 500 Internal Server Error');
+      const text = stderr.mock.calls.join('');
+      expect(text).toContain('postern: cgi: an error could not be logged: Error: disk full');
+    } finally {
+      stderr.mockRestore();
+    }
   });
 
   test('errorOutput', async () => {

@@ -46,6 +46,13 @@ describe('it is no way in', () => {
     expect(page).toContain('alert(2)');
   });
 
+  test('for what cannot be looked at', async () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(await pageOf(proxy)).toContain('[Proxy]');
+    expect(await pageOf(new Error('the effect', { cause: proxy }))).toContain('[Proxy]');
+  });
+
   test('and if it were one, nothing would run or be loaded', async () => {
     const { headers } = await ask();
     const policy = headers.find((line) => line.startsWith('Content-Security-Policy: '))!;

@@ -145,6 +145,28 @@ describe('a unix socket', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  test('is not removed when it is that of another process by now', async () => {
+    const first = await start({ path });
+    rmSync(path); // as a deployment does that starts the next process before it stops this one
+    await start({ path });
+    await stopListening(first, { path });
+    expect(readdirSync(folder)).toEqual(['socket']);
+    expect(await ask({ path })).toBe('served');
+  });
+
+  test('is not removed when it is another file by now, and need not be there', async () => {
+    const first = await start({ path });
+    rmSync(path);
+    writeFileSync(path, 'precious');
+    await stopListening(first, { path });
+    expect(readdirSync(folder)).toEqual(['socket']);
+    rmSync(path);
+    const second = await start({ path });
+    rmSync(path);
+    await stopListening(second, { path });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   test('left over from a crash is replaced', async () => {
     crash();
     await start({ path }, { socketMode: 0o600 });
@@ -290,6 +312,58 @@ describe('an inherited socket', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(said).toBe('listening\nstopped ECONNREFUSED\n');
     expect(existsSync(path)).toBe(true);
+  });
+
+  test.each([
+    ['fork()', "fork(file, { stdio: ['inherit', 'ignore', 'ignore', 'ipc'] })"],
+    ['fork() without a word about it', 'fork(file, { silent: false })'],
+    ["spawn() with stdio: 'inherit'", "spawn(process.execPath, [file], { stdio: 'inherit' })"],
+    [
+      'spawn() with its number',
+      "spawn(process.execPath, [file], { stdio: [0, 'ignore', 'ignore'] })",
+    ],
+  ])('on descriptor 0 is kept from a child of %s', async (_, start) => {
+    const file = join(folder, 'child.mjs');
+    writeFileSync(file, 'setInterval(() => {}, 1000);');
+    const manager = createServer().listen(path);
+    await once(manager, 'listening');
+    const { fd } = (manager as unknown as { _handle: { fd: number } })._handle;
+    const script = `
+      import { fork, spawn } from 'node:child_process';
+      import { fstatSync } from 'node:fs';
+      import { connect, createServer } from 'node:net';
+      import { listen, stopListening } from ${JSON.stringify(source)};
+      const address = { fd: 0 };
+      const server = createServer((socket) => socket.end('inherited'));
+      await listen(server, address);
+      const file = ${JSON.stringify(file)};
+      const child = ${start};
+      await new Promise((resolve) => child.once('spawn', resolve));
+      process.send('listening');
+      process.once('message', async () => {
+        await stopListening(server, address);
+        connect(${JSON.stringify(path)})
+          .on('connect', () => end('accepted'))
+          .on('error', ({ code }) => end(code));
+      });
+      function end(outcome) {
+        if (!process.connected) return;
+        process.send([outcome, fstatSync(0).isSocket(), child.exitCode]);
+        child.kill();
+        process.disconnect();
+      }
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: [fd, 'ignore', 'inherit', 'ipc'],
+    });
+    expect(await once(child, 'message')).toEqual(['listening', undefined]);
+    renameSync(path, `${path}.kept`); // as above
+    manager.close();
+    await once(manager, 'close');
+    renameSync(`${path}.kept`, path);
+    child.send('stop');
+    const [outcome] = (await once(child, 'message')) as [unknown];
+    expect(outcome).toEqual(['ECONNREFUSED', false, null]);
   });
 
   test('that is none is refused', async () => {

@@ -53,6 +53,9 @@ const raise = (): never => {
 };
 
 describe('an error in the log', () => {
+  const revoked = Proxy.revocable(new Error('own'), {});
+  revoked.revoke();
+
   test('has its stack and its causes in lines of their own, and no control characters', () => {
     const cause = new TypeError('the \x1b[31mcause\r');
     const text = formatError(new Error('the effect', { cause }));
@@ -67,6 +70,11 @@ describe('an error in the log', () => {
     [{ code: 5 }, 'Thrown: { code: 5 }'],
   ])('may be anything that can be thrown: %o', (thrown, text) => {
     expect(formatError(thrown)).toBe(text);
+  });
+
+  test('may be a Proxy that was revoked', () => {
+    expect(formatError(revoked.proxy)).toBe('Thrown: <Revoked Proxy>');
+    expect(formatError(new Error('own', { cause: revoked.proxy }))).toMatch(/^Error: own\n {4}at /);
   });
 
   test('with a stack without end, as no engine writes it, is shown in part and in no time', () => {
@@ -92,14 +100,12 @@ describe('an error in the log', () => {
     expect(formatError(error)).toContain('[Circular *1]');
   });
 
-  const revoked = Proxy.revocable(new Error('own'), {});
-  revoked.revoke();
-  test.each([
-    ['what is no error', { [inspect.custom]: raise }],
-    ['an error with a form of its own', Object.assign(new Error(), { [inspect.custom]: raise })],
-    ['one that is revoked', revoked.proxy],
-  ])('that throws when it is looked at is told of all the same: %s', (...[, thrown]) => {
-    expect(formatError(thrown)).toBe('Thrown: something that cannot be shown');
+  test('that throws when it is looked at is told of all the same', () => {
+    const own = { [inspect.custom]: raise };
+    expect(formatError(own)).toBe('Thrown: something that cannot be shown');
+    expect(formatError(Object.assign(new Error('own'), own))).toMatch(/^Error: own\n {4}at /);
+    const caused = Object.defineProperty(new Error('own'), 'cause', { get: raise });
+    expect(formatError(caused)).toMatch(/^Error: own\n {4}at /);
   });
 
   test('without a stack that can be looked at is shown as far as Node can', () => {

@@ -54,7 +54,11 @@ interface ErrorLike {
 
 /** Also true for errors of another realm, and for objects with a stack. */
 function isError(value: unknown): value is ErrorLike {
-  return value instanceof Error || typeof (Object(value) as ErrorLike).stack === 'string';
+  try {
+    return value instanceof Error || typeof (Object(value) as ErrorLike).stack === 'string';
+  } catch {
+    return false; // a revoked Proxy
+  }
 }
 
 function showError(error: ErrorLike, relation: string, describer: Describer): ShownError {

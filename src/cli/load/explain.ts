@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 
+import { isInstance } from '../../errors.ts';
 import { describe } from '../../response/chunk.ts';
 import { explainMissing } from './explain-missing.ts';
 import { findSyntaxError } from './syntax-error.ts';
@@ -21,7 +22,7 @@ export interface Explanation {
  * @param path of the application
  */
 export async function explainFailure(error: unknown, path: string): Promise<Explanation> {
-  if (!(error instanceof Error)) return { text: `it threw ${describe(error)}`, stack: undefined };
+  if (!isInstance(error, Error)) return { text: `it threw ${describe(error)}`, stack: undefined };
   const missing = explainMissing(error);
   if (missing !== undefined)
     return { text: missing.text, stack: stackAt(missing.place, missing.text) };

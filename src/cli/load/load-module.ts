@@ -7,6 +7,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import type { JitiOptions } from 'jiti';
 
+import { isInstance } from '../../errors.ts';
+
 /** Takes the path of a file that is being loaded. */
 type OnFile = (path: string) => void;
 
@@ -38,7 +40,8 @@ async function loadScript(path: string, onFile: OnFile = () => {}): Promise<unkn
  * imports without the file's extension. Earlier versions do not support TypeScript at all.
  */
 function isForCompiler(error: unknown): boolean {
-  const { code, message, url } = (error ?? {}) as NodeJS.ErrnoException & { url?: string };
+  if (!isInstance(error, Error)) return false;
+  const { code, message, url } = error as NodeJS.ErrnoException & { url?: string };
   switch (code) {
     case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':
     case 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING':
@@ -79,7 +82,7 @@ function loadUnknownExtension(path: string): unknown {
     return nodeModule.createRequire(path)(path);
   } catch (error) {
     // An ES module with top-level await. It has not been run.
-    const code = (error as NodeJS.ErrnoException | null)?.code;
+    const { code } = isInstance(error, Error) ? (error as NodeJS.ErrnoException) : {};
     if (code === 'ERR_REQUIRE_ASYNC_MODULE') return importAsModule(path);
     throw error;
   }

@@ -220,6 +220,12 @@ describe('what cannot be loaded', () => {
       /^postern: cannot load .*throws\.mjs: it threw null\n$/,
     ],
     [
+      'something that cannot be looked at',
+      'throws.cgi',
+      'const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy;',
+      /^postern: cannot load .*throws\.cgi: it threw an object that cannot be looked at\n$/,
+    ],
+    [
       'something that is thrown',
       'throws.cgi',
       'throw undefined;',

@@ -96,6 +96,38 @@ const LATE_FAILURES = [
   ],
 ];
 
+function unreadable() {
+  throw new Error('looked at');
+}
+
+const revoked = Proxy.revocable({}, {});
+revoked.revoke();
+const traps = Object.fromEntries(
+  Object.getOwnPropertyNames(Reflect).map((name) => [name, unreadable]),
+);
+const members = Object.fromEntries(
+  ['stack', 'name', 'message', 'cause', 'status', 'code', 'then', 'constructor'].map((name) => [
+    name,
+    { get: unreadable },
+  ]),
+);
+
+/** What throws when it is looked at. @type {[what: string, thrown: unknown][]} */
+const UNREADABLE = [
+  ['a Proxy that was revoked (a draft of Immer)', revoked.proxy],
+  ['a Proxy all of whose traps throw', new Proxy(new Error('own'), traps)],
+  ['an error all of whose members throw', Object.defineProperties(new Error('own'), members)],
+];
+
+/**
+ * @param {unknown} thrown
+ * @returns {AsyncGenerator<Uint8Array>}
+ */
+async function* failingWith(thrown) {
+  await sleep(1);
+  yield await Promise.reject(thrown);
+}
+
 /** @satisfies {Row[]} */
 export const rows = [
   ...FAILURES.map(
@@ -143,6 +175,25 @@ export const rows = [
           await visit.logged(/Thrown: /);
         },
       }),
+  ),
+  ...UNREADABLE.flatMap(([what, thrown]) =>
+    /** @type {const} */ (['thrown', 'rejected', 'thrown by the body']).map(
+      (how) =>
+        /** @satisfies {Row} */ ({
+          rule: 13,
+          name: `${what}, ${how}, is an error like any other`,
+          application(_environ, startResponse) {
+            if (how === 'thrown') throw thrown;
+            if (how === 'rejected') return Promise.reject(thrown);
+            startResponse('200 OK', TEXT);
+            return failingWith(thrown);
+          },
+          async check(visit) {
+            assert.equal((await visit.response()).status, 500);
+            await visit.logged(/Thrown: |\[?Error: own/);
+          },
+        }),
+    ),
   ),
   ...LATE_FAILURES.map(
     ([how, application]) =>
