@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 
 import { asBuffer, partOf } from '../../src/bytes.ts';
 import { writeAll } from '../../src/sockets/writer.ts';
-import { FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from './constants.ts';
+import { FCGI_HEADER_LEN, FCGI_REQUEST_COMPLETE, FCGI_STDERR, FCGI_STDOUT } from './constants.ts';
 import {
   encodeEndRequest,
   encodeHeader,
@@ -84,10 +84,11 @@ export class RecordWriter {
   stdout(id: number, head: string, content: Content): void {
     if (content.length <= COPY_LIMIT) {
       const text = typeof content === 'string' ? content : asBuffer(content).toString('latin1');
-      this.#text += encodeRecord(FCGI_STDOUT, id, head + text);
+      const padding = head === '' ? undefined : paddingBehindHead(head.length, text.length);
+      this.#text += encodeRecord(FCGI_STDOUT, id, head + text, padding);
       return;
     }
-    if (head !== '') this.#text += encodeRecord(FCGI_STDOUT, id, head);
+    if (head !== '') this.#text += encodeRecord(FCGI_STDOUT, id, head, 0);
     const whole = typeof content === 'string' ? content : asBuffer(content);
     for (let at = 0; at < whole.length; at += MAX_STDOUT_CONTENT) {
       this.#addUncopied(id, partOf(whole, at, at + MAX_STDOUT_CONTENT));
@@ -164,6 +165,18 @@ export class RecordWriter {
     if (text !== '') parts.push(text);
     if (!writeAll(socket, parts)) this.#connection.watchOutput();
   }
+}
+
+/**
+ * Padding of a record with the head and content behind it.
+ *
+ * nginx passes a head on at once only if nothing is behind it, not even padding; and head and content only if at least 8
+ * bytes are behind the head, padding included (1.22, ngx_http_upstream_send_response, ngx_event_pipe_read_upstream).
+ */
+function paddingBehindHead(headLength: number, contentLength: number): number {
+  if (contentLength === 0) return 0;
+  const padding = paddingFor(headLength + contentLength);
+  return contentLength + padding < FCGI_HEADER_LEN ? padding + FCGI_HEADER_LEN : padding;
 }
 
 /** STDOUT, and STDERR if it was used, are closed by an empty record before END_REQUEST (§ 6.1). */

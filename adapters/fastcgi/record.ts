@@ -152,7 +152,7 @@ export function encodePadding(length: number): string {
   return PADDING[length] ?? '\0'.repeat(length);
 }
 
-const PADDING: readonly string[] = Array.from({ length: 8 }, (_, length) => '\0'.repeat(length));
+const PADDING: readonly string[] = Array.from({ length: 16 }, (_, length) => '\0'.repeat(length));
 
 /** A record header. Content and padding follow it. */
 export function encodeHeader(

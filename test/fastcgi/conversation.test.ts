@@ -231,6 +231,36 @@ describe('requests on one connection', () => {
     peer.leave();
   });
 
+  test('behind a head are at least 8 bytes, or none', async () => {
+    let head = '';
+    let body = '';
+    const gateway = await serve((_environ, startResponse) => {
+      const write = startResponse('200 OK', [['X-Length', head]]);
+      void write(body);
+      return (async function* () {
+        await new Promise((resolve) => setImmediate(resolve));
+        yield Buffer.from('the rest');
+      })();
+    });
+    for (const length of [...Array(10).keys(), 4097]) {
+      for (head = ''; head.length < 8; head += 'x') {
+        body = 'y'.repeat(length);
+        const peer = await gateway.connect();
+        peer.send(encodeRequest());
+        const { content, padding } = (await peer.next())!;
+        const behind = content.length - content.indexOf('\r\n\r\n') - 4 + padding.length;
+        // A larger body is in a record of its own.
+        const isAlone = length === 0 || length > 4096;
+        expect([length, head.length, isAlone ? behind === 0 : behind >= 8]).toEqual([
+          length,
+          head.length,
+          true,
+        ]);
+        peer.leave();
+      }
+    }
+  });
+
   test('STDERR of 100 KB comes in pieces, and each of them is padded', async () => {
     const text = 'x'.repeat(40_000);
     const gateway = await serve((environ, startResponse) => {
