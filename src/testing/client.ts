@@ -1,15 +1,17 @@
 /** A client for tests, as Werkzeug's and Plack's. */
 
 import { UsageError } from '../errors.ts';
-import type { Application, Header, HeaderList } from '../types.ts';
+import type { Application, HeaderList } from '../types.ts';
 import { CookieJar } from './cookies.ts';
 import type { TestDriver } from './driver.ts';
 import { direct } from './handler.ts';
 import type { DirectOptions } from './handler.ts';
 import { overHttp } from './http.ts';
 import type { Listening } from './http.ts';
-import { buildRequest } from './request.ts';
-import type { RequestOptions } from './request.ts';
+import { buildRequest } from './request/request.ts';
+import type { RequestOptions } from './request/request.ts';
+import { readHeaders } from './request/headers.ts';
+import type { RequestHeaders } from './request/headers.ts';
 import { TestResponse } from './response.ts';
 
 /** What a test client sends its requests to. */
@@ -18,9 +20,15 @@ export type TestTarget = Application | TestDriver | Listening | URL | string;
 /** Options of {@link testClient}. All but `headers` and `cookies` count only where the application is called directly. */
 export interface TestClientOptions extends DirectOptions {
   /** Sent with every request that does not have its own of the same name. Default: none. */
-  headers?: Readonly<Record<string, string>> | undefined;
+  headers?: RequestHeaders | undefined;
   /** Whether cookies are kept and sent back. Default false. */
   cookies?: boolean | undefined;
+  /**
+   * Whether a request is rejected with what the application threw, so that a failing test shows that error and its
+   * stack. With false the response is the one that a visitor gets, 500 or broken, and its `error` is what was thrown.
+   * Over HTTP the server keeps its errors to itself. Default true.
+   */
+  throwErrors?: boolean | undefined;
 }
 
 /**
@@ -32,7 +40,8 @@ export interface TestClientOptions extends DirectOptions {
  * @param target an application, which is called directly, without a socket; or what carries the
  *   request to one: a running HTTP server or an `http:` URL (of a front end before any gateway), or a
  *   driver of the test's own
- * @throws {UsageError} when the target is none of them, a server that does not listen, or a URL with another protocol
+ * @throws {UsageError} when the target is none of them, a server that does not listen, or a URL with another protocol; and
+ *   for headers that no request can carry
  */
 export function testClient(target: TestTarget, options: TestClientOptions = {}): TestClient {
   return new TestClient(driverOf(target, options), options);
@@ -59,11 +68,13 @@ export class TestClient {
   readonly #driver: TestDriver;
   readonly #defaults: HeaderList;
   readonly #isTls: boolean;
+  readonly #throwsErrors: boolean;
 
   /** @param driver carries the requests */
   constructor(driver: TestDriver, options: TestClientOptions = {}) {
     this.#driver = driver;
-    this.#defaults = Object.entries(options.headers ?? {});
+    this.#defaults = readHeaders(options.headers ?? []);
+    this.#throwsErrors = options.throwErrors ?? true;
     this.#isTls = options.baseUrl?.startsWith('https:') ?? false;
     if (options.cookies === true) this.cookies = new CookieJar();
   }
@@ -74,18 +85,20 @@ export class TestClient {
    *
    * @param path begins with `/`, or is `*`, and may have a query. What is no ASCII is percent-encoded, the rest is sent
    *   as it is.
-   * @throws {UsageError} for another path. The promise is also rejected when no connection can be made, and with what
-   *   the test's own body or `onChunk` throws.
+   * @throws {UsageError} for another path, and for what no request can carry. The promise is also rejected when no
+   *   connection can be made, with what the test's own body or `onChunk` throws, and, unless `throwErrors` is false, with
+   *   what the application throws.
    */
   async request(path: string, options: RequestOptions = {}): Promise<TestResponse> {
-    if (!path.startsWith('/') && path !== '*') {
+    if (typeof path !== 'string' || (!path.startsWith('/') && path !== '*')) {
       throw new UsageError(`path ${JSON.stringify(path)} does not begin with /`);
     }
-    const defaults: Header[] = [...this.#defaults];
     const cookie = this.cookies?.header(path, this.#isTls);
-    if (cookie !== undefined) defaults.push(['Cookie', cookie]);
-    const request = await buildRequest(path, options, defaults);
-    const response = new TestResponse(await this.#driver.send(request));
+    const cookies = cookie === undefined ? [] : readHeaders({ Cookie: cookie });
+    const request = await buildRequest(path, options, [...this.#defaults, ...cookies]);
+    const raw = await this.#driver.send(request);
+    if (this.#throwsErrors && raw.error !== undefined) throw raw.error;
+    const response = new TestResponse(raw);
     this.cookies?.store(response.headers.getAll('Set-Cookie'), request.target);
     return response;
   }

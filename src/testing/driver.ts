@@ -1,4 +1,4 @@
-import type { TestRequest } from './request.ts';
+import type { TestRequest } from './request/request.ts';
 import type { RawResponse } from './response.ts';
 
 /** What carries the requests of a {@link TestClient} to an application. */

@@ -2,12 +2,12 @@
 
 import { Readable } from 'node:stream';
 
+import { ApplicationError } from '../errors.ts';
 import { toFunction } from '../handler/application.ts';
-import { unquotePath } from '../uri/percent.ts';
 import { BaseHandler } from '../handler/base-handler.ts';
-import { addVariable } from '../environ/environ.ts';
+import { addVariable, splitPort } from '../environ/environ.ts';
 import type { Variables } from '../environ/environ.ts';
-import { InputStream } from '../input/input-stream.ts';
+import type { InputStream } from '../input/input-stream.ts';
 import { createLog } from '../logging/log.ts';
 import { readFrom, writeTo } from '../handler/stream-handler.ts';
 import type {
@@ -20,7 +20,8 @@ import type {
   Role,
 } from '../types.ts';
 import type { TestDriver } from './driver.ts';
-import type { TestRequest } from './request.ts';
+import { checkHeaders, parseTarget } from './refusals.ts';
+import type { TestRequest } from './request/request.ts';
 import type { Outcome, RawResponse } from './response.ts';
 
 /** How an application is called directly. */
@@ -60,10 +61,10 @@ class TestHandler extends BaseHandler {
   readonly #chunks: Buffer[] = [];
   #outcome: Outcome = 'left'; // unless the response is finished or abandoned
   #errors = '';
-  #thrown: { error: unknown } | undefined;
+  #thrown: unknown;
   #pendingChunks = 0; // chunks for which onChunk has not finished
   #delivery: Promise<void> | undefined; // fulfilled when onChunk has finished for all chunks so far
-  #clientError: { error: unknown } | undefined; // the error that onChunk threw
+  #clientError: { error: unknown } | undefined; // what the test's own body or onChunk threw
   readonly #disconnected: Promise<void>;
   #markDisconnected!: () => void;
 
@@ -84,23 +85,25 @@ class TestHandler extends BaseHandler {
   protected override addCgiVars(environ: Variables): void {
     const { method, target, headers } = this.#request;
     const isTls = this.#base.protocol === 'https:';
-    const query = target.indexOf('?');
     const variables: Record<string, string> = {
       GATEWAY_INTERFACE: 'CGI/1.1',
       SERVER_SOFTWARE: 'postern',
       SERVER_PROTOCOL: 'HTTP/1.1',
-      SERVER_NAME: this.#base.hostname,
       SERVER_PORT: this.#base.port || (isTls ? '443' : '80'),
+      SERVER_ADDR: '127.0.0.1',
       REMOTE_ADDR: '127.0.0.1',
       REQUEST_METHOD: method,
       REQUEST_URI: target,
-      PATH_INFO: unquotePath(query < 0 ? target : target.slice(0, query)),
-      QUERY_STRING: query < 0 ? '' : target.slice(query + 1),
     };
     if (isTls) variables['HTTPS'] = 'on';
     for (const [name, value] of Object.entries(variables)) addVariable(environ, name, value);
+    checkHeaders(headers);
     for (const header of headers) addHeader(environ, header);
-    environ['HTTP_HOST'] ??= this.#base.host;
+    const host = (environ['HTTP_HOST'] ??= this.#base.host) as string;
+    environ['SERVER_NAME'] = splitPort(host)[0];
+    const { path, query } = parseTarget(method, target);
+    environ['PATH_INFO'] = path;
+    environ['QUERY_STRING'] = query;
   }
 
   protected override setupEnviron(): Environ {
@@ -114,10 +117,15 @@ class TestHandler extends BaseHandler {
 
   protected override getStdin(): InputStream {
     const { body } = this.#request;
-    if (body === undefined) return new InputStream(this.contentLength);
     const length = this.environ!['CONTENT_LENGTH'] === undefined ? -1 : this.contentLength;
-    const chunks = body instanceof Uint8Array ? [body] : body;
-    return readFrom(() => (this.#body = Readable.from(chunks)), length);
+    const chunks = body === undefined ? [] : body instanceof Uint8Array ? [body] : body;
+    return readFrom(() => this.#openBody(chunks), body === undefined ? this.contentLength : length);
+  }
+
+  #openBody(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Readable {
+    this.#body = Readable.from(chunks);
+    // The test cannot send its body: it leaves, as over HTTP.
+    return this.#body.on('error', (error) => this.#failClient(error));
   }
 
   protected override getStderr(): ErrorStream {
@@ -142,7 +150,7 @@ class TestHandler extends BaseHandler {
       chunks: this.#chunks,
       outcome: this.#outcome,
       errors: this.#errors,
-      error: this.#thrown?.error,
+      error: this.#thrown,
     };
   }
 
@@ -173,7 +181,7 @@ class TestHandler extends BaseHandler {
   }
 
   protected override logException(error: unknown): void {
-    this.#thrown ??= { error };
+    this.#thrown ??= error ?? new ApplicationError(`the application threw ${String(error)}`);
     super.logException(error);
   }
 
@@ -195,10 +203,15 @@ class TestHandler extends BaseHandler {
     try {
       if (this.#clientError === undefined) await onChunk(chunk);
     } catch (error) {
-      this.#clientError = { error };
-      this.disconnect();
+      this.#failClient(error);
     }
     this.#pendingChunks--;
+  }
+
+  /** Ends the request with an error of the test itself. */
+  #failClient(error: unknown): void {
+    this.#clientError ??= { error };
+    this.disconnect();
   }
 }
 

@@ -8,7 +8,8 @@ import { Readable } from 'node:stream';
 import { UsageError } from '../errors.ts';
 import type { Header } from '../types.ts';
 import type { TestDriver } from './driver.ts';
-import type { TestRequest } from './request.ts';
+import type { TestRequest } from './request/request.ts';
+import { hasHeader } from './request/headers.ts';
 import type { RawResponse } from './response.ts';
 
 /** A server that listens for HTTP: one of this package, or of node:http. */
@@ -24,7 +25,16 @@ export interface Listening {
  */
 export function overHttp(target: string | URL | Listening): TestDriver {
   const where = locate(target);
-  return { send: (request) => new Exchange(request, where).done };
+  return {
+    async send(request) {
+      if (Object.keys(request.environ).length > 0) {
+        throw new UsageError(
+          'the environ is out of reach over HTTP: call the application directly',
+        );
+      }
+      return new Exchange(request, where).done;
+    },
+  };
 }
 
 type Where = Pick<RequestOptions, 'host' | 'port' | 'socketPath'> & { authority: string };
@@ -81,12 +91,21 @@ class Exchange {
   #send(): void {
     const { body } = this.#request;
     if (body === undefined || body instanceof Uint8Array) {
-      this.#client.end(body);
+      this.#client.end(body, () => this.#sent(body?.length ?? 0));
       return;
     }
+    let length = 0;
     Readable.from(body)
+      .on('data', (chunk: Uint8Array) => (length += chunk.length))
       .on('error', (error) => this.#rejectWith(error))
-      .pipe(this.#client);
+      .pipe(this.#client)
+      .on('finish', () => this.#sent(length));
+  }
+
+  /** After a body that is shorter than its Content-Length the connection ends: the server would wait for the rest. */
+  #sent(length: number): void {
+    const declared = this.#request.headers.find(([name]) => /^content-length$/i.test(name));
+    if (declared !== undefined && Number(declared[1]) > length) this.#client.socket?.end();
   }
 
   async #receive(response: IncomingMessage): Promise<void> {
@@ -137,10 +156,10 @@ class Exchange {
 
 function completeHeaders({ headers, body }: TestRequest, authority: string): Header[] {
   const complete = [...headers];
-  const has = (name: string): boolean => headers.some((header) => header[0].toLowerCase() === name);
-  if (!has('host')) complete.unshift(['Host', authority]);
+  if (!hasHeader(headers, 'host')) complete.unshift(['Host', authority]);
   const isStream = body !== undefined && !(body instanceof Uint8Array);
-  if (isStream && !has('content-length')) complete.push(['Transfer-Encoding', 'chunked']);
+  const isFramed = hasHeader(headers, 'content-length') || hasHeader(headers, 'transfer-encoding');
+  if (isStream && !isFramed) complete.push(['Transfer-Encoding', 'chunked']);
   return complete;
 }
 

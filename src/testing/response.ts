@@ -22,7 +22,7 @@ export interface RawResponse {
   outcome: Outcome;
   /** What was written to `wsgi.errors`, as far as it can be told; default `''`. */
   errors?: string;
-  /** What the application threw, where that can be told. */
+  /** What the application threw, where that can be told. A {@link TestClient} throws it unless `throwErrors` is false. */
   error?: unknown;
 }
 
@@ -43,7 +43,7 @@ export class TestResponse {
    * directly. A server keeps them to itself.
    */
   readonly errors: string;
-  /** What the application threw, first of all; where it is called directly. */
+  /** What the application threw, first of all; where it is called directly, and `throwErrors` is false. */
   readonly error: unknown;
 
   /** @throws {HeaderError} for a header that no response may carry */

@@ -7,7 +7,7 @@ import { testClient } from '../../src/testing/index.ts';
 
 test('greets, and lists the environ, sorted', async () => {
   const response = await testClient(validator(demoApp)).get("/it's?a=b", {
-    headers: { 'X-Own': '\x1b[31mred\n' },
+    environ: { HTTP_X_OWN: '\x1b[31mred\n' },
   });
   expect(response.status).toBe(200);
   expect(response.headers.get('Content-Type')).toBe('text/plain; charset=utf-8');

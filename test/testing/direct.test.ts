@@ -2,6 +2,13 @@
 
 import { describe, expect, test, vi } from 'vitest';
 
+import {
+  ApplicationError,
+  ValidationError,
+  fromFetch,
+  fromNode,
+  validator,
+} from '../../src/index.ts';
 import type { ApplicationFunction, Environ } from '../../src/index.ts';
 import { testClient } from '../../src/testing/index.ts';
 
@@ -12,9 +19,19 @@ const hello: ApplicationFunction = (_environ, startResponse) => {
   return [Buffer.from('hello')];
 };
 
+function fail(): never {
+  throw new Error('no such path');
+}
+
+function throwing(value: unknown): ApplicationFunction {
+  return () => {
+    throw value;
+  };
+}
+
 const failing: ApplicationFunction = (environ) => {
   environ['wsgi.errors'].write(`nothing at ${environ.PATH_INFO}\n`);
-  throw new Error('no such path');
+  return fail();
 };
 
 /** Answers with its environ. */
@@ -101,17 +118,89 @@ describe('an application called directly', () => {
   });
 
   test('what it throws and what it writes to wsgi.errors', async () => {
-    const response = await testClient(failing).get('/nowhere');
+    const response = await testClient(failing, { throwErrors: false }).get('/nowhere');
+    expect(response.status).toBe(500);
     expect(response.error).toEqual(new Error('no such path'));
     expect(response.errors).toMatch(/^nothing at \/nowhere\nError: no such path\n {4}at /);
     expect((await testClient(hello).get('/')).error).toBeUndefined();
     expect((await testClient(hello).get('/')).errors).toBe('');
   });
 
+  describe('throws what the application throws, so that a failing test shows it:', () => {
+    test.each<[string, ApplicationFunction]>([
+      ['at once', failing],
+      ['later', async (environ, startResponse) => failing(environ, startResponse)],
+      [
+        'in the body',
+        function* (_environ, startResponse) {
+          startResponse('200 OK', TEXT);
+          yield Buffer.from('x');
+          throw new Error('no such path');
+        },
+      ],
+      [
+        'when the body is closed',
+        (_environ, startResponse) => {
+          startResponse('200 OK', TEXT);
+          return Object.assign([Buffer.from('x')], { close: fail });
+        },
+      ],
+    ])('%s', async (_, application) => {
+      const error: unknown = await testClient(application)
+        .get('/nowhere')
+        .catch((thrown: unknown) => thrown);
+      expect(error).toEqual(new Error('no such path'));
+      // The first line of the stack is where it was thrown.
+      expect((error as Error).stack).toMatch(/no such path\n {4}at .*direct\.test\.ts/);
+    });
+
+    test('what is not an error, too', async () => {
+      await expect(testClient(throwing('text')).get('/')).rejects.toBe('text');
+      const nothing = testClient(throwing(undefined)).get('/');
+      await expect(nothing).rejects.toThrow('the application threw undefined');
+    });
+
+    test('what breaks the contract', async () => {
+      const silent = testClient(() => []);
+      await expect(silent.get('/')).rejects.toThrow(ApplicationError);
+      const unchecked = testClient(validator(() => 'text' as never));
+      await expect(unchecked.get('/')).rejects.toThrow(ValidationError);
+    });
+
+    test('of a Node listener and of a fetch handler, too', async () => {
+      await expect(testClient(fromNode(fail)).get('/')).rejects.toThrow('no such path');
+      await expect(testClient(fromFetch(fail)).get('/')).rejects.toThrow('no such path');
+    });
+
+    test('but nothing when the client has left: then its error follows from that', async () => {
+      const response = await testClient(async (environ) => {
+        await environ['wsgi.input'].read();
+        throw new Error('no such path');
+      }).post('/', { body: 'x', signal: AbortSignal.abort() });
+      expect(response.outcome).toBe('left');
+    });
+  });
+
   test('what the gateway says of a bad request', async () => {
-    const response = await testClient(hello).request('/', { method: 'NO METHOD' });
+    const response = await testClient(hello).get('/%zz');
     expect(response).toMatchObject({ status: 400, outcome: 'complete' });
-    expect(response.errors).toContain('NO METHOD');
+    expect(response.errors).toContain('/%zz');
+  });
+
+  test('a body of the test that fails', async () => {
+    const thrown = new Error('upload');
+    const signals: AbortSignal[] = [];
+    const body = (async function* (): AsyncGenerator<Buffer> {
+      yield Buffer.from('x');
+      throw thrown;
+    })();
+    const reading: ApplicationFunction = async (environ) => {
+      signals.push(environ['postern.signal']);
+      await environ['wsgi.input'].read();
+      return [];
+    };
+    await expect(testClient(reading).post('/', { body })).rejects.toBe(thrown);
+    expect(signals[0]!.reason).toMatchObject({ code: 'ERR_POSTERN_DISCONNECT' });
   });
 
   test('a body that is shorter than its Content-Length', async () => {

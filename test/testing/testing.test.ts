@@ -225,7 +225,7 @@ function defineRequests(
 }
 
 describe('directly', () =>
-  defineRequests((options) => testClient(app, { log: LOG, ...options }), true));
+  defineRequests((options) => testClient(app, { log: LOG, throwErrors: false, ...options }), true));
 
 describe('over HTTP', () => {
   let server: Server;
