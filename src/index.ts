@@ -17,6 +17,7 @@ export { InputStream } from './input/input-stream.ts';
 export type { InputSource } from './input/input-source.ts';
 export { addVariable, guessScheme } from './environ/environ.ts';
 export type { Variables } from './environ/environ.ts';
+export type { ForwardedHeaders, ForwardingOptions } from './environ/forwarded/forwarding.ts';
 export { createLog } from './logging/log.ts';
 export type { LogLevel } from './logging/log.ts';
 export { applicationUri, requestUri, shiftPathInfo } from './environ/util.ts';

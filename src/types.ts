@@ -290,4 +290,11 @@ export interface GatewayOptions {
   multiprocess?: boolean | undefined;
   /** Lets the front end send the files of {@link FileWrapperConstructor file wrappers}. Default: the gateway does it. */
   sendfile?: SendfileOptions | undefined;
+  /**
+   * Replaces the variables of the peer by what trusted proxies tell of the client. The gateway makes it from
+   * `forwardedAllowIps`.
+   *
+   * @internal
+   */
+  forwarding?: { applyVariables(environ: Record<string, unknown>): void } | undefined;
 }

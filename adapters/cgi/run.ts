@@ -9,6 +9,7 @@ import { toFunction } from '../../src/handler/application.ts';
 import { guardProcess } from '../../src/handler/process-guard.ts';
 import { writeTo } from '../../src/handler/stream-handler.ts';
 import type { HandlerStreams } from '../../src/handler/stream-handler.ts';
+import type { ForwardingOptions } from '../../src/environ/forwarded/forwarding.ts';
 import type { Application, ApplicationFunction } from '../../src/types.ts';
 import { readEnvironment } from './environment.ts';
 import { CgiHandler, IisCgiHandler } from './handler.ts';
@@ -16,7 +17,7 @@ import type { CgiOptions } from './handler.ts';
 import { takeStdout } from './stdout.ts';
 
 /** Options of {@link runWithCgi}. */
-export interface RunOptions extends CgiOptions {
+export interface RunOptions extends CgiOptions, ForwardingOptions {
   /** Whether PATH_INFO repeats SCRIPT_NAME, as under IIS. Default false. */
   iis?: boolean | undefined;
   /**
@@ -53,14 +54,12 @@ export function prepareCgi(): void {
  *
  * @returns a promise that is fulfilled when the response has been written to standard output and the
  *   body is closed. It never rejects.
- * @throws {UsageError} when `application` is none
+ * @throws {UsageError} when `application` is none, or for an invalid entry of `forwardedAllowIps`
  */
-export async function runWithCgi(
-  application: Application,
-  options: RunOptions = {},
-): Promise<void> {
+export async function runWithCgi(application: Application, given: RunOptions = {}): Promise<void> {
   const run = toFunction(application);
   prepareCgi();
+  const options = given.forwardedAllowIps === undefined ? given : await withForwarding(given);
   const stdout = takeStdout();
   const environ = readEnvironment();
   const stdin = new Stdin(environ);
@@ -84,6 +83,12 @@ export async function runWithCgi(
   if (handler.broken) process.exitCode = 1;
   closeDescriptor(1);
   end();
+}
+
+/** Loaded only where it is used: few CGI programs have a proxy in front of their web server. */
+async function withForwarding(options: RunOptions): Promise<RunOptions> {
+  const { createForwarding } = await import('../../src/environ/forwarded/forwarding.ts');
+  return { ...options, forwarding: createForwarding(options) };
 }
 
 /** Runs the request until it ends, or until the application waits for nothing. */

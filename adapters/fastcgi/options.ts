@@ -14,6 +14,7 @@ import {
   SEND_TIMEOUT,
   VARIABLES_TIMEOUT,
 } from '../../src/limits.ts';
+import type { ForwardingOptions } from '../../src/environ/forwarded/forwarding.ts';
 import { RESOURCE_DEFAULTS } from '../../src/resources/resources.ts';
 import type { ResourceLimits, SpoolOptions } from '../../src/resources/resources.ts';
 import { settleLimits } from '../../src/resources/settle-limits.ts';
@@ -77,7 +78,7 @@ export type Engine = 'postern' | 'node-fastcgi';
 
 /** Options of `runWithFastCgi`. */
 export interface FastCgiOptions
-  extends ServerOptions, GatewayOptions, SpoolOptions, Partial<FastCgiLimits> {
+  extends ServerOptions, GatewayOptions, SpoolOptions, ForwardingOptions, Partial<FastCgiLimits> {
   /**
    * Whether one connection carries several requests at once. Announced as FCGI_MPXS_CONNS (FastCGI 1.0 § 4.1). If not,
    * requests at once wait for their turn. Default true.

@@ -4,6 +4,7 @@ import { Admission } from '../../src/listening/admission.ts';
 import { toFunction } from '../../src/handler/application.ts';
 import { Deadlines } from '../../src/resources/deadlines.ts';
 import { RequestContexts } from '../../src/handler/request-contexts.ts';
+import { createForwarding } from '../../src/environ/forwarded/forwarding.ts';
 import { isWanted } from '../../src/environ/environ.ts';
 import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_LOG } from '../../src/logging/log.ts';
@@ -21,16 +22,17 @@ import { ParamsDecoder } from './params.ts';
 /**
  * Serves an application over FastCGI 1.0.
  *
- * @param options `listen` is where: `'127.0.0.1:9000'`, `'unix:/run/app.sock'`, or `'fd:0'` under a
+ * @param given `listen` is where: `'127.0.0.1:9000'`, `'unix:/run/app.sock'`, or `'fd:0'` under a
  *   process manager
  * @returns the running server
  * @throws {UsageError} when the application is none, or the address or another option cannot be used
  */
 export async function runWithFastCgi(
   application: Application,
-  options: FastCgiOptions,
+  given: FastCgiOptions,
 ): Promise<Server> {
   const run = toFunction(application);
+  const options: FastCgiOptions = { ...given, forwarding: createForwarding(given) };
   const { engine = 'postern', log = DEFAULT_LOG } = options;
   const limits = resolveLimits(options);
   const admission = new Admission('fastcgi', limits.maxConnections, allowedPeers(options), log);

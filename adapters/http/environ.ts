@@ -8,9 +8,10 @@ import { SERVER_SOFTWARE } from '../../src/handler/handler-hooks.ts';
 import { addVariable, setVariable, splitPort } from '../../src/environ/environ.ts';
 import type { Variables } from '../../src/environ/environ.ts';
 import { LimitError, RequestError } from '../../src/errors.ts';
+import { createForwarding } from '../../src/environ/forwarded/forwarding.ts';
+import type { Forwarding } from '../../src/environ/forwarded/forwarding.ts';
 import { plainAddress } from '../../src/environ/forwarded/node.ts';
 import { isHost } from '../../src/uri/host.ts';
-import { Forwarding } from './forwarded.ts';
 import { createVariableNamer } from './header-names.ts';
 import type { HttpLimits, HttpOptions } from './options.ts';
 import { parseTarget } from './target.ts';
@@ -30,13 +31,13 @@ export interface Peer {
 /** Adds the variables of requests to their environs. */
 export class EnvironBuilder {
   readonly #variableOf: (header: string) => string;
-  readonly #forwarding: Forwarding;
+  readonly #forwarding: Forwarding | undefined;
   readonly #limits: HttpLimits;
 
   /** @throws {UsageError} for an option that cannot be used */
   constructor(options: HttpOptions, limits: HttpLimits) {
     this.#variableOf = createVariableNamer(options.underscoreHeaders);
-    this.#forwarding = new Forwarding(options);
+    this.#forwarding = createForwarding(options);
     this.#limits = limits;
   }
 
@@ -54,7 +55,7 @@ export class EnvironBuilder {
     if ((socket as Partial<TLSSocket>).encrypted === true) variables.push('HTTPS', 'on');
     return {
       variables,
-      trusted: this.#forwarding.trusts(address),
+      trusted: this.#forwarding?.trusts(address) === true,
       host: undefined,
       serverName: '',
     };
@@ -78,7 +79,8 @@ export class EnvironBuilder {
     checkHost(environ, peer);
     checkTransfer(environ);
     this.#addTarget(environ, method, request.url!);
-    if (peer.trusted) this.#forwarding.apply(environ, request.rawHeaders);
+    if (peer.trusted) this.#forwarding!.apply(environ, request.rawHeaders);
+    else this.#forwarding?.drop(environ);
     if (environ['HTTP_HOST'] === peer.host) environ['SERVER_NAME'] = peer.serverName;
   }
 

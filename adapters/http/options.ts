@@ -17,12 +17,12 @@ import {
   REQUEST_TIMEOUT,
   SEND_TIMEOUT,
 } from '../../src/limits.ts';
+import type { ForwardingOptions } from '../../src/environ/forwarded/forwarding.ts';
 import { RESOURCE_DEFAULTS } from '../../src/resources/resources.ts';
 import type { ResourceLimits, SpoolOptions } from '../../src/resources/resources.ts';
 import { settleLimits } from '../../src/resources/settle-limits.ts';
 import type { ServerOptions } from '../../src/listening/server.ts';
 import type { ErrorStream, GatewayOptions } from '../../src/types.ts';
-import type { ForwardingOptions } from './forwarded.ts';
 
 /** Limits of the HTTP gateway. Sizes are in bytes. Times are in milliseconds, and 0 is no limit. */
 export interface HttpLimits extends ResourceLimits {

@@ -182,9 +182,12 @@ export function remount(
   mount: string,
 ): [scriptName: string, pathInfo: string] {
   const path = scriptName + pathInfo;
-  const below =
-    path.startsWith(mount) && (path.length === mount.length || path[mount.length] === '/');
-  return below ? [mount, path.slice(mount.length)] : [scriptName, pathInfo];
+  return isBelow(path, mount) ? [mount, path.slice(mount.length)] : [scriptName, pathInfo];
+}
+
+/** Whether a path begins with a mount, at the border of a segment. */
+export function isBelow(path: string, mount: string): boolean {
+  return path.startsWith(mount) && (path.length === mount.length || path[mount.length] === '/');
 }
 
 /** Rebuilds REQUEST_URI for a front end that does not send it: it is not a variable of RFC 3875. */

@@ -97,6 +97,7 @@ export abstract class BaseHandler extends BodySender {
   protected setupEnviron(): Environ {
     const environ = (this.environ = createEnviron(this));
     this.addCgiVars(environ);
+    this.options.forwarding?.applyVariables(environ);
     if (this.originServer && this.serverSoftware !== '') {
       environ['SERVER_SOFTWARE'] ??= this.serverSoftware;
     }

@@ -10,6 +10,7 @@ import {
   SEND_TIMEOUT,
   VARIABLES_TIMEOUT,
 } from '../limits.ts';
+import type { ForwardingOptions } from '../environ/forwarded/forwarding.ts';
 import { RESOURCE_DEFAULTS } from '../resources/resources.ts';
 import type { ResourceLimits, SpoolOptions } from '../resources/resources.ts';
 import { settleLimits } from '../resources/settle-limits.ts';
@@ -50,7 +51,7 @@ export interface RequestLimits extends ResourceLimits {
 
 /** Options of `runWithScgi` and `runWithUwsgi`. */
 export interface RequestServerOptions
-  extends ServerOptions, GatewayOptions, SpoolOptions, Partial<RequestLimits> {
+  extends ServerOptions, GatewayOptions, SpoolOptions, ForwardingOptions, Partial<RequestLimits> {
   /** Addresses and networks (CIDR) that may connect over TCP: `['10.0.0.1', 'fd00::/8']`. Default: all. */
   allow?: readonly string[] | undefined;
 }

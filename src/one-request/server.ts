@@ -3,6 +3,7 @@
 import { Admission } from '../listening/admission.ts';
 import { toFunction } from '../handler/application.ts';
 import { Deadlines } from '../resources/deadlines.ts';
+import { createForwarding } from '../environ/forwarded/forwarding.ts';
 import { DEFAULT_LOG } from '../logging/log.ts';
 import { RequestConnection } from './connection.ts';
 import type { Gateway, VariablesReader } from './gateway.ts';
@@ -37,8 +38,9 @@ export interface RequestProtocol {
 export async function serveRequests(
   protocol: RequestProtocol,
   application: Application,
-  options: RequestServerOptions,
+  given: RequestServerOptions,
 ): Promise<Server> {
+  const options: RequestServerOptions = { ...given, forwarding: createForwarding(given) };
   const { name, Reader, Handler } = protocol;
   const limits = resolveLimits(options);
   const log = options.log ?? DEFAULT_LOG;

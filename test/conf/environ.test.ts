@@ -51,6 +51,24 @@ const ROWS: readonly Row[] = [
     },
   },
   {
+    name: 'GET with what a visitor says of himself',
+    method: 'GET',
+    headers: [
+      ['Forwarded', 'for=6.6.6.6;proto=https;host=evil.example'],
+      ...['X-Forwarded-', 'X_Forwarded_', 'X-Forwarded_', 'X_Forwarded-'].flatMap(
+        (prefix): HeaderPairs => [
+          [`${prefix}For`, '6.6.6.6'],
+          [`${prefix}Host`, 'evil.example'],
+          [`${prefix}Port`, '666'],
+          [`${prefix}Prefix`, '/evil'],
+          [`${prefix}Proto`, 'https'],
+          [`${prefix}Server`, 'evil.example'],
+        ],
+      ),
+    ],
+    environ: {},
+  },
+  {
     name: 'POST with a body',
     method: 'POST',
     headers: [
@@ -116,7 +134,7 @@ const DIFFERENCES: readonly Difference[] = [
   },
   {
     behind: /^lighttpd\/(?!proxy)/,
-    row: /GET/,
+    row: /of all kinds/,
     environ: { HTTP_X_UNDER: 'score' },
     why: 'lighttpd has no option to drop them, and the variable does not tell which character it was',
   },

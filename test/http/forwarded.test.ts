@@ -8,12 +8,17 @@ import { runWithHttp } from '../../adapters/http/index.ts';
 import type { HttpOptions } from '../../adapters/http/index.ts';
 import { UsageError } from '../../src/errors.ts';
 import type { Environ } from '../../src/types.ts';
+import { applicationUri } from '../../src/environ/util.ts';
 import { hello, request, serve } from './kit.ts';
 
 type Seen = Partial<Environ>;
 
 /** The environ of a request with headers, from a trusted peer unless the options say otherwise. */
-async function forward(headers: string[], options: Partial<HttpOptions> = {}): Promise<Seen> {
+async function forward(
+  headers: string[],
+  options: Partial<HttpOptions> = {},
+  host = 'example.test',
+): Promise<Seen> {
   let seen: Seen = {};
   const gateway = await serve(
     (environ, startResponse) => {
@@ -23,7 +28,8 @@ async function forward(headers: string[], options: Partial<HttpOptions> = {}): P
     { forwardedAllowIps: ['127.0.0.1'], ...options },
   );
   const line = 'GET /app/x?y HTTP/1.1';
-  expect(await gateway.talk(request(line, 'Connection: close', ...headers))).toMatch(/ 200 OK/);
+  const text = request(line, 'Connection: close', ...headers);
+  expect(await gateway.talk(text.replace('example.test', host))).toMatch(/ 200 OK/);
   return seen;
 }
 
@@ -57,12 +63,12 @@ describe('X-Forwarded-*', () => {
   });
 
   test.each([
-    ['by default', {}],
-    ['not in the list', { forwardedAllowIps: ['10.0.0.0/8', '::1'] }],
-    ['in an empty list', { forwardedAllowIps: [] }],
-    ['not of a unix socket', { forwardedAllowIps: ['unix'] }],
-  ])('of a peer that is not trusted are headers and no more: %s', async (_what, options) => {
-    const environ = await forward(CLAIMS, { forwardedAllowIps: undefined, ...options });
+    ['by default', undefined],
+    ['not in the list', ['10.0.0.0/8', '::1']],
+    ['in an empty list', []],
+    ['not of a unix socket', ['unix']],
+  ])('of a peer that is not trusted count for nothing: %s', async (_what, forwardedAllowIps) => {
+    const environ = await forward(CLAIMS, { forwardedAllowIps });
     expect(environ).toMatchObject({
       REMOTE_ADDR: '127.0.0.1',
       'wsgi.url_scheme': 'http',
@@ -70,10 +76,35 @@ describe('X-Forwarded-*', () => {
       SERVER_NAME: 'example.test',
       SCRIPT_NAME: '',
       PATH_INFO: '/app/x',
-      HTTP_X_FORWARDED_FOR: '203.0.113.7',
     });
     expect(environ).not.toHaveProperty('HTTPS');
     expect(environ['SERVER_PORT']).not.toBe('8443');
+    // With the option they are dropped: frameworks may believe them.
+    const left = Object.keys(environ).filter((name) => name.includes('FORWARDED'));
+    expect(left).toHaveLength(forwardedAllowIps === undefined ? CLAIMS.length : 0);
+  });
+
+  test.each([
+    // Host, X-Forwarded-Host, -Proto and -Port, and the Host of the URL.
+    ['a.test', undefined, 'https', '8443', 'a.test:8443'],
+    ['a.test', 'b.test', 'https', '8443', 'b.test:8443'],
+    ['a.test', '[2001:db8::7]', 'https', '8443', '[2001:db8::7]:8443'],
+    ['a.test', 'b.test', 'https', '443', 'b.test'],
+    ['a.test', 'b.test', 'http', '443', 'b.test:443'],
+    ['a.test', 'b.test', undefined, '80', 'b.test'],
+    // A port that is written counts more: the visitor has typed it.
+    ['a.test:81', undefined, 'https', '8443', 'a.test:81'],
+    ['a.test', 'b.test:81', 'https', '8443', 'b.test:81'],
+    ['a.test', 'b.test', 'https', 'x', 'b.test'],
+  ])('Host %s, -Host %s, -Proto %s, -Port %s: the URL has %s', async (...row) => {
+    const [host, forwardedHost, proto, port, expected] = row;
+    const lines = [`X-Forwarded-Port: ${port}`];
+    if (forwardedHost !== undefined) lines.push(`X-Forwarded-Host: ${forwardedHost}`);
+    if (proto !== undefined) lines.push(`X-Forwarded-Proto: ${proto}`);
+    const environ = await forward(lines, {}, host);
+    expect(environ['HTTP_HOST']).toBe(expected);
+    expect(applicationUri(environ)).toBe(`${proto ?? 'http'}://${expected}/`);
+    expect(environ['SERVER_NAME']).toBe(expected.replace(/:\d+$/, ''));
   });
 
   test.each([['*'], ['127.0.0.0/8'], [' 127.0.0.1 ']])('trusted by %s', async (entry) => {
@@ -141,7 +172,7 @@ describe('X-Forwarded-*', () => {
     );
     expect(environ).toMatchObject({
       'wsgi.url_scheme': 'https',
-      HTTP_HOST: 'www.test',
+      HTTP_HOST: 'www.test:8443',
       SERVER_PORT: '8443',
       SCRIPT_NAME: '/app',
     });

@@ -263,7 +263,7 @@ test('the modules of Apache that Debian does not load are enabled', () => {
   const enabled = blocks(section(CONF, '### Apache'), 'sh').map((block) =>
     /^a2enmod (.*)$/m.exec(block)![1]!.split(' '),
   );
-  const always = ['mpm_event', 'authz_core', 'headers', 'setenvif'];
+  const always = ['mpm_event', 'authz_core', 'setenvif'];
   const needed = ['apache/cgi.conf', 'apache/proxy_fcgi.conf'].map((conf) =>
     apacheModules({ conf, values: {} }).filter((name) => !always.includes(name)),
   );

@@ -9,7 +9,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { formatError } from '../../../src/logging/log.ts';
 import type { Log } from '../../../src/types.ts';
-import type { ForwardingOptions } from '../forwarded.ts';
+import type { ForwardingOptions } from '../../../src/environ/forwarded/forwarding.ts';
 import { isLocalBrowser } from './access.ts';
 import type { ErrorPage } from './render.ts';
 

@@ -25,6 +25,27 @@ export const SERVING_OPTIONS = {
     repeated: true,
     defaultText: 'all; for FastCGI those of FCGI_WEB_SERVER_ADDRS',
   }),
+  forwardedAllowIps: option<string>({
+    group: 'Serving',
+    gateway: true,
+    describe:
+      'Trust the X-Forwarded headers of the proxy PEER, and drop those of others: an IP address, a network, unix, or * for any peer',
+    argument: 'PEER',
+    read: readPeer('unix', '*'),
+    repeated: true,
+    defaultText: 'no proxy; the headers are passed on as they are',
+    cgi: true,
+  }),
+  forwardedHeaders: option<ForwardedNames>({
+    group: 'Serving',
+    gateway: true,
+    describe:
+      'The trusted headers: forwarded (RFC 7239), or some of for,proto,host,port,prefix, as in for=X-Real-IP,proto',
+    argument: 'LIST',
+    read: readForwardedHeaders,
+    defaultText: 'for,proto,host,port',
+    cgi: true,
+  }),
   socketMode: option<number>({
     group: 'Serving',
     gateway: true,
@@ -109,25 +130,6 @@ export const HTTP_OPTIONS = {
       'Show errors of the application, with source and environ, to browsers on this machine; --no-error-page: to nobody',
     read: readSwitch,
     defaultText: 'at a terminal, unless NODE_ENV is production',
-  }),
-  forwardedAllowIps: option<string>({
-    group: 'HTTP',
-    gateway: true,
-    describe:
-      'Trust the X-Forwarded headers of the proxy PEER: an IP address, a network, unix, or * for any peer',
-    argument: 'PEER',
-    read: readPeer('unix', '*'),
-    repeated: true,
-    defaultText: 'no proxy',
-  }),
-  forwardedHeaders: option<ForwardedNames>({
-    group: 'HTTP',
-    gateway: true,
-    describe:
-      'The trusted headers: forwarded (RFC 7239), or some of for,proto,host,port,prefix, as in for=X-Real-IP,proto',
-    argument: 'LIST',
-    read: readForwardedHeaders,
-    defaultText: 'for,proto,host,port',
   }),
   underscoreHeaders: option<string>({
     group: 'HTTP',

@@ -176,6 +176,8 @@ describe('conf kubernetes', () => {
       '0.0.0.0:9000',
       '--script-name',
       '/app',
+      '--forwarded-allow-ips',
+      '127.0.0.1',
     ]);
     expect(Deployment!.spec.selector.matchLabels).toEqual(pod.metadata.labels);
     expect(Service!.spec.selector).toEqual(pod.metadata.labels);

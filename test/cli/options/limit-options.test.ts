@@ -69,7 +69,7 @@ test('every limit of the command is one of a gateway', () => {
 });
 
 /** The limits are looked at above. These are given by the command itself, or make no sense on a command line. */
-type Own = 'listen' | 'log' | 'accessLog' | 'errors' | 'tls';
+type Own = 'listen' | 'log' | 'accessLog' | 'errors' | 'tls' | 'forwarding';
 type Limits = keyof FastCgiLimits | keyof RequestLimits | keyof HttpLimits;
 type Other = Exclude<
   keyof FastCgiOptions | keyof RequestServerOptions | keyof HttpOptions | keyof RunOptions,

@@ -1,13 +1,14 @@
 /** Trusted proxies, and the headers in which they describe the client. */
 
-import { createAllowList } from '../../src/sockets/allow-list.ts';
-import { remount, splitPort } from '../../src/environ/environ.ts';
-import type { Variables } from '../../src/environ/environ.ts';
-import { readForwarded, readXForwarded } from '../../src/environ/forwarded/claims.ts';
-import type { ClaimNames, Claims } from '../../src/environ/forwarded/claims.ts';
-import { linesIn } from '../../src/environ/forwarded/lines.ts';
-import type { LinesOf } from '../../src/environ/forwarded/lines.ts';
-import type { Hop } from '../../src/environ/forwarded/node.ts';
+import { createAllowList } from '../../sockets/allow-list.ts';
+import { guessScheme, isBelow, remount, splitPort } from '../environ.ts';
+import type { Variables } from '../environ.ts';
+import { readForwarded, readXForwarded } from './claims.ts';
+import type { ClaimNames, Claims } from './claims.ts';
+import { linesIn } from './lines.ts';
+import type { LinesOf } from './lines.ts';
+import { plainAddress } from './node.ts';
+import type { Hop } from './node.ts';
 
 /** Names of the headers that a proxy sets; null for one that it does not set, which is then ignored. */
 export interface ForwardedHeaders {
@@ -32,9 +33,12 @@ export interface ForwardedHeaders {
 export interface ForwardingOptions {
   /**
    * Peers that are trusted proxies: IP addresses and networks (`'10.0.0.0/8'`), `'unix'` for the peers of a unix
-   * socket, `'*'` for whoever connects. The client is the last address in the header that is in this list no more:
-   * what stands before it is that client's own word. `'*'` and `'unix'` are no addresses: with them alone the last
-   * one is the client. Default: none.
+   * socket, `'*'` for every peer. The peer is who connects to the HTTP gateway, and who connects to the web server on all
+   * others: REMOTE_ADDR. The client is the last address in the header that is in this list no more: what stands before
+   * it is that client's own word. `'*'` and `'unix'` are no addresses: with them alone the last one is the client.
+   *
+   * From all other peers these headers, `Forwarded` and all `X-Forwarded-*` are dropped: an empty list trusts nobody.
+   * Default: nobody is trusted, and the headers are passed on as they are.
    */
   forwardedAllowIps?: readonly string[] | undefined;
   /**
@@ -46,12 +50,22 @@ export interface ForwardingOptions {
   forwardedHeaders?: ForwardedHeaders | 'forwarded' | undefined;
 }
 
+/**
+ * The forwarding rules of a server; undefined without the option `forwardedAllowIps`.
+ *
+ * @throws {UsageError} for an invalid entry of `forwardedAllowIps`
+ */
+export function createForwarding(options: ForwardingOptions): Forwarding | undefined {
+  return options.forwardedAllowIps === undefined ? undefined : new Forwarding(options);
+}
+
 /** The forwarding rules of one server. */
 export class Forwarding {
   readonly #isListed: (address: string | undefined) => boolean;
   readonly #trustsAll: boolean;
   readonly #trustsUnix: boolean;
   readonly #read: (linesOf: LinesOf) => Claims;
+  readonly #variables: ReadonlySet<string>;
 
   /** @throws {UsageError} for an invalid entry of `forwardedAllowIps` */
   constructor(options: ForwardingOptions) {
@@ -62,9 +76,11 @@ export class Forwarding {
     const headers = options.forwardedHeaders ?? {};
     if (headers === 'forwarded') {
       this.#read = readForwarded;
+      this.#variables = new Set();
     } else {
       const names = namesOf(headers);
       this.#read = (linesOf) => readXForwarded(names, linesOf);
+      this.#variables = new Set(Object.values(names).map((name) => variableOf(name ?? '')));
     }
   }
 
@@ -81,11 +97,46 @@ export class Forwarding {
    *   are one variable there.
    */
   apply(environ: Variables, rawHeaders: readonly string[]): void {
-    const claims = this.#read((header) => linesIn(rawHeaders, header));
+    this.#apply(environ, (header) => linesIn(rawHeaders, header));
+  }
+
+  /**
+   * The same where the variables are all that the web server sends: its peer is REMOTE_ADDR, and the lines of a header
+   * are joined. What a peer says that is not trusted is dropped.
+   */
+  applyVariables(environ: Variables): void {
+    if (!this.#trustsPeer(environ['REMOTE_ADDR'] as string | undefined)) this.drop(environ);
+    else {
+      this.#apply(environ, (header) => {
+        const value = environ[variableOf(header)] as string | undefined;
+        return value === undefined ? [] : [value];
+      });
+    }
+  }
+
+  #trustsPeer(address: string | undefined): boolean {
+    // A peer without an address is nobody that can be named: the web server has not said who it is.
+    if (address === undefined) return this.#trustsAll;
+    // nginx says `unix:` of peers on a unix socket, and `::ffff:192.0.2.1` of an IPv4 address on an IPv6 socket.
+    return this.trusts(address === 'unix:' ? undefined : plainAddress(address));
+  }
+
+  /** Deletes the headers in which a peer that is not trusted tells of the client: frameworks may believe them. */
+  drop(environ: Variables): void {
+    for (const name in environ) {
+      if (CLAIM.test(name) || this.#variables.has(name)) delete environ[name];
+    }
+  }
+
+  #apply(environ: Variables, linesOf: LinesOf): void {
+    const claims = this.#read(linesOf);
     this.#applyClient(environ, claims.hops);
-    if (claims.proto === 'https') environ['HTTPS'] = 'on';
-    else if (claims.proto === 'http') delete environ['HTTPS'];
-    if (claims.host !== undefined) environ['HTTP_HOST'] = claims.host;
+    if (claims.proto !== undefined) applyProto(environ, claims.proto);
+    if (claims.host !== undefined) {
+      environ['HTTP_HOST'] = claims.host;
+      environ['SERVER_NAME'] = ''; // completeEnviron takes it from the host
+    }
+    if (claims.port !== undefined) addPort(environ, claims.port);
     const port = claims.port ?? portOf(claims);
     if (port !== undefined) environ['SERVER_PORT'] = port;
     if (claims.prefix !== undefined) applyPrefix(environ, claims.prefix);
@@ -97,9 +148,18 @@ export class Forwarding {
       environ['REMOTE_ADDR'] = address;
       if (port === undefined) delete environ['REMOTE_PORT'];
       else environ['REMOTE_PORT'] = port;
+      // The web server has looked up the name of its peer.
+      if (environ['REMOTE_HOST'] !== undefined) delete environ['REMOTE_HOST'];
       if (!this.#isListed(address)) return;
     }
   }
+}
+
+/** Headers in which proxies tell of the client, trusted ones or not. */
+const CLAIM = /^HTTP_(?:X_)?FORWARDED(?:_|$)/;
+
+function variableOf(header: string): string {
+  return `HTTP_${header.toUpperCase().replaceAll('-', '_')}`;
 }
 
 function namesOf(headers: ForwardedHeaders): ClaimNames {
@@ -123,12 +183,30 @@ function portOf(claims: Claims): string | undefined {
   return claims.proto === 'https' ? '443' : '80';
 }
 
+function applyProto(environ: Variables, proto: 'http' | 'https'): void {
+  if (proto === 'https') environ['HTTPS'] = 'on';
+  else delete environ['HTTPS'];
+  if (environ['REQUEST_SCHEME'] !== undefined) environ['REQUEST_SCHEME'] = proto;
+}
+
+/** Adds the port to a Host without one: the URL of the request is made of it. A default port is not written. */
+function addPort(environ: Variables, port: string): void {
+  const [name, given] = splitPort((environ['HTTP_HOST'] ?? '') as string);
+  const isDefault = port === (guessScheme(environ) === 'https' ? '443' : '80');
+  if (name !== '' && given === undefined && !isDefault) environ['HTTP_HOST'] = `${name}:${port}`;
+}
+
 function applyPrefix(environ: Variables, prefix: string): void {
-  const path = environ['PATH_INFO'] as string;
-  const [script, rest] = remount('', path, prefix);
-  environ['SCRIPT_NAME'] = prefix;
-  environ['PATH_INFO'] = script === prefix ? rest : path;
+  const script = environ['SCRIPT_NAME'] as string;
+  if (isBelow(script, prefix)) return; // it is a part of the web server's own mount
+  const [mount, rest] = remount(script, environ['PATH_INFO'] as string, prefix);
+  if (mount === prefix) {
+    environ['SCRIPT_NAME'] = mount;
+    environ['PATH_INFO'] = rest;
+    return;
+  }
   // A proxy that has removed the prefix from the path has removed it from the URI, too.
+  environ['SCRIPT_NAME'] = script === '/' ? prefix : prefix + script;
   const uri = environ['REQUEST_URI'] as string;
-  if (script !== prefix && uri !== '*') environ['REQUEST_URI'] = prefix + uri;
+  if (uri.startsWith('/')) environ['REQUEST_URI'] = prefix + uri;
 }
