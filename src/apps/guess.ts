@@ -18,8 +18,9 @@ export function guessInterface(value: Function): Guess {
   if (/^(?:_*req|.*request)$/i.test(first) && /^_*(?:c|ctx|context|env|info)$/i.test(second)) {
     return 'fetch';
   }
-  // h3 says `nodeReq`.
-  if (/req(?:uest)?$/i.test(first) && /(?:res|resp|response|reply)$/i.test(second)) return 'node';
+  // h3 says `nodeReq`. One that is not used may have no name.
+  if (/(?:^_*|req(?:uest)?)$/i.test(first) && /(?:res|resp|response|reply)$/i.test(second))
+    return 'node';
   if (value.length === 1) return 'fetch';
   // (req, res, next), as a middleware of Connect has it
   return value.length > 2 ? 'node' : 'unknown';

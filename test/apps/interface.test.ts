@@ -113,6 +113,10 @@ describe('is recognised:', () => {
       (nodeReq: object, nodeRes: { end(t: string): void }) =>
         nodeRes.end(`hello${nodeReq ? '' : '?'}`),
     ],
+    [
+      'one that does not look at the request',
+      (_: object, res: { end(text: string): void }) => res.end('hello'),
+    ],
     ["Koa's callback", koa.callback()],
     [
       "Next's handler",
