@@ -299,6 +299,10 @@ void ask;
   }),
 }) satisfies TestDriver;
 void testClient('http://127.0.0.1:8000');
+void testClient(demoApp, { throwErrors: false, headers: { 'x-count': 5, 'x-list': ['a', true] } });
+void testClient(demoApp).get('/', { headers: [['x-count', 5]] });
+// @ts-expect-error: a header has a value
+void testClient(demoApp).get('/', { headers: { 'x-count': undefined } });
 // @ts-expect-error: GET has no body here
 void testClient(demoApp).get('/', { body: 'x' });
 // @ts-expect-error: no such target

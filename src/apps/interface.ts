@@ -1,11 +1,13 @@
 /** Recognises what a module exports, and makes an application of it. */
 
 import { isClass } from '../handler/application.ts';
-import { describe, isPromise } from '../response/chunk.ts';
-import { ApplicationError, UsageError, isInstance } from '../errors.ts';
-import type { Application, ApplicationFunction, StartResponse } from '../types.ts';
-import { fromFetchForCommand, isResponse } from './fetch/fetch.ts';
+import { describe } from '../response/chunk.ts';
+import { UsageError } from '../errors.ts';
+import type { Application, ApplicationFunction } from '../types.ts';
+import { fromFetchForCommand } from './fetch/fetch.ts';
 import type { FetchFunction, FetchObject } from './fetch/fetch.ts';
+import { isNodeFramework, listenerOf } from './frameworks.ts';
+import { guessInterface, watchFirstCalls } from './guess.ts';
 
 /**
  * Shapes of an application, as in `--interface`: `wsgi` is the contract of this package, `fetch` a fetch handler, `node` a
@@ -14,29 +16,12 @@ import type { FetchFunction, FetchObject } from './fetch/fetch.ts';
 export const INTERFACES = ['auto', 'wsgi', 'fetch', 'node'] as const;
 export type Interface = (typeof INTERFACES)[number];
 
-type AnyFunction = (...args: never[]) => unknown;
-
-/** Members by which frameworks are recognised. Each of them may be missing. */
-interface Members {
-  call?: unknown;
-  callback?: unknown;
-  fetch?: unknown;
-  handle?: unknown;
-  listen?: unknown;
-  listeners?: unknown;
-  listening?: unknown;
-  ready?: unknown;
-  routing?: unknown;
-  use?: unknown;
-}
-
 /**
  * Makes an application of what a module exports.
  *
- * With `auto`, members decide if they are certain: those of a class, of an Express, Connect, Koa, Fastify or Hono
- * application, of an `http.Server`, of an object with `fetch` or `call`. A plain function with one argument is a fetch
- * handler. Any other is an application: `(req, res)` and `(environ, startResponse)` look the same, so the user has to say
- * that a plain Node listener is one.
+ * With `auto`, members decide if they are certain: those of a class, of the application of a framework, of an
+ * `http.Server`, of an object with `fetch` or `call`. For a plain function its parameters decide. Where they do not tell,
+ * it is called as an application, and what it does shows whether it is one.
  *
  * @param shape what the user says it is
  * @throws {UsageError} in one line, when it is not an application of that shape
@@ -59,26 +44,35 @@ export async function adaptApplication(
 
 /** Whether {@link adaptApplication} may take a value: to choose among exports. */
 export function looksLikeApplication(value: unknown): boolean {
-  const members = membersOf(value);
   return (
     typeof value === 'function' ||
-    isFunction(members.call) ||
-    isFunction(members.fetch) ||
-    isNodeFramework(members)
+    hasMethod(value, 'call') ||
+    hasMethod(value, 'fetch') ||
+    isNodeFramework(value)
   );
 }
 
 function recognise(exported: unknown): Application | Promise<Application> {
-  const members = membersOf(exported);
-  if (isNodeFramework(members)) return asNode(exported);
-  if (isFunction(members.fetch)) return asFetch(exported);
+  if (isNodeFramework(exported)) return asNode(exported);
+  if (hasMethod(exported, 'fetch')) return asFetch(exported);
   if (typeof exported !== 'function' || isClass(exported)) return asApplication(exported);
-  if (exported.length === 1) return asFetch(exported);
-  return guessed(exported as ApplicationFunction);
+  switch (guessInterface(exported)) {
+    case 'wsgi':
+      return asApplication(exported);
+    case 'fetch':
+      return asFetch(exported);
+    case 'node':
+      return asNode(exported);
+    case 'unknown':
+      // At the terminal, too: over FastCGI wsgi.errors is the log of the web server.
+      return watchFirstCalls(exported as ApplicationFunction, (message) => {
+        process.emitWarning(message);
+      });
+  }
 }
 
 function asApplication(exported: unknown): Application {
-  if (typeof exported === 'function' || isFunction(membersOf(exported).call)) {
+  if (typeof exported === 'function' || hasMethod(exported, 'call')) {
     return exported as Application;
   }
   throw new UsageError(
@@ -88,7 +82,7 @@ function asApplication(exported: unknown): Application {
 }
 
 function asFetch(exported: unknown): Application {
-  if (isFunction(membersOf(exported).fetch)) return fromFetchForCommand(exported as FetchObject);
+  if (hasMethod(exported, 'fetch')) return fromFetchForCommand(exported as FetchObject);
   if (typeof exported === 'function' && !isClass(exported)) {
     return fromFetchForCommand(exported as FetchFunction);
   }
@@ -100,65 +94,13 @@ function asFetch(exported: unknown): Application {
 
 async function asNode(exported: unknown): Promise<Application> {
   // Loaded only when it is needed, because it loads node:http. Without it a CGI process starts faster.
-  const { fromNodeForCommand, listenerOf } = await import('./node/node.ts');
+  const { fromNodeForCommand } = await import('./node/node.ts');
   return fromNodeForCommand(await listenerOf(exported));
 }
 
-// ---- recognising
-
-function membersOf(value: unknown): Members {
+function hasMethod(value: unknown, name: 'call' | 'fetch'): boolean {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
-  return isObject ? (value as Members) : {};
-}
-
-function isFunction(value: unknown): value is AnyFunction {
-  return typeof value === 'function';
-}
-
-/** Recognises Express and Connect, Koa, Fastify, and an `http.Server` by members that only they have. */
-function isNodeFramework(members: Members): boolean {
-  return (
-    (isFunction(members) && isFunction(members.handle) && isFunction(members.use)) ||
-    (isFunction(members.callback) && isFunction(members.use)) ||
-    (isFunction(members.routing) && isFunction(members.ready)) ||
-    (isFunction(members.listen) && typeof members.listening === 'boolean')
-  );
-}
-
-// ---- wrong guesses
-
-/** A function whose first argument is named as in a Node listener, and never in an application. */
-const LISTENER_SOURCE = /^(?:async\s+)?(?:function\s*(?:[\w$]+\s*)?)?\(\s*(?:_*req|request)\s*,/;
-
-/** Wraps a function that may not be an application: if it does not behave like one, the error names `--interface`. */
-function guessed(application: ApplicationFunction): ApplicationFunction {
-  const isLikelyListener = LISTENER_SOURCE.test(Function.prototype.toString.call(application));
-  const fail = (error: unknown): never => {
-    if (!isLikelyListener || !isInstance(error, TypeError)) throw error;
-    throw new ApplicationError(`${error.message}: ${HINT}node`, { cause: error });
-  };
-  return (environ, startResponse: StartResponse) => {
-    try {
-      const body: unknown = application(environ, startResponse);
-      return isPromise(body) ? body.then(checkBody, fail) : checkBody(body);
-    } catch (error) {
-      return fail(error);
-    }
-  };
-}
-
-const HINT =
-  'the function was taken for an application (environ, startResponse); if it is something else, ' +
-  'say so with --interface ';
-
-function checkBody(body: unknown): never {
-  if (body === undefined) {
-    throw new ApplicationError(`the application returned nothing: ${HINT}node`);
-  }
-  if (isResponse(body)) {
-    throw new ApplicationError(`the application returned a Response: ${HINT}fetch`);
-  }
-  return body as never;
+  return isObject && typeof (value as Record<string, unknown>)[name] === 'function';
 }
 
 // ---- modules that listen themselves
@@ -168,10 +110,12 @@ export function countServers(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
 }
 
+/** What to do about a module that calls `listen`. */
+export const OWN_SERVER_REMEDY =
+  'export the application, and call listen() only where node runs the file itself: ' +
+  'if (require.main === module), in an ES module if (process.argv[1] === import.meta.filename)';
+
 /** The message for such a module. */
 export function ownServerMessage(path: string): string {
-  return (
-    `${path} starts its own server: remove the call of listen() and export the ` +
-    'application instead (export default app), so that postern can serve it'
-  );
+  return `${path} starts its own server: ${OWN_SERVER_REMEDY}`;
 }

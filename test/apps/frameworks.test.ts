@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { listenerOf } from '../../src/apps/node/node.ts';
+import { listenerOf } from '../../src/apps/frameworks.ts';
 import { describeWithServer } from '../servers/availability.ts';
 import { startApache } from '../servers/apache.ts';
 import { stageModules, stagePackage, stageProgram } from '../servers/staging.ts';

@@ -1,10 +1,7 @@
 /** Node listeners, `(req, res) => void`, as applications: Express, Koa, Fastify and their kin. */
 
-import type { RequestListener, Server } from 'node:http';
+import type { RequestListener } from 'node:http';
 
-import { isClass } from '../../handler/application.ts';
-import { describe } from '../../response/chunk.ts';
-import { UsageError } from '../../errors.ts';
 import type { ApplicationFunction } from '../../types.ts';
 import { markListener } from './native.ts';
 import { NodeExchange } from './exchange.ts';
@@ -38,43 +35,4 @@ function makeApplication(listener: RequestListener, keepsText: boolean): Applica
   const application: ApplicationFunction = (environ, startResponse) =>
     new NodeExchange(environ, startResponse, keepsText).run(listener);
   return markListener(application, listener);
-}
-
-/** Members by which the applications of frameworks are recognised. Each of them may be missing. */
-interface Framework {
-  callback?: () => RequestListener;
-  listening?: boolean;
-  ready?: () => PromiseLike<unknown>;
-  routing?: RequestListener;
-}
-
-/**
- * The listener of a framework's application: Koa (`callback()`), Fastify (after `ready()`), an `http.Server`. A function
- * is a listener already.
- *
- * @throws {UsageError} for anything else
- */
-export async function listenerOf(exported: unknown): Promise<RequestListener> {
-  if (typeof exported === 'function') {
-    if (!isClass(exported)) return exported as RequestListener;
-  } else if (exported !== null && typeof exported === 'object') {
-    const framework = exported as Framework;
-    if (typeof framework.listening === 'boolean') return listenerOfServer(exported as Server);
-    if (typeof framework.callback === 'function') return framework.callback();
-    if (typeof framework.routing === 'function') {
-      await framework.ready?.();
-      return framework.routing;
-    }
-  }
-  throw new UsageError(
-    `the application is ${describe(exported)}: not a Node listener (req, res), nor the application ` +
-      'of a framework that makes one',
-  );
-}
-
-function listenerOfServer(server: Server): RequestListener {
-  if (server.listenerCount('request') === 0) {
-    throw new UsageError('the application is an http.Server without a request listener');
-  }
-  return (req, res) => void server.emit('request', req, res);
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 
 import { isInstance } from '../../errors.ts';
+import { OWN_SERVER_REMEDY } from '../../apps/interface.ts';
 import { describe } from '../../response/chunk.ts';
 import { explainMissing } from './explain-missing.ts';
 import { findSyntaxError } from './syntax-error.ts';
@@ -83,6 +84,7 @@ function remedyFor(error: Error, file: string | undefined): string | undefined {
 }
 
 const REMEDIES = new Map([
+  ['EADDRINUSE', OWN_SERVER_REMEDY],
   ['ERR_REQUIRE_ESM', 'use await import() instead of require()'],
   ['ERR_REQUIRE_ASYNC_MODULE', 'use await import() instead of require()'],
   ['ERR_IMPORT_ATTRIBUTE_MISSING', "write with { type: 'json' } behind the import"],

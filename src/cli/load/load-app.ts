@@ -1,6 +1,6 @@
 /** Loads the application of `path[:export]`, whatever its file name, module system and shape. */
 
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
@@ -12,11 +12,19 @@ import {
 } from '../../apps/interface.ts';
 import type { Interface } from '../../apps/interface.ts';
 import { UsageError } from '../../errors.ts';
+import { isPromise } from '../../response/chunk.ts';
 import type { Application } from '../../types.ts';
 import { loadModule } from './load-module.ts';
 
-/** Names of exports that are tried in this order when none is given. */
-const EXPORT_NAMES = ['default', 'application', 'app'] as const;
+/** Names of exports that are tried in this order when none is given. The last three are those of Astro and Nitro. */
+const EXPORT_NAMES = [
+  'default',
+  'application',
+  'app',
+  'handler',
+  'listener',
+  'middleware',
+] as const;
 
 /** A module and one of its exports. */
 export interface ApplicationName {
@@ -74,10 +82,9 @@ export async function loadApplication(
   onFile?: (path: string) => void,
 ): Promise<Application> {
   const servers = countServers();
-  let exports: unknown;
+  let found: { exported: unknown } | undefined;
   try {
-    exports = await loadModule(path, onFile);
-    await setImmediate(); // listen() with a host name takes another turn: see countServers()
+    found = await withUncaught(findApplication(path, exportName, onFile));
   } catch (error) {
     const { explainFailure } = await import('./explain.ts');
     const { text, stack } = await explainFailure(error, path);
@@ -85,19 +92,92 @@ export async function loadApplication(
     if (stack !== undefined) traces.set(failure, stack);
     throw failure;
   }
-  const exported =
-    exportName === undefined ? findExport(exports) : namedExport(exports, exportName);
-  if (countServers() > servers) {
-    if (exported === undefined) throw new UsageError(ownServerMessage(path));
-    // A warning only: the server may be for metrics or a debugger.
-    process.emitWarning(ownServerMessage(path));
+  if (found === undefined) {
+    throw new UsageError(`${path} exports a promise that nothing is left to settle`);
   }
+  const isListening = countServers() > servers;
+  const { exported } = found;
   if (exported === undefined) {
+    if (isListening || (exportName === undefined && callsListen(path)))
+      throw new UsageError(ownServerMessage(path));
     const wanted =
       exportName ?? `${EXPORT_NAMES.slice(0, -1).join(', ')} or ${EXPORT_NAMES.at(-1)}`;
     throw new UsageError(`${path} has no export ${wanted}`);
   }
+  // A warning only: the server may be for metrics or a debugger.
+  if (isListening) process.emitWarning(ownServerMessage(path));
   return adaptApplication(exported, shape);
+}
+
+/**
+ * Loads a module and finds what it exports as an application. A promise is waited for: CommonJS has no await outside of
+ * functions.
+ *
+ * @returns in an object, because Fastify's application has a method then(); undefined for a promise that cannot be settled
+ */
+async function findApplication(
+  path: string,
+  exportName: string | undefined,
+  onFile?: (path: string) => void,
+): Promise<{ exported: unknown } | undefined> {
+  const exports = await loadModule(path, onFile);
+  let exported = exportName === undefined ? findExport(exports) : namedExport(exports, exportName);
+  if (isPromise(exported) && !looksLikeApplication(exported)) {
+    const settled = await settle(exported, path);
+    if (settled === undefined) return undefined;
+    exported = findExport(settled.value) ?? settled.value;
+  }
+  await setImmediate(); // listen() with a host name takes another turn: see countServers()
+  return { exported };
+}
+
+/** Milliseconds until it is said that a promise is waited for. */
+const PATIENCE = 10_000;
+
+/** Waits for a promise. Undefined when nothing is left that could settle it: node would end without a word. */
+async function settle(
+  promise: PromiseLike<unknown>,
+  path: string,
+): Promise<{ value: unknown } | undefined> {
+  const pending = `${path} exports a promise, which is not settled yet`;
+  const timer = setTimeout(() => process.emitWarning(pending), PATIENCE).unref();
+  let onEmpty!: () => void;
+  const empty = new Promise<undefined>((resolve) => {
+    onEmpty = () => resolve(undefined);
+  });
+  process.on('beforeExit', onEmpty);
+  try {
+    const settled = Promise.resolve(promise).then((value) => ({ value }));
+    return await Promise.race([settled, empty]);
+  } finally {
+    process.off('beforeExit', onEmpty);
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Waits for what is loaded. An error that nobody catches meanwhile, such as EADDRINUSE of a server that the module has
+ * started, is an error of loading: otherwise it would end the process without an answer to the visitor.
+ */
+async function withUncaught<T>(loading: Promise<T>): Promise<T> {
+  let onUncaught!: (error: unknown) => void;
+  const uncaught = new Promise<never>((_, reject) => {
+    // A listener of the application decides for itself.
+    onUncaught = (error) => {
+      if (process.listenerCount('uncaughtException') === 1) reject(error);
+    };
+  });
+  process.on('uncaughtException', onUncaught);
+  try {
+    return await Promise.race([loading, uncaught]);
+  } finally {
+    process.off('uncaughtException', onUncaught);
+  }
+}
+
+/** Whether a module calls `listen`, perhaps later: NestJS's `main.ts` does, and exports nothing. */
+function callsListen(path: string): boolean {
+  return /\.listen\s*\(/.test(readFileSync(path, 'utf8'));
 }
 
 // ---- exports
@@ -110,14 +190,19 @@ function namedExport(exports: unknown, name: string): unknown {
   return direct ?? (exports as { default?: Exports }).default?.[name];
 }
 
+/** Whether a value is an application, or a promise that may be fulfilled with one. */
+function isCandidate(value: unknown): boolean {
+  return looksLikeApplication(value) || isPromise(value);
+}
+
 function findExport(exports: unknown, depth = 0): unknown {
-  if (looksLikeApplication(exports)) return exports;
+  if (isCandidate(exports)) return exports;
   if (exports === null || typeof exports !== 'object') return undefined;
   let found: unknown;
   for (const name of EXPORT_NAMES) {
     const value = (exports as Exports)[name];
     if (value === undefined) continue;
-    if (looksLikeApplication(value)) return value;
+    if (isCandidate(value)) return value;
     // An object that has the application (CommonJS with import()), or a value for the error message.
     found ??= (depth === 0 ? findExport(value, 1) : undefined) ?? value;
   }

@@ -1,9 +1,11 @@
 /** Applications as users write and call them: every extension, both kinds of module, every mistake. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -33,6 +35,20 @@ async function answerOf(application: string): Promise<string> {
   expect(stderr).toBe('');
   expect(code).toBe(0);
   return stdout.slice(stdout.indexOf('\r\n\r\n') + 4);
+}
+
+/** Runs the command until it has said something. */
+async function runUntil(pattern: RegExp, ...args: string[]): Promise<void> {
+  const child = spawn(process.execPath, [POSTERN, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let text = '';
+  for await (const chunk of child.stderr) {
+    text += String(chunk);
+    if (pattern.test(text)) break;
+  }
+  child.kill('SIGKILL');
+  expect(text).toMatch(pattern);
 }
 
 const ESM = `
@@ -143,6 +159,10 @@ describe('an export', () => {
     ['app', 'app.cjs', `exports.app = ${answering("'found'")};`],
     ['application', 'app.cgi', `exports.application = ${answering("'found'")};`],
     ['default', 'app.cjs', `exports.__esModule = true; exports.default = ${answering("'found'")};`],
+    ['handler', 'app.mjs', `export const options = {}, handler = ${answering("'found'")};`],
+    ['listener', 'app.mjs', `export const listener = ${answering("'found'")};`],
+    ['middleware', 'app.mjs', `export const websocket = 1, middleware = ${answering("'found'")};`],
+    ['handler', 'app.cjs', `exports.handler = ${answering("'found'")};`],
   ])('%s of %s is found', async (_name, file, source) => {
     expect(await answerOf(write(file, source))).toBe('found');
   });
@@ -169,6 +189,100 @@ describe('an export', () => {
     ['object', `{ call: ${answering("'shape'")} }`],
   ])('may be a %s', async (_kind, source) => {
     expect(await answerOf(write('shape.mjs', `export default ${source};`))).toBe('shape');
+  });
+});
+
+describe('a promise of an application is waited for:', () => {
+  const make = `async function make() { await new Promise(setImmediate); return ${answering("'kept'")}; }`;
+  test.each([
+    ['app.cjs', `${make} module.exports = make();`],
+    ['app.cjs', `${make} exports.app = make();`],
+    ['app.cgi', `${make} module.exports = make();`],
+    ['app.cjs', `${make} exports.__esModule = true; exports.default = make();`],
+    ['app.mjs', `${make} export default make();`],
+    ['app.mjs', `${make} export const handler = make();`],
+    ['app.mjs:other', `${make} export const other = make();`],
+    ['app.mjs', `export default Promise.resolve({ default: ${answering("'kept'")} });`],
+    ['app.mjs', `export default Promise.resolve({ app: ${answering("'kept'")} });`],
+    ['app.mjs', `export default { then(resolve) { resolve(${answering("'kept'")}); } };`],
+    ['app.ts', `${make} export default make();`],
+  ])('%s: %s', async (name, source) => {
+    write(name.split(':')[0]!, source);
+    expect(await answerOf(join(folder, name))).toBe('kept');
+  });
+
+  test('Fastify, which has a method then(), with and without a promise', async () => {
+    const fastify = createRequire(import.meta.url).resolve('fastify');
+    const make = `const app = require(${JSON.stringify(fastify)})(); app.get('/', () => 'kept');`;
+    expect(await answerOf(write('f.cjs', `${make} module.exports = app;`))).toBe('kept');
+    const later = `${make} module.exports = (async () => { await null; return app; })();`;
+    expect(await answerOf(write('f.cjs', later))).toBe('kept');
+  });
+});
+
+/** A module that listens, as source. */
+function listening(port: number): string {
+  return `import { createServer } from 'node:http'; createServer().listen(${port}, '127.0.0.1');`;
+}
+
+describe('a module that starts its own server', () => {
+  test('and exports an application is served, and warned of', async () => {
+    const file = write('own.mjs', `${listening(0)} export default ${answering("'served'")};`);
+    const { stdout, stderr, code } = await run([file, '--cgi']);
+    expect(stdout).toMatch(/served$/);
+    expect(stderr).toMatch(
+      /Warning: .*own\.mjs starts its own server: export the application, and/,
+    );
+    expect(code).toBe(0);
+  });
+
+  test('and exports a promise is warned of, too', async () => {
+    const source = `${listening(0)} await 1; export default (async () => ${answering("'served'")})();`;
+    const { stdout, stderr } = await run([write('own.mjs', source), '--cgi']);
+    expect(stdout).toMatch(/served$/);
+    expect(stderr).toMatch(/own\.mjs starts its own server/);
+  });
+
+  test.each(['--cgi', '--http=0', '--reload'])(
+    'on a port that is in use is told so in one line: %s',
+    async (mode) => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const file = write('own.mjs', `${listening(port)} export default ${answering("'served'")};`);
+      if (mode === '--reload') {
+        // It stays, and waits for a change of the file.
+        await runUntil(/cannot load .*: Error: listen EADDRINUSE/, file, '--reload', '--http=0');
+      } else {
+        const { stdout, stderr, code } = await run([file, mode]);
+        const message =
+          /^postern: cannot load .*: Error: listen EADDRINUSE.*: export the [^\n]*\n$/;
+        expect(stderr).toMatch(message);
+        expect(stdout).toMatch(mode === '--cgi' ? /^Status: 500 / : /^$/);
+        expect(code).toBe(1);
+      }
+      await new Promise((resolve) => server.close(resolve));
+    },
+  );
+
+  test('that guards the call, as the message says, is not warned of', async () => {
+    const guarded = `if (process.argv[1] === import.meta.filename) createServer().listen(0);`;
+    const esm = `import { createServer } from 'node:http'; ${guarded}
+      export default ${answering("'served'")};`;
+    expect(await answerOf(write('own.mjs', esm))).toBe('served');
+    const common = `if (require.main === module) require('node:http').createServer().listen(0);
+      module.exports = ${answering("'served'")};`;
+    expect(await answerOf(write('own.cjs', common))).toBe('served');
+    expect(await answerOf(write('own.cgi', common))).toBe('served');
+  });
+
+  test('and exports nothing is told so, also if it listens later', async () => {
+    const later = `(async () => { await 1; await new Promise(() => {}); app.listen(3000); })();`;
+    for (const source of [`import 'node:http'; ${listening(0)}`, later]) {
+      const { stderr, code } = await run([write('own.mjs', source), '--http=0']);
+      expect(stderr).toMatch(/^postern: .*own\.mjs starts its own server: export [^\n]*\n$/);
+      expect(code).toBe(1);
+    }
   });
 });
 
@@ -241,7 +355,7 @@ describe('what cannot be loaded', () => {
       'no export',
       'none-at-all.mjs',
       'export const other = 1;',
-      /^postern: .*none-at-all\.mjs has no export default, application or app\n$/,
+      /^postern: .*none-at-all\.mjs has no export default, application, app, handler, listener or middleware\n$/,
     ],
     [
       'no such export',
@@ -250,7 +364,43 @@ describe('what cannot be loaded', () => {
       /^postern: .*one\.mjs has no export other\n$/,
     ],
     ['a number', 'number.mjs', 'export default 5;', /^postern: .*a number/],
-    ['an object', 'object.mjs', 'export default { handler() {} };', /^postern: .*an object/],
+    ['an object', 'object.mjs', 'export default { serve() {} };', /^postern: .*an object/],
+    [
+      'a promise that fails',
+      'promise.cjs',
+      "\nmodule.exports = (async () => { throw new TypeError('at load'); })();",
+      /^postern: cannot load .*promise\.cjs: TypeError: at load \(.*promise\.cjs:2\)\n$/,
+    ],
+    [
+      'a promise that is never settled',
+      'promise.mjs',
+      'export default new Promise(() => {});',
+      /^postern: .*promise\.mjs exports a promise that nothing is left to settle\n$/,
+    ],
+    [
+      'a promise of something else',
+      'promise.mjs',
+      'export default Promise.resolve(5);',
+      /^postern: the application is a number: [^\n]*\n$/,
+    ],
+    [
+      'a promise of nothing',
+      'promise.mjs',
+      'export default Promise.resolve();',
+      /^postern: .*promise\.mjs has no export default, [^\n]*\n$/,
+    ],
+    [
+      'an error in a timer, while it is loaded',
+      'throws.mjs',
+      "setTimeout(() => {\nthrow new TypeError('at load');\n}); await new Promise((r) => setTimeout(r, 1e4));",
+      /^postern: cannot load .*: TypeError: at load \(.*throws\.mjs:2\)\n$/,
+    ],
+    [
+      'a rejection that nobody handles, while it is loaded',
+      'throws.mjs',
+      "\nvoid Promise.reject(new TypeError('at load')); await new Promise((r) => setTimeout(r, 1e4));",
+      /^postern: cannot load .*: TypeError: at load \(.*throws\.mjs:2\)\n$/,
+    ],
   ])('%s is said in one line: %s', async (_what, name, source, message) => {
     mkdirSync(join(folder, 'folder'), { recursive: true });
     if (source !== undefined) write(name.split(':')[0]!, source);
