@@ -16,15 +16,18 @@ import { ApplicationError } from '../../errors.ts';
 import { EMPTY } from '../../bytes.ts';
 import { HIGH_WATER_MARK } from '../../limits.ts';
 import type { Environ, Header, StartResponse, Write } from '../../types.ts';
-import { abortRequest, createRequest, setClientVersion } from './request.ts';
+import { abortRequest, connectionReset, createRequest, setClientVersion } from './request.ts';
 import { GatewayResponse, emitDrain } from './response.ts';
 import { GatewaySocket } from './socket.ts';
 import type { SocketOwner, SocketWrite } from './socket.ts';
-import { hasBody } from '../request/headers.ts';
+import { hasBody, isIncomplete } from '../request/headers.ts';
 import { ResponseParser } from './response-parser.ts';
 import type { ResponseSink } from './response-parser.ts';
 
 type Chunk = IteratorResult<Uint8Array, undefined> & { isLast?: boolean };
+
+/** Node's own listener for 'close' of the socket, which closes the response. It is the same for all. */
+let closeResponse: (() => void) | undefined;
 
 const DONE: Chunk = { done: true, value: undefined };
 
@@ -68,6 +71,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     this.#req.complete = !hasBody(environ);
     this.#res = new GatewayResponse(this.#req);
     this.#res.assignSocket(this.#socket as unknown as Socket);
+    closeResponse ??= this.#socket.listeners('close')[0] as () => void;
     this.#res.removeHeader('connection'); // so that Node does not add it: the parser would drop it again
     this.#res.on('finish', () => this.#onFinish());
     setClientVersion(this.#req, environ.SERVER_PROTOCOL);
@@ -136,8 +140,12 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     const waiter = this.#waiter;
     this.#waiter = undefined;
     waiter?.onStep(DONE);
-    this.#socket.destroy();
-    if (!this.#res.writableFinished) abortRequest(this.#req);
+    if (this.#socket.destroyed) this.#abortUnfinished();
+    else {
+      const isCutOff = !this.#req.complete && isIncomplete(this.#environ);
+      this.#socket.endInput();
+      this.#socket.destroy(isCutOff ? connectionReset() : undefined);
+    }
     return Promise.resolve(DONE);
   }
 
@@ -284,10 +292,20 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   }
 
   #close(): void {
-    if (this.#socket.destroyed) return;
-    this.#socket.setTimeout(0);
-    this.#socket.emit('close'); // which closes the response
-    this.#res.detachSocket(this.#socket as unknown as Socket);
+    const socket = this.#socket;
+    if (socket.destroyed) return; // its 'close' closes the response
+    socket.setTimeout(0);
+    closeResponse!.call(socket);
+    this.#res.detachSocket(socket as unknown as Socket);
+    if (socket.hasListeners()) this.#endSocket();
+  }
+
+  /** Ends the connection after the request. */
+  #endSocket(): void {
+    const req = this.#req;
+    const end = (): void => this.#socket.hangUp();
+    if (req.readableFlowing === true && !req.closed) req.once('close', end);
+    else process.nextTick(end);
   }
 
   // ---- the request body
@@ -307,14 +325,24 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
       while (this.#wantsMore) {
         this.#wantsMore = false;
         const chunk = await this.#environ['wsgi.input'].read1(HIGH_WATER_MARK);
-        this.#socket.touch();
+        this.#socket.received(chunk.length);
         if (chunk.length === 0) this.#endRequest();
         else if (this.#req.push(chunk)) this.#wantsMore = true;
       }
     } catch (error) {
-      this.#req.destroy(error as Error);
+      this.#readFailed(error);
     }
     this.#isReading = false;
+  }
+
+  /** For the application the connection is gone. The gateway answers with the error, if somebody is there. */
+  #readFailed(error: unknown): void {
+    if (this.#isFullyWritten) {
+      abortRequest(this.#req);
+      return;
+    }
+    this.#failure ??= { error };
+    this.#socket.destroy(connectionReset(error));
   }
 
   #endRequest(): void {
@@ -334,12 +362,18 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
       };
     }
     this.#advance();
-    if (!this.#isFullyWritten) abortRequest(this.#req);
-    else if (!wasOver) this.#acknowledge();
+    if (this.#isFullyWritten && !wasOver) this.#acknowledge();
+    // node:http does it at the 'close' of the socket, too.
+    else this.#socket.prependOnceListener('close', () => this.#abortUnfinished());
+  }
+
+  #abortUnfinished(): void {
+    if (!this.#res.writableFinished) abortRequest(this.#req);
   }
 
   onTimeout(): boolean {
-    const heardByRequest = this.#req.emit('timeout', this.#socket);
+    const req = this.#req;
+    const heardByRequest = !req.complete && req.emit('timeout', this.#socket);
     return this.#res.emit('timeout', this.#socket) || heardByRequest;
   }
 

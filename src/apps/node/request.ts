@@ -25,6 +25,7 @@ export function createRequest(environ: Environ, socket: GatewaySocket): MountedR
     req.originalUrl = environ.REQUEST_URI;
   }
   setVersion(req, '1.1');
+  (req as { upgrade?: boolean }).upgrade = false;
   const headers: Record<string, string> = {};
   const { rawHeaders } = req;
   forEachHeader(environ, ({ lower, canonical }, value) => {
@@ -59,13 +60,23 @@ export function abortRequest(req: IncomingMessage): void {
   req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
 }
 
+/** The error of a connection that the client has cut off in its upload. */
+export function connectionReset(cause?: unknown): Error {
+  const error = new Error('read ECONNRESET', cause === undefined ? undefined : { cause });
+  return Object.assign(error, { code: 'ECONNRESET', syscall: 'read' });
+}
+
 const HEADERS_DISTINCT: PropertyDescriptor = {
   get(this: IncomingMessage) {
-    const distinct: Record<string, string[]> = {};
+    const distinct = Object.create(null) as Record<string, string[]>;
     for (const [name, value] of Object.entries(this.headers)) {
       distinct[name] = Array.isArray(value) ? value : [value!];
     }
+    this.headersDistinct = distinct;
     return distinct;
+  },
+  set(this: IncomingMessage, value: unknown) {
+    Object.defineProperty(this, 'headersDistinct', { value, writable: true });
   },
   configurable: true,
   enumerable: false,

@@ -3,13 +3,15 @@
  * `ServerResponse` writes.
  *
  * Nothing is read from it: the body is pushed into the request itself. So it is a Writable with those members of a
- * Readable that Node and applications use. A Duplex would cost a small response several percent.
+ * Readable that Node and applications use; stand-in.ts has the others. A Duplex would cost a small response several
+ * percent.
  */
 
 import { Writable } from 'node:stream';
 import type { AddressInfo } from 'node:net';
 
 import type { Environ } from '../../types.ts';
+import { addMembers, assignMember } from './stand-in.ts';
 
 /** One write of Node's response. */
 export interface SocketWrite {
@@ -35,15 +37,18 @@ export class GatewaySocket extends Writable {
   readonly #environ: Environ;
   readonly #owner: SocketOwner;
   #timer: NodeJS.Timeout | undefined;
+  #isInputEnded = false;
 
   /** Milliseconds, as given to {@link setTimeout}. */
-  timeout = 0;
+  timeout: number | undefined;
+  /** Bytes of the request body that were read. */
+  bytesRead = 0;
   bytesWritten = 0;
   readonly connecting = false;
   readonly pending = false;
 
   constructor(environ: Environ, owner: SocketOwner) {
-    super({ decodeStrings: false });
+    super({ decodeStrings: false, emitClose: false });
     this.#environ = environ;
     this.#owner = owner;
   }
@@ -70,6 +75,10 @@ export class GatewaySocket extends Writable {
     return !this.destroyed;
   }
 
+  set readable(value: boolean) {
+    assignMember(this, 'readable', value);
+  }
+
   get readableHighWaterMark(): number {
     return this.writableHighWaterMark;
   }
@@ -90,7 +99,11 @@ export class GatewaySocket extends Writable {
   /** After `socket.end()` the socket is destroyed: it is never half-closed. */
   override _final(done: Callback): void {
     done();
-    this.destroy();
+    // After 'finish'.
+    process.nextTick(() => {
+      this.endInput();
+      this.destroy();
+    });
   }
 
   override _destroy(error: Error | null, done: Callback): void {
@@ -98,9 +111,30 @@ export class GatewaySocket extends Writable {
     this.#owner.onDestroy(error);
     // As under node:http, an error without a listener is not thrown.
     done(this.listenerCount('error') > 0 ? error : null);
+    // As under node:http, where the descriptor is closed first.
+    setImmediate(() => this.emit('close', error !== null));
+  }
+
+  /** The client sends no more: emits 'end', once. */
+  endInput(): void {
+    if (this.#isInputEnded) return;
+    this.#isInputEnded = true;
+    this.emit('end');
   }
 
   destroySoon(): void {
+    this.end();
+  }
+
+  /** Whether somebody wants to know of the end of the connection. */
+  hasListeners(): boolean {
+    const count = this.listenerCount('end') + this.listenerCount('finish');
+    return count + this.listenerCount('close') > 0;
+  }
+
+  /** The client closes the connection, as far as the application can know of it. */
+  hangUp(): void {
+    this.endInput();
     this.end();
   }
 
@@ -140,8 +174,12 @@ export class GatewaySocket extends Writable {
   }
 
   /** Whether the connection of the client is encrypted, as in `tls.TLSSocket`. That to the front end may not be. */
-  get encrypted(): true | undefined {
+  get encrypted(): unknown {
     return this.#environ['wsgi.url_scheme'] === 'https' ? true : undefined;
+  }
+
+  set encrypted(value: unknown) {
+    assignMember(this, 'encrypted', value);
   }
 
   get readyState(): string {
@@ -163,15 +201,16 @@ export class GatewaySocket extends Writable {
     return this;
   }
 
-  /** Restarts the timeout: something was read. */
-  touch(): void {
+  /** So many bytes of the body were read: restarts the timeout. */
+  received(length: number): void {
+    this.bytesRead += length;
     this.#timer?.refresh();
   }
 
   #onTimeout(): void {
-    const isHeard = this.#owner.onTimeout();
-    // As in Node, a connection is destroyed if nothing listens for its timeout.
-    if (!this.emit('timeout') && !isHeard) this.destroy();
+    // As in Node, only listeners of the request and the response keep the connection.
+    if (!this.#owner.onTimeout()) this.destroy();
+    this.emit('timeout');
   }
 
   /** This and the following do nothing: the connection is that of the front end. */
@@ -191,6 +230,8 @@ export class GatewaySocket extends Writable {
     return this;
   }
 }
+
+addMembers(GatewaySocket.prototype);
 
 function portOf(port: unknown): number | undefined {
   const number = Number(port);

@@ -54,6 +54,11 @@ const TRANSFER_ENCODING = headerNameOf('HTTP_TRANSFER_ENCODING')!;
 export function hasBody(environ: Environ): boolean {
   const length = environ.CONTENT_LENGTH;
   if (length !== undefined) return Number(length) > 0;
+  return isIncomplete(environ);
+}
+
+/** Whether a part of the request body has not come yet. */
+export function isIncomplete(environ: Environ): boolean {
   const input = environ['wsgi.input'];
   return input instanceof InputStream && !input.complete;
 }
