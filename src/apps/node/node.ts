@@ -13,7 +13,8 @@ import { NodeExchange } from './exchange.ts';
  * what lies below it, `req.baseUrl` the mount and `req.originalUrl` the whole, as in a mounted Express
  * application. What has no place in a response through a web server is left out: headers of the
  * connection (`Connection`, `Keep-Alive`, `Transfer-Encoding`), trailers, and `writeEarlyHints`,
- * `writeContinue`, `writeProcessing`. The HTTP gateway calls the listener with its own objects, where
+ * `writeContinue`, `writeProcessing`. `req.socket` has the members and events of a `net.Socket`, but is none: each
+ * request has one of its own, which ends after it. The HTTP gateway calls the listener with its own objects, where
  * nothing is left out.
  *
  * What the listener throws, or rejects with, is an error of the application: 500 before the headers have

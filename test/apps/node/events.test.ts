@@ -215,6 +215,41 @@ describe('the events are those of node:http, in their order:', () => {
   });
 });
 
+/** A callback that notes its error, if it gets one. */
+const told =
+  (seen: string[], what: string) =>
+  (error?: Error | null): void =>
+    void seen.push(error ? `${what} ${codeOf(error)}` : what);
+
+const writeLate: Listener = (_, res, seen) => {
+  res.end('x');
+  res.write('y', told(seen, 'write'));
+};
+
+const endTwice: Listener = (_, res, seen) => {
+  res.end('x', told(seen, 'first'));
+  res.end(told(seen, 'second'));
+};
+
+describe('what is done after the end', () => {
+  it('a write fails in its callback, as under node:http', async () => {
+    const expected = await underNode(writeLate, {});
+    const seen = await underPostern(writeLate, {});
+    expect(expected).toContain('write ERR_STREAM_WRITE_AFTER_END');
+    // The response is closed by then, so that there is no 'error', which would end a process that does not listen for it.
+    const without = expected.filter((event) => !event.startsWith('res error'));
+    expect(seen.toSorted()).toEqual(without.toSorted());
+  });
+
+  it('a second end is told of the end', async () => {
+    // node:http tells it ERR_STREAM_ALREADY_FINISHED if the kernel has taken all at once: here it is always later.
+    const expected = (await underNode(endTwice, {})).map((event) =>
+      event.replace(/^(second) .*/, '$1'),
+    );
+    expect((await underPostern(endTwice, {})).toSorted()).toEqual(expected.toSorted());
+  });
+});
+
 describe('a timeout that neither request nor response listen for', () => {
   const CUTS: [string, Listener][] = [
     ['socket.setTimeout()', (req) => void req.socket.setTimeout(5)],
