@@ -28,10 +28,7 @@ export function addVariable(environ: Variables, name: string, value: string): vo
 
 /** {@link addVariable} for a variable for which {@link isWanted} is true. */
 export function setVariable(environ: Variables, name: string, value: string): void {
-  const isLength = name === 'CONTENT_LENGTH';
-  const present = isLength
-    ? BaseEnviron.contentLengthOf(environ)
-    : (environ[name] as string | undefined);
+  const present = valueOf(environ, name);
   if (present === undefined) setNewVariable(environ, name, value);
   else if (DECISIVE_HEADERS.has(name)) refuseConflict(name, present, value);
   else if (SINGLE_HEADERS.has(name)) return;
@@ -40,6 +37,12 @@ export function setVariable(environ: Variables, name: string, value: string): vo
     // nginx and HAProxy send a repeated header as several variables. The others join the values (RFC 9110 § 5.3).
     environ[name] = `${present}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
   }
+}
+
+function valueOf(environ: Variables, name: string): string | undefined {
+  if (name === 'CONTENT_LENGTH') return BaseEnviron.contentLengthOf(environ);
+  if (name === 'HTTP_CONTENT_LENGTH') return BaseEnviron.headerLengthOf(environ);
+  return environ[name] as string | undefined;
 }
 
 /**
@@ -51,6 +54,7 @@ const DECISIVE_HEADERS: ReadonlySet<string> = new Set([
   'CONTENT_LENGTH',
   'CONTENT_TYPE',
   'HTTP_AUTHORIZATION',
+  'HTTP_CONTENT_LENGTH',
   'HTTP_HOST',
   'HTTP_PROXY_AUTHORIZATION',
 ]);
@@ -82,7 +86,13 @@ function refuseConflict(name: string, present: string, value: string): void {
 export function setNewVariable(environ: Variables, name: string, value: string): void {
   // It is added to the environ only when it is known to be wanted: deleting a property costs more than all of this.
   if (name === 'CONTENT_LENGTH') BaseEnviron.setContentLength(environ, value);
+  else if (name === 'HTTP_CONTENT_LENGTH') BaseEnviron.setHeaderLength(environ, value);
   else environ[name] = value;
+}
+
+/** Whether {@link setNewVariable} does no more than to set a property of this name. */
+export function isOrdinary(name: string): boolean {
+  return name !== 'CONTENT_LENGTH' && name !== 'HTTP_CONTENT_LENGTH';
 }
 
 /** Forgets the CONTENT_LENGTH that was sent: for a request that has no body. */
@@ -103,9 +113,8 @@ export function isWanted(name: string, value: string): boolean {
 const UNWANTED_HEADERS: ReadonlySet<string> = new Set([
   // "httpoxy", CVE-2016-5385: programs take HTTP_PROXY for their own proxy setting.
   'HTTP_PROXY',
-  // nginx and Caddy send these in addition to CONTENT_TYPE and CONTENT_LENGTH, which alone count (RFC 3875 § 4.1.18).
+  // nginx and Caddy send it in addition to CONTENT_TYPE, which alone counts (RFC 3875 § 4.1.18).
   'HTTP_CONTENT_TYPE',
-  'HTTP_CONTENT_LENGTH',
   // These belong to the visitor's connection (RFC 9110 § 7.6.1). Only some front ends pass them on.
   'HTTP_CONNECTION',
   'HTTP_KEEP_ALIVE',
@@ -122,7 +131,8 @@ export interface CompleteOptions {
  * Repairs and completes an environ after its variables were added, so that it has everything that the contract promises.
  *
  * @returns length of the request body in bytes; -1 when it ends with the stream
- * @throws {RequestError} with 400 for an invalid REQUEST_METHOD or CONTENT_LENGTH, with 411 for a body without a length
+ * @throws {RequestError} with 400 for an invalid REQUEST_METHOD or CONTENT_LENGTH, or one that is not the length in the
+ *   header, with 411 for a body without a length
  *   in a protocol that has no other end
  */
 export function completeEnviron(environ: Variables, options: CompleteOptions): number {
@@ -246,9 +256,25 @@ function completeContentLength(environ: Variables, method: string): number {
       `CONTENT_LENGTH ${JSON.stringify(text.slice(0, 40))}`,
     );
   }
+  checkHeaderLength(environ, text, length);
   // Half of the front ends send 0 when the client has sent no Content-Length.
   if (length > 0 || (method !== 'GET' && method !== 'HEAD')) environ['CONTENT_LENGTH'] = text;
   return length;
+}
+
+/**
+ * nginx and Caddy send the header Content-Length as well, which cannot be told to be another one. nginx before 1.29.6 does
+ * over SCGI with `scgi_request_buffering off`: CONTENT_LENGTH is what it has read so far, and the upload would be cut off
+ * there, without a word. (Without CONTENT_LENGTH the front end has attached no body, RFC 3875 § 4.1.2: nginx asks so
+ * for auth_request.)
+ */
+function checkHeaderLength(environ: Variables, text: string, length: number): void {
+  const header = BaseEnviron.headerLengthOf(environ);
+  if (header === undefined || header === text || parseContentLength(header) === length) return;
+  throw new RequestError(
+    '400 Bad Request',
+    `CONTENT_LENGTH is ${text}, but the header Content-Length ${JSON.stringify(header.slice(0, 40))}`,
+  );
 }
 
 /**

@@ -75,6 +75,7 @@ describe('variables', () => {
     ['CONTENT_LENGTH', '1', '2'],
     ['CONTENT_LENGTH', '0', '5'],
     ['CONTENT_LENGTH', '5', '-1'],
+    ['HTTP_CONTENT_LENGTH', '5', '6'],
     ['HTTP_HOST', 'a', 'b'],
     ['HTTP_HOST', '', 'b'],
     ['HTTP_HOST', 'a', ''],
