@@ -5,6 +5,7 @@
 
 import { RequestError } from '../errors.ts';
 import { isToken, parseContentLength } from '../response/headers.ts';
+import { isHost } from '../uri/host.ts';
 import { quotePath } from '../uri/percent.ts';
 import type { Environ } from '../types.ts';
 import { BaseEnviron } from './base-environ.ts';
@@ -162,7 +163,11 @@ function completeAuthorization(environ: Variables): void {
 function completePath(environ: Variables, mount: string | undefined): void {
   let script = environ['SCRIPT_NAME'] as string;
   let path = environ['PATH_INFO'] as string;
-  if (path !== '' && path.charCodeAt(0) !== SLASH) path = `/${path}`;
+  if (path !== '' && path.charCodeAt(0) !== SLASH) path = absolutePath(environ, path);
+  // In a server-side include Apache adds PATH_INFO to SCRIPT_NAME (`ap_add_cgi_vars`).
+  if (environ['SERVER_PROTOCOL'] === 'INCLUDED' && script.endsWith(path)) {
+    script = script.slice(0, script.length - path.length);
+  }
   if (script === '/') {
     // The root: in the contract its SCRIPT_NAME is empty.
     script = '';
@@ -179,6 +184,20 @@ function completePath(environ: Variables, mount: string | undefined): void {
 }
 
 const SLASH = 0x2f;
+
+/** PATH_INFO with a slash at its beginning. */
+function absolutePath(environ: Variables, path: string): string {
+  const rest = originForm(path);
+  const [, host] = ABSOLUTE.exec(environ['REQUEST_URI'] as string) ?? [];
+  if (rest === undefined || host === undefined) return `/${path}`;
+  // uWSGI's router takes a target in absolute form for the path, and passes Host on, which counts less (RFC 9112 § 3.2.2).
+  if (!isHost(host)) {
+    const shown = JSON.stringify(host.slice(0, 200));
+    throw new RequestError('400 Bad Request', `invalid host ${shown} in REQUEST_URI`);
+  }
+  environ['HTTP_HOST'] = host;
+  return rest;
+}
 
 /**
  * Splits a path into SCRIPT_NAME and PATH_INFO at the mount: front ends split it at different places.
@@ -208,11 +227,14 @@ export function buildRequestUri(environ: Variables, path: string): string {
 
 /** The origin form of an absolute URL (RFC 9112 § 3.2): `/path` of `http://host/path`. Undefined if it is not a URL. */
 function originForm(uri: string): string | undefined {
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(uri);
+  const authority = ABSOLUTE.exec(uri);
   if (authority === null) return undefined;
   const rest = uri.slice(authority[0].length);
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
+
+/** Scheme and authority of an absolute URL. */
+const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
 
 function completeServer(environ: Variables): void {
   const protocol = environ['SERVER_PROTOCOL'];
