@@ -19,6 +19,9 @@ import type { RunningServer, ServerOptions } from '../servers/launch.ts';
 import { startLighttpd } from '../servers/lighttpd.ts';
 import { startNginx } from '../servers/nginx.ts';
 
+import { ask as askSite } from './ask.ts';
+import { SITES as EVERY_SITE, startSite, stopGateways } from './sites.ts';
+
 interface Site {
   readonly conf: string;
   start(options: ServerOptions): Promise<RunningServer>;
@@ -147,6 +150,36 @@ for (const site of SITES) {
     });
   });
 }
+
+// HAProxy and Caddy pass the path on as it was sent. HAProxy judges it so, and a URL resolves dots; Caddy resolves them before
+// it judges.
+for (const site of EVERY_SITE.filter(({ conf }) => /^(?:haproxy|caddy)/.test(conf))) {
+  describeWithServer(site.conf, site.title, () => {
+    test.each(['', '/app'])('mounted at %j: a path with .. is refused', async (mount) => {
+      const server = await startSite(site, mount);
+      try {
+        const statusOf = async (path: string): Promise<number> =>
+          (await askSite(server.port, 'GET', mount + path)).status;
+        for (const path of [
+          '/x/../admin',
+          '/admin/..',
+          '/x/%2e%2E/y',
+          '/x%2F..%2Fy',
+          '/x/.%2e?z',
+        ]) {
+          expect([path, await statusOf(path)]).toEqual([path, 400]);
+        }
+        for (const path of ['/x..y/z', '/..x', '/x...', '/.../x', '/x//y', '/x?y=/../z']) {
+          expect([path, await statusOf(path)]).toEqual([path, 200]);
+        }
+      } finally {
+        await server.stop();
+      }
+    });
+  });
+}
+
+afterAll(stopGateways);
 
 // The printed configuration leaves `merge_slashes` on. Without it nginx judges `//admin/x`, which is not below `/admin`, and
 // what serves files finds `/admin/x`. REQUEST_URI has the slashes all the same.
