@@ -1,6 +1,6 @@
 /** Adds the variables of a request to its environ. */
 
-import { setNewVariable, setVariable } from '../../src/environ/environ.ts';
+import { isOrdinary as isPlain, setNewVariable, setVariable } from '../../src/environ/environ.ts';
 import type { Variables } from '../../src/environ/environ.ts';
 import type { ParamsDecoder } from './params.ts';
 
@@ -16,9 +16,9 @@ export function addVariables(environ: Variables, decoder: ParamsDecoder): void {
   }
 }
 
-/** Whether a variable is set as it is. CONTENT_LENGTH is not, see {@link setNewVariable}; `''` is left out. */
+/** Whether a variable is set as it is; `''` is left out. */
 function isOrdinary(name: string): boolean {
-  return name !== '' && name !== 'CONTENT_LENGTH';
+  return name !== '' && isPlain(name);
 }
 
 /**

@@ -68,6 +68,7 @@ export class BaseEnviron extends WithoutPrototype {
   // Private fields do not show when an environ is listed.
   readonly #source: SignalSource;
   #contentLength: string | undefined; // as sent; CONTENT_LENGTH is added only when the environ is completed
+  #headerLength: string | undefined; // HTTP_CONTENT_LENGTH as sent; it is compared, and never added
 
   constructor(source: SignalSource) {
     super();
@@ -88,5 +89,13 @@ export class BaseEnviron extends WithoutPrototype {
 
   static contentLengthOf(environ: object): string | undefined {
     return (environ as BaseEnviron).#contentLength;
+  }
+
+  static setHeaderLength(environ: object, text: string | undefined): void {
+    (environ as BaseEnviron).#headerLength = text;
+  }
+
+  static headerLengthOf(environ: object): string | undefined {
+    return (environ as BaseEnviron).#headerLength;
   }
 }

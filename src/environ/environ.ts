@@ -5,6 +5,7 @@
 
 import { RequestError } from '../errors.ts';
 import { isToken, parseContentLength } from '../response/headers.ts';
+import { isHost } from '../uri/host.ts';
 import { quotePath } from '../uri/percent.ts';
 import type { Environ } from '../types.ts';
 import { BaseEnviron } from './base-environ.ts';
@@ -28,10 +29,7 @@ export function addVariable(environ: Variables, name: string, value: string): vo
 
 /** {@link addVariable} for a variable for which {@link isWanted} is true. */
 export function setVariable(environ: Variables, name: string, value: string): void {
-  const isLength = name === 'CONTENT_LENGTH';
-  const present = isLength
-    ? BaseEnviron.contentLengthOf(environ)
-    : (environ[name] as string | undefined);
+  const present = valueOf(environ, name);
   if (present === undefined) setNewVariable(environ, name, value);
   else if (DECISIVE_HEADERS.has(name)) refuseConflict(name, present, value);
   else if (SINGLE_HEADERS.has(name)) return;
@@ -40,6 +38,12 @@ export function setVariable(environ: Variables, name: string, value: string): vo
     // nginx and HAProxy send a repeated header as several variables. The others join the values (RFC 9110 § 5.3).
     environ[name] = `${present}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
   }
+}
+
+function valueOf(environ: Variables, name: string): string | undefined {
+  if (name === 'CONTENT_LENGTH') return BaseEnviron.contentLengthOf(environ);
+  if (name === 'HTTP_CONTENT_LENGTH') return BaseEnviron.headerLengthOf(environ);
+  return environ[name] as string | undefined;
 }
 
 /**
@@ -51,6 +55,7 @@ const DECISIVE_HEADERS: ReadonlySet<string> = new Set([
   'CONTENT_LENGTH',
   'CONTENT_TYPE',
   'HTTP_AUTHORIZATION',
+  'HTTP_CONTENT_LENGTH',
   'HTTP_HOST',
   'HTTP_PROXY_AUTHORIZATION',
 ]);
@@ -82,7 +87,13 @@ function refuseConflict(name: string, present: string, value: string): void {
 export function setNewVariable(environ: Variables, name: string, value: string): void {
   // It is added to the environ only when it is known to be wanted: deleting a property costs more than all of this.
   if (name === 'CONTENT_LENGTH') BaseEnviron.setContentLength(environ, value);
+  else if (name === 'HTTP_CONTENT_LENGTH') BaseEnviron.setHeaderLength(environ, value);
   else environ[name] = value;
+}
+
+/** Whether {@link setNewVariable} does no more than to set a property of this name. */
+export function isOrdinary(name: string): boolean {
+  return name !== 'CONTENT_LENGTH' && name !== 'HTTP_CONTENT_LENGTH';
 }
 
 /** Forgets the CONTENT_LENGTH that was sent: for a request that has no body. */
@@ -103,9 +114,8 @@ export function isWanted(name: string, value: string): boolean {
 const UNWANTED_HEADERS: ReadonlySet<string> = new Set([
   // "httpoxy", CVE-2016-5385: programs take HTTP_PROXY for their own proxy setting.
   'HTTP_PROXY',
-  // nginx and Caddy send these in addition to CONTENT_TYPE and CONTENT_LENGTH, which alone count (RFC 3875 § 4.1.18).
+  // nginx and Caddy send it in addition to CONTENT_TYPE, which alone counts (RFC 3875 § 4.1.18).
   'HTTP_CONTENT_TYPE',
-  'HTTP_CONTENT_LENGTH',
   // These belong to the visitor's connection (RFC 9110 § 7.6.1). Only some front ends pass them on.
   'HTTP_CONNECTION',
   'HTTP_KEEP_ALIVE',
@@ -122,7 +132,8 @@ export interface CompleteOptions {
  * Repairs and completes an environ after its variables were added, so that it has everything that the contract promises.
  *
  * @returns length of the request body in bytes; -1 when it ends with the stream
- * @throws {RequestError} with 400 for an invalid REQUEST_METHOD or CONTENT_LENGTH, with 411 for a body without a length
+ * @throws {RequestError} with 400 for an invalid REQUEST_METHOD or CONTENT_LENGTH, or one that is not the length in the
+ *   header, with 411 for a body without a length
  *   in a protocol that has no other end
  */
 export function completeEnviron(environ: Variables, options: CompleteOptions): number {
@@ -152,7 +163,11 @@ function completeAuthorization(environ: Variables): void {
 function completePath(environ: Variables, mount: string | undefined): void {
   let script = environ['SCRIPT_NAME'] as string;
   let path = environ['PATH_INFO'] as string;
-  if (path !== '' && path.charCodeAt(0) !== SLASH) path = `/${path}`;
+  if (path !== '' && path.charCodeAt(0) !== SLASH) path = absolutePath(environ, path);
+  // In a server-side include Apache adds PATH_INFO to SCRIPT_NAME (`ap_add_cgi_vars`).
+  if (environ['SERVER_PROTOCOL'] === 'INCLUDED' && script.endsWith(path)) {
+    script = script.slice(0, script.length - path.length);
+  }
   if (script === '/') {
     // The root: in the contract its SCRIPT_NAME is empty.
     script = '';
@@ -169,6 +184,20 @@ function completePath(environ: Variables, mount: string | undefined): void {
 }
 
 const SLASH = 0x2f;
+
+/** PATH_INFO with a slash at its beginning. */
+function absolutePath(environ: Variables, path: string): string {
+  const rest = originForm(path);
+  const [, host] = ABSOLUTE.exec(environ['REQUEST_URI'] as string) ?? [];
+  if (rest === undefined || host === undefined) return `/${path}`;
+  // uWSGI's router takes a target in absolute form for the path, and passes Host on, which counts less (RFC 9112 § 3.2.2).
+  if (!isHost(host)) {
+    const shown = JSON.stringify(host.slice(0, 200));
+    throw new RequestError('400 Bad Request', `invalid host ${shown} in REQUEST_URI`);
+  }
+  environ['HTTP_HOST'] = host;
+  return rest;
+}
 
 /**
  * Splits a path into SCRIPT_NAME and PATH_INFO at the mount: front ends split it at different places.
@@ -198,11 +227,14 @@ export function buildRequestUri(environ: Variables, path: string): string {
 
 /** The origin form of an absolute URL (RFC 9112 § 3.2): `/path` of `http://host/path`. Undefined if it is not a URL. */
 function originForm(uri: string): string | undefined {
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(uri);
+  const authority = ABSOLUTE.exec(uri);
   if (authority === null) return undefined;
   const rest = uri.slice(authority[0].length);
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
+
+/** Scheme and authority of an absolute URL. */
+const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
 
 function completeServer(environ: Variables): void {
   const protocol = environ['SERVER_PROTOCOL'];
@@ -246,9 +278,25 @@ function completeContentLength(environ: Variables, method: string): number {
       `CONTENT_LENGTH ${JSON.stringify(text.slice(0, 40))}`,
     );
   }
+  checkHeaderLength(environ, text, length);
   // Half of the front ends send 0 when the client has sent no Content-Length.
   if (length > 0 || (method !== 'GET' && method !== 'HEAD')) environ['CONTENT_LENGTH'] = text;
   return length;
+}
+
+/**
+ * nginx and Caddy send the header Content-Length as well, which cannot be told to be another one. nginx before 1.29.6 does
+ * over SCGI with `scgi_request_buffering off`: CONTENT_LENGTH is what it has read so far, and the upload would be cut off
+ * there, without a word. (Without CONTENT_LENGTH the front end has attached no body, RFC 3875 § 4.1.2: nginx asks so
+ * for auth_request.)
+ */
+function checkHeaderLength(environ: Variables, text: string, length: number): void {
+  const header = BaseEnviron.headerLengthOf(environ);
+  if (header === undefined || header === text || parseContentLength(header) === length) return;
+  throw new RequestError(
+    '400 Bad Request',
+    `CONTENT_LENGTH is ${text}, but the header Content-Length ${JSON.stringify(header.slice(0, 40))}`,
+  );
 }
 
 /**

@@ -75,6 +75,7 @@ describe('variables', () => {
     ['CONTENT_LENGTH', '1', '2'],
     ['CONTENT_LENGTH', '0', '5'],
     ['CONTENT_LENGTH', '5', '-1'],
+    ['HTTP_CONTENT_LENGTH', '5', '6'],
     ['HTTP_HOST', 'a', 'b'],
     ['HTTP_HOST', '', 'b'],
     ['HTTP_HOST', 'a', ''],
@@ -308,6 +309,54 @@ describe('the server', () => {
   ] as [Pairs, string, string][])('%j', (pairs, name, port) => {
     const { environ } = complete(pairs);
     expect([environ['SERVER_NAME'], environ['SERVER_PORT']]).toEqual([name, port]);
+  });
+
+  // As Apache sends it for `<!--#include virtual="/app/x/y" -->`: the path is in SCRIPT_NAME, too.
+  test.each([
+    ['/app/x/y', '/x/y', '/app', '/x/y'],
+    ['/app/', '/', '/app', '/'],
+    ['/app', '', '/app', ''],
+    ['/x', '/x', '', '/x'],
+    ['/app', '/x', '/app', '/x'], // with `ProxyFCGISetEnvIf`
+  ])('INCLUDED: SCRIPT_NAME %j, PATH_INFO %j: %j, %j', (script, path, ...expected) => {
+    const sent: Pairs = [
+      ['SCRIPT_NAME', script],
+      ['PATH_INFO', path],
+    ];
+    const { environ } = complete([...sent, ['SERVER_PROTOCOL', 'INCLUDED']]);
+    expect([environ['SCRIPT_NAME'], environ['PATH_INFO']]).toEqual(expected);
+    const ordinary = complete([...sent, ['SERVER_PROTOCOL', 'HTTP/1.1']]).environ;
+    expect(ordinary['PATH_INFO']).toBe(path);
+    expect(ordinary['SCRIPT_NAME']).toBe(script);
+  });
+
+  // As uWSGI's router sends a target in absolute form.
+  test.each([
+    ['http://www.test:81/a b', 'http://www.test:81/a%20b?x', '/a b', '/a%20b?x', 'www.test:81'],
+    ['http://www.test', 'http://www.test', '/', '/', 'www.test'],
+    ['HTTP://www.test/', 'HTTP://www.test/', '/', '/', 'www.test'],
+    // A path that looks like it: `fastcgi_split_path_info ^(/proxy/)(.*)$`.
+    ['http://www.test/a', '/proxy/http://www.test/a', '/http://www.test/a', undefined, 'here.test'],
+  ])('PATH_INFO %s of %s', (path, uri, info, origin, host) => {
+    const { environ } = complete([
+      ['PATH_INFO', path],
+      ['REQUEST_URI', uri],
+      ['HTTP_HOST', 'here.test'],
+    ]);
+    expect(environ).toMatchObject({
+      PATH_INFO: info,
+      REQUEST_URI: origin ?? uri,
+      HTTP_HOST: host,
+    });
+  });
+
+  test('a target in absolute form with a host that is none is refused', () => {
+    const uri = 'http://user@www.test/';
+    const sent: Pairs = [
+      ['PATH_INFO', uri],
+      ['REQUEST_URI', uri],
+    ];
+    expect(() => complete(sent)).toThrow(RequestError);
   });
 
   test.each(['', 'INCLUDED'])('SERVER_PROTOCOL %j is HTTP/1.0', (protocol) => {

@@ -219,7 +219,7 @@ test('row 9: a Proxy header becomes no variable', async () => {
 
 test('row 11: no twin of CONTENT_LENGTH and CONTENT_TYPE takes their place', async () => {
   const environ = await environOf([
-    ['HTTP_CONTENT_LENGTH', '99'],
+    ['HTTP_CONTENT_LENGTH', '99'], // without CONTENT_LENGTH there is no body
     ['CONTENT_TYPE', 'text/plain'],
     ['HTTP_CONTENT_TYPE', 'text/html'],
   ]);

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import type { Server } from '../../src/listening/server.ts';
 import type { Body, Environ, StartResponse } from '../../src/types.ts';
+import { ask } from '../conf/ask.ts';
 import { PROTOCOLS, digest, pattern, until } from './kit.ts';
 import { startApache } from '../servers/apache.ts';
 import { describeWithServer } from '../servers/availability.ts';
@@ -158,6 +159,16 @@ for (const frontEnd of FRONT_ENDS) {
       for (const name of ['HTTP_PROXY', 'HTTP_CONTENT_TYPE', 'CONTENT_LENGTH', 'CONTENT_TYPE']) {
         expect(environ).not.toHaveProperty(name);
       }
+    });
+
+    test('a target in absolute form: its path, and its host in place of Host', async () => {
+      const { status, body } = await ask(web.port, 'GET', `${web.url}/environ/a%20b?x`);
+      // lighttpd refuses it, because its host is not that of Host, `localhost`.
+      expect(status).toBe(frontEnd.needs === 'lighttpd' ? 400 : 200);
+      if (status === 400) return;
+      const environ = JSON.parse(body) as Record<string, string>;
+      expect(environ).toMatchObject({ PATH_INFO: '/environ/a b', REQUEST_URI: '/environ/a%20b?x' });
+      expect(environ['HTTP_HOST']).toMatch(/^127\.0\.0\.1(?::\d+)?$/);
     });
 
     test('a response arrives as it was sent', async () => {

@@ -1,6 +1,7 @@
 /** Makes a Node listener from an application, to mount it in Express and similar frameworks. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
 
 import { toFunction } from '../../handler/application.ts';
 import { BaseHandler } from '../../handler/base-handler.ts';
@@ -50,6 +51,8 @@ class NodeHandler extends BaseHandler {
     const mount = this.#req.baseUrl ?? '';
     const query = url.indexOf('?');
     const path = query < 0 ? url : url.slice(0, query);
+    // HTTP/2 has `:authority` in place of Host; if both are there, it counts (RFC 9113 § 8.3.1).
+    const authority = headers[':authority'] as string | undefined;
     const isTls = 'encrypted' in socket && socket.encrypted === true;
     const variables: Record<string, string | undefined> = {
       REQUEST_METHOD: method,
@@ -66,12 +69,13 @@ class NodeHandler extends BaseHandler {
       REMOTE_PORT: socket.remotePort?.toString(),
       CONTENT_TYPE: headers['content-type'],
       CONTENT_LENGTH: headers['content-length'],
+      HTTP_HOST: authority ?? headers.host,
       HTTPS: isTls ? 'on' : undefined,
     };
     for (const [name, value = ''] of Object.entries(variables)) addVariable(environ, name, value);
     for (const [name, value] of Object.entries(headers)) {
-      // A `_` becomes the same variable as a `-` (CVE-2015-0219).
-      if (value === undefined || name.includes('_')) continue;
+      // A `_` becomes the same variable as a `-` (CVE-2015-0219). With a colon begin what is no header in HTTP/2.
+      if (value === undefined || name === 'host' || /_|^:/.test(name)) continue;
       const key = `HTTP_${name.toUpperCase().replaceAll('-', '_')}`;
       addVariable(environ, key, Array.isArray(value) ? value.join(', ') : value);
     }
@@ -79,9 +83,9 @@ class NodeHandler extends BaseHandler {
 
   protected override getStdin(): InputStream {
     const req = this.#req;
-    const isChunked = req.headers['transfer-encoding'] !== undefined;
-    if (!isChunked && this.contentLength === 0) return new InputStream(0);
-    return readFrom(() => req, isChunked ? -1 : this.contentLength);
+    const isEndless = req.headers['transfer-encoding'] !== undefined || hasStreamedBody(req);
+    if (!isEndless && this.contentLength === 0) return new InputStream(0);
+    return readFrom(() => req, isEndless ? -1 : this.contentLength);
   }
 
   protected override getStderr(): ErrorStream {
@@ -97,7 +101,8 @@ class NodeHandler extends BaseHandler {
     // Headers that middleware has set before (X-Powered-By, CORS) stay, unless the application sets them too.
     const res = this.#res;
     res.statusCode = Number(status.slice(0, 3));
-    res.statusMessage = status.slice(4);
+    // HTTP/2 has none, and node:http2 warns of it.
+    if (this.#req.httpVersionMajor < 2) res.statusMessage = status.slice(4);
     for (let i = 0; i < this.#head.length; i += 2) res.removeHeader(this.#head[i]!);
     for (let i = 0; i < this.#head.length; i += 2) {
       res.appendHeader(this.#head[i]!, this.#head[i + 1]!);
@@ -131,4 +136,12 @@ class NodeHandler extends BaseHandler {
   protected override abandon(): void {
     this.#res.destroy();
   }
+}
+
+/** Whether a request of HTTP/2 has a body without a length, which ends with the stream (RFC 9113 § 8.1.1). */
+function hasStreamedBody(
+  req: IncomingMessage & Partial<Pick<Http2ServerRequest, 'stream'>>,
+): boolean {
+  if (req.stream === undefined || req.headers['content-length'] !== undefined) return false;
+  return !req.stream.endAfterHeaders;
 }

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { connect, createSecureServer, createServer as createHttp2Server } from 'node:http2';
+import type { Http2Server } from 'node:http2';
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -8,7 +10,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { fromNode } from '../../../src/apps/node/node.ts';
 import { toNode } from '../../../src/apps/node/to-node.ts';
+import { requestUri } from '../../../src/environ/util.ts';
 import type { ApplicationFunction } from '../../../src/types.ts';
+import { CERTIFICATE, KEY } from '../../http/certificate.ts';
 import { get, until } from '../kit.ts';
 
 let server: Server | undefined;
@@ -148,5 +152,69 @@ describe('toNode', () => {
       REQUEST_URI: '/app/x?y',
       body: 'z',
     });
+  });
+});
+
+/** Tells of the environ under HTTP/2. */
+const variables: ApplicationFunction = async (environ, startResponse) => {
+  const body = String(await environ['wsgi.input'].read());
+  const { HTTP_HOST, REQUEST_METHOD, PATH_INFO, QUERY_STRING, CONTENT_LENGTH } = environ;
+  const names = Object.keys(environ).filter((name) => name.includes(':'));
+  startResponse('200 OK', [['Content-Type', 'application/json']]);
+  const uri = requestUri(environ);
+  const seen = { HTTP_HOST, REQUEST_METHOD, PATH_INFO, QUERY_STRING, CONTENT_LENGTH, uri };
+  return [Buffer.from(JSON.stringify({ ...seen, names, body }))];
+};
+
+describe('toNode under HTTP/2', () => {
+  it.each([
+    ['http', () => createHttp2Server(), undefined, []],
+    ['https', () => createSecureServer({ cert: CERTIFICATE, key: KEY }), undefined, []],
+    ['http', () => createHttp2Server(), '5', []],
+    ['http', () => createHttp2Server(), undefined, ['host', 'other.test']],
+  ] as const)('over %s it has a host, and a body: %#', async (scheme, make, length, more) => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const http2 = make() as Http2Server;
+    http2.on('request', toNode(variables) as never).listen(0, '127.0.0.1');
+    await once(http2, 'listening');
+    const { port } = http2.address() as AddressInfo;
+    const session = connect(`${scheme}://127.0.0.1:${port}`, { rejectUnauthorized: false });
+    const request = session.request({
+      ':method': 'POST',
+      ':path': '/a%20b?x',
+      ':authority': 'www.test:81',
+      ...(length !== undefined && { 'content-length': length }),
+      ...(more.length > 0 && { [more[0]!]: more[1] }),
+    });
+    request.end('hello');
+    let text = '';
+    for await (const chunk of request) text += String(chunk);
+    session.close();
+    http2.close();
+    process.off('warning', onWarning);
+    expect(JSON.parse(text)).toEqual({
+      HTTP_HOST: 'www.test:81',
+      REQUEST_METHOD: 'POST',
+      PATH_INFO: '/a b',
+      QUERY_STRING: 'x',
+      ...(length !== undefined && { CONTENT_LENGTH: length }),
+      uri: `${scheme}://www.test:81/a%20b?x`,
+      names: [],
+      body: 'hello',
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  it('a request without a body has an empty one', async () => {
+    const http2 = createHttp2Server(toNode(variables) as never).listen(0, '127.0.0.1');
+    await once(http2, 'listening');
+    const session = connect(`http://127.0.0.1:${(http2.address() as AddressInfo).port}`);
+    let text = '';
+    for await (const chunk of session.request({ ':path': '/' })) text += String(chunk);
+    session.close();
+    http2.close();
+    expect(JSON.parse(text)).toMatchObject({ REQUEST_METHOD: 'GET', body: '' });
   });
 });

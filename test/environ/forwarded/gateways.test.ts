@@ -12,75 +12,17 @@ import { runWithUwsgi } from '../../../adapters/uwsgi/index.ts';
 import { fromNode } from '../../../src/apps/node/node.ts';
 import { UsageError } from '../../../src/errors.ts';
 import type { ForwardingOptions } from '../../../src/environ/forwarded/forwarding.ts';
-import type { Application } from '../../../src/types.ts';
-import { POSTERN, RUNNER, application, run, split } from '../../cgi/process.ts';
-import { converse } from '../../fastcgi/differential.ts';
-import { serve as serveFastCgi } from '../../fastcgi/kit.ts';
-import { encodeRequest } from '../../fastcgi/peer.ts';
 import { hello } from '../../kit.ts';
-import { PROTOCOLS, serve } from '../../one-request/kit.ts';
+import { GATEWAYS, askFastCgi, environIn } from '../gateways.ts';
+import type { Variables } from '../gateways.ts';
 
-type Variables = Readonly<Record<string, string>>;
-type Ask = (variables: Variables, options: ForwardingOptions) => Promise<Record<string, unknown>>;
-
-/** Answers with the variables of its environ. */
-const environOf: Application = (environ, startResponse) => {
-  startResponse('200 OK', [['Content-Type', 'application/json']]);
-  const variables = Object.entries(environ).filter(([, value]) => typeof value === 'string');
-  return [Buffer.from(JSON.stringify(Object.fromEntries(variables)))];
-};
-
-const parse = (body: Uint8Array | string): Record<string, unknown> =>
-  JSON.parse(body.toString()) as Record<string, unknown>;
-
-async function askFastCgi(
-  params: Variables,
-  options: Parameters<typeof serveFastCgi>[1],
+/** The environ of a request over FastCGI. */
+async function over(
+  variables: Variables,
+  options: ForwardingOptions,
 ): Promise<Record<string, unknown>> {
-  const gateway = await serveFastCgi(environOf, options);
-  const { requests } = await converse(gateway.server, [
-    [encodeRequest({ params, keep: false }), 1],
-  ]);
-  return parse(requests[1]!.body);
+  return environIn(await askFastCgi(variables, options));
 }
-
-const GATEWAYS: readonly (readonly [name: string, ask: Ask])[] = [
-  ['FastCGI', askFastCgi],
-  [
-    'FastCGI by node-fastcgi',
-    (variables, options) => askFastCgi(variables, { ...options, engine: 'node-fastcgi' }),
-  ],
-  ...PROTOCOLS.map((protocol): readonly [string, Ask] => [
-    protocol.name,
-    async (variables, options) => {
-      const gateway = await serve(protocol, environOf, options);
-      return parse((await gateway.request(variables)).body);
-    },
-  ]),
-  [
-    'CGI, by runWithCgi',
-    async (given, options) => {
-      const variables = { ...given, APPLICATION: 'environ', OPTIONS: JSON.stringify(options) };
-      return parse(split((await run([RUNNER], { variables })).stdout).body);
-    },
-  ],
-  [
-    'CGI, by the command',
-    async (given, { forwardedAllowIps, forwardedHeaders }) => {
-      const list =
-        forwardedAllowIps === undefined || forwardedAllowIps.length === 0
-          ? undefined
-          : forwardedAllowIps;
-      const variables = {
-        ...given,
-        ...(list && { POSTERN_FORWARDED_ALLOW_IPS: list.join(' ') }),
-        ...(forwardedHeaders === 'forwarded' && { POSTERN_FORWARDED_HEADERS: forwardedHeaders }),
-      };
-      const { stdout } = await run([POSTERN, application('environ')], { variables });
-      return parse(split(stdout).body);
-    },
-  ],
-];
 
 /** A request that a CDN at 192.0.2.1 has sent to the web server. */
 const REQUEST: Variables = {
@@ -117,7 +59,7 @@ const CLAIMS = Object.keys(REQUEST).filter((name) => name.includes('FORWARDED'))
 
 describe.each(GATEWAYS)('%s', (_name, ask) => {
   test('the headers of a trusted proxy describe the client', async () => {
-    const environ = await ask(REQUEST, { forwardedAllowIps: ['192.0.2.0/24'] });
+    const environ = environIn(await ask(REQUEST, { forwardedAllowIps: ['192.0.2.0/24'] }));
     expect(environ).toMatchObject({
       REMOTE_ADDR: '203.0.113.7',
       HTTPS: 'on',
@@ -135,7 +77,7 @@ describe.each(GATEWAYS)('%s', (_name, ask) => {
 
   test('and so does Forwarded, if that is named', async () => {
     const options = { forwardedAllowIps: ['192.0.2.1'], forwardedHeaders: 'forwarded' } as const;
-    expect(await ask(REQUEST, options)).toMatchObject({
+    expect(environIn(await ask(REQUEST, options))).toMatchObject({
       REMOTE_ADDR: '203.0.113.8',
       HTTP_HOST: 'other.test',
       'wsgi.url_scheme': 'http',
@@ -143,13 +85,13 @@ describe.each(GATEWAYS)('%s', (_name, ask) => {
   });
 
   test('of everybody else they are dropped', async () => {
-    const environ = await ask(REQUEST, { forwardedAllowIps: ['198.51.100.1', 'unix'] });
+    const environ = environIn(await ask(REQUEST, { forwardedAllowIps: ['198.51.100.1', 'unix'] }));
     expect(environ).toMatchObject(PEER);
     expect(Object.keys(environ).filter((name) => /^HTTP_.*FORWARDED/.test(name))).toEqual([]);
   });
 
   test('without the option they are passed on as they are', async () => {
-    const environ = await ask(REQUEST, {});
+    const environ = environIn(await ask(REQUEST, {}));
     expect(environ).toMatchObject(PEER);
     for (const name of CLAIMS) expect(environ).toHaveProperty(name, REQUEST[name]);
   });
@@ -170,7 +112,7 @@ describe('the peer', () => {
     ['<script>', ['0.0.0.0/0'], false],
     ['192.0.2.1', [], false],
   ])('REMOTE_ADDR %j, trusting %j: %j', async (address, forwardedAllowIps, isTrusted) => {
-    const environ = await askFastCgi({ ...REQUEST, REMOTE_ADDR: address }, { forwardedAllowIps });
+    const environ = await over({ ...REQUEST, REMOTE_ADDR: address }, { forwardedAllowIps });
     expect('HTTP_X_FORWARDED_FOR' in environ).toBe(isTrusted);
     expect(environ['REMOTE_ADDR'] === '203.0.113.7').toBe(isTrusted);
   });
@@ -182,15 +124,15 @@ describe('the peer', () => {
     ['', '192.0.2.1'],
   ])('behind more trusted proxies, X-Forwarded-For: %s is %s', async (value, client) => {
     const variables = { ...REQUEST, HTTP_X_FORWARDED_FOR: value };
-    const environ = await askFastCgi(variables, { forwardedAllowIps: ['192.0.2.0/24'] });
+    const environ = await over(variables, { forwardedAllowIps: ['192.0.2.0/24'] });
     expect(environ).toHaveProperty('REMOTE_ADDR', client);
   });
 
   test('headers of other names are dropped, too, if they count', async () => {
     const variables = { ...REQUEST, HTTP_X_REAL_IP: '6.6.6.6' };
     const options = { forwardedAllowIps: ['198.51.100.1'], forwardedHeaders: { for: 'X-Real-IP' } };
-    expect(await askFastCgi(variables, options)).not.toHaveProperty('HTTP_X_REAL_IP');
-    expect(await askFastCgi(variables, { forwardedAllowIps: ['198.51.100.1'] })).toHaveProperty(
+    expect(await over(variables, options)).not.toHaveProperty('HTTP_X_REAL_IP');
+    expect(await over(variables, { forwardedAllowIps: ['198.51.100.1'] })).toHaveProperty(
       'HTTP_X_REAL_IP',
     );
   });
@@ -217,7 +159,7 @@ describe('X-Forwarded-Prefix, and the mount of the web server', () => {
         REMOTE_ADDR: '192.0.2.1',
         HTTP_X_FORWARDED_PREFIX: prefix,
       };
-      const environ = await askFastCgi(variables, {
+      const environ = await over(variables, {
         forwardedAllowIps: ['192.0.2.1'],
         forwardedHeaders: { prefix: 'X-Forwarded-Prefix' },
       });
@@ -231,11 +173,8 @@ describe('X-Forwarded-Prefix, and the mount of the web server', () => {
 test('Express that still trusts a proxy believes no visitor', async () => {
   const app = express().set('trust proxy', true);
   app.get('/x', (req, res) => void res.json([req.ip, req.protocol, req.hostname]));
-  const ask = async (options: ForwardingOptions): Promise<unknown> => {
-    const gateway = await serveFastCgi(fromNode(app), options);
-    const request = encodeRequest({ params: REQUEST, keep: false });
-    return JSON.parse((await converse(gateway.server, [[request, 1]])).requests[1]!.body);
-  };
+  const ask = async (options: ForwardingOptions): Promise<unknown> =>
+    JSON.parse((await askFastCgi(REQUEST, options, fromNode(app))).body);
   expect(await ask({ forwardedAllowIps: [] })).toEqual(['192.0.2.1', 'http', 'origin.test']);
   // What postern guards against.
   expect(await ask({})).toEqual(['6.6.6.6', 'https', 'www.test']);
