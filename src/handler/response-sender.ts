@@ -9,6 +9,7 @@ import { warnOnce } from '../logging/log.ts';
 import { toBytes, toLastChunk } from '../response/chunk.ts';
 import type { RawChunk } from '../response/chunk.ts';
 import type { FileWrapper } from '../response/file-wrapper.ts';
+import { addIncremental } from '../response/incremental.ts';
 import { ResponseState } from '../response/response.ts';
 import type { StartResponse } from '../types.ts';
 import { HandlerHooks } from './handler-hooks.ts';
@@ -171,6 +172,10 @@ export abstract class ResponseSender extends HandlerHooks {
     const response = this.responseState;
     if (response.headersSent) return '';
     const headers = response.settle(this.isHead, length);
+    const isStreamed = length === undefined && headers.contentLength < 0;
+    if (isStreamed && (this.isHead || !response.isBodiless)) {
+      addIncremental(headers, this.environ?.['SERVER_SOFTWARE']);
+    }
     if (headers.hasLocation && !this.originServer) this.#checkLocation(response.status);
     const head = this.formatHead(response.status, headers);
     response.headersSent = true; // unless the gateway could not make one

@@ -143,8 +143,8 @@ function send(base: string, { method = 'GET', path, headers = {}, body }: Step):
 
 /** Of the connection and the clock. */
 export const OF_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date']);
-/** Of the server itself, too. */
-const OF_THE_HOP = new Set([...OF_CONNECTION, 'server']);
+/** Of the server itself, too; and what the gateway adds to an event stream. */
+const OF_THE_HOP = new Set([...OF_CONNECTION, 'server', 'incremental']);
 
 function normalise(response: IncomingMessage, body: Buffer, method = 'GET'): string[] {
   const { rawHeaders, statusCode } = response;

@@ -59,6 +59,11 @@ const NGINX = (['on', 'off'] as const).flatMap((buffering) =>
 );
 
 const CASES: readonly Case[] = [
+  ...NGINX.map(({ buffering, keepConn }) => {
+    // The gateway switches buffering off, whatever is configured.
+    const frontEnd = nginxWith(buffering, keepConn);
+    return { frontEnd, type: 'text/event-stream', sendsHead: true };
+  }),
   // Without keep_conn nginx passes nothing on before a buffer is full, unless buffering is off.
   ...NGINX.filter(({ buffering, keepConn }) => buffering === 'off' || keepConn === 'on').map(
     ({ buffering, keepConn }) => {

@@ -14,6 +14,7 @@ import { isPromise } from '../../response/chunk.ts';
 import type { PullCallbacks } from '../../handler/body-reader.ts';
 import { ApplicationError } from '../../errors.ts';
 import { EMPTY } from '../../bytes.ts';
+import { InputStream } from '../../input/input-stream.ts';
 import { HIGH_WATER_MARK } from '../../limits.ts';
 import type { Environ, Header, StartResponse, Write } from '../../types.ts';
 import { abortRequest, connectionReset, createRequest, setClientVersion } from './request.ts';
@@ -28,6 +29,14 @@ type Chunk = IteratorResult<Uint8Array, undefined> & { isLast?: boolean };
 
 /** Node's own listener for 'close' of the socket, which closes the response. It is the same for all. */
 let closeResponse: (() => void) | undefined;
+
+/**
+ * Milliseconds in which an upload that is read after the response has to go on. Its client may wait for the end of the
+ * response, which under node:http comes before that of the upload. One of unknown length has so many in all.
+ */
+const UPLOAD_PATIENCE = 500;
+/** Milliseconds in which the application has to read on. It may be slow, but it may also never read again. */
+const READ_PATIENCE = 5_000;
 
 const DONE: Chunk = { done: true, value: undefined };
 
@@ -58,7 +67,9 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   #isFinished = false; // the response has emitted 'finish'
   #isReading = false;
   #wantsMore = false;
-  #awaitsRequest = false;
+  #patience: NodeJS.Timeout | undefined; // with the request, once only the end of the response is left
+  #standstill = 0; // milliseconds for which nothing was read, at the last look
+  #isCutOff = false; // the response ends before the request does
   #awaitsDrain = false;
 
   /** @param keepsText whether a body of text may stay text: only if nothing but the gateway takes it */
@@ -131,7 +142,9 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   /** Called when the body has been sent, or after {@link return}. */
   close(): void {
+    clearTimeout(this.#patience);
     if (this.#hasEnded && !this.#socket.destroyed) this.#acknowledge();
+    if (this.#isCutOff) abortRequest(this.#req);
   }
 
   /** The handler takes no more chunks: the client has left, or the response has failed. */
@@ -182,14 +195,43 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     const req = this.#req;
     // A request that is piped into a full stream does not flow for the moment, but has a 'data' listener.
     const isRead = req.readableFlowing === true || req.listenerCount('data') > 0;
-    return isRead && !req.destroyed && !req.readableEnded;
+    return isRead && !this.#isCutOff && !req.destroyed && !req.readableEnded;
   }
 
-  /** Delays the end of the response until the request was read: for the gateway the request ends with its response. */
+  /**
+   * Delays the end of the response until the request was read: for the gateway the request ends with its response. If the
+   * upload or its reading comes to a stop, the response ends, and the request is aborted.
+   */
   #awaitRequest(): void {
-    if (this.#awaitsRequest) return;
-    this.#awaitsRequest = true;
+    if (this.#patience !== undefined) return;
     this.#req.once('close', () => this.#advance());
+    this.#patience = setTimeout(() => this.#onStandstill(), UPLOAD_PATIENCE).unref();
+  }
+
+  #onStandstill(): void {
+    this.#standstill += UPLOAD_PATIENCE;
+    // The client has to wait for an application that is slow, but not for one that waits for the client.
+    const isSlow = !this.#isReading && this.#standstill < READ_PATIENCE;
+    if (isSlow && this.#uploadEnds) {
+      this.#patience!.refresh();
+      return;
+    }
+    this.#isCutOff = true;
+    this.#advance();
+  }
+
+  /** The application has taken a piece of the request. */
+  #onProgress(): void {
+    if (this.#patience === undefined || !this.#uploadEnds) return;
+    this.#standstill = 0;
+    this.#patience.refresh();
+  }
+
+  /** Whether the upload ends whatever its client waits for. */
+  get #uploadEnds(): boolean {
+    const input = this.#environ['wsgi.input'];
+    if (this.#environ.CONTENT_LENGTH !== undefined) return true;
+    return input instanceof InputStream && input.complete;
   }
 
   /** Sends a head whose body has not begun: `flushHeaders()`. */
@@ -326,6 +368,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
         this.#wantsMore = false;
         const chunk = await this.#environ['wsgi.input'].read1(HIGH_WATER_MARK);
         this.#socket.received(chunk.length);
+        this.#onProgress();
         if (chunk.length === 0) this.#endRequest();
         else if (this.#req.push(chunk)) this.#wantsMore = true;
       }

@@ -19,6 +19,11 @@ import { NodeExchange } from './exchange.ts';
  *
  * What the listener throws, or rejects with, is an error of the application: 500 before the headers have
  * left, a broken response after. `res.destroy()` before the headers is answered with 500, too.
+ *
+ * A listener may read its request after the response. The end of the response waits for it, because a request through a web
+ * server ends with its response. It waits no longer when nothing of the upload has come for half a second, or when the
+ * listener has read nothing for five; for an upload of unknown length it waits half a second in all. Then the request is
+ * aborted. Under node:http, and so over the HTTP gateway, the response ends at once.
  */
 export function fromNode(listener: RequestListener): ApplicationFunction {
   return makeApplication(listener, false);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, it } from 'vitest';
 
@@ -147,6 +148,64 @@ describe.each([
       const response = await get(app, { method: 'POST', body: Buffer.alloc(300_000, 'x') });
       expect(response.text).toBe('thank you');
       expect(Buffer.concat(stored).length).toBe(300_000);
+    });
+
+    it('may come in slowly after the response has been given', async () => {
+      let size = 0;
+      const app = make((req, res) => {
+        req.on('data', (chunk: Buffer) => (size += chunk.length));
+        res.end('thank you');
+      });
+      const one = visit(app, { method: 'POST', headers: [['Content-Length', '8']] });
+      for (let i = 0; i < 8; i++) {
+        one.stdin.write('x');
+        await sleep(100);
+      }
+      expect((await one.read()).text).toBe('thank you');
+      await one.done;
+      expect(size).toBe(8);
+    });
+
+    it('may be read slowly after the response has been given', async () => {
+      let size = 0;
+      const app = make((req, res) => {
+        req.on('data', (chunk: Buffer) => {
+          size += chunk.length;
+          req.pause();
+          setTimeout(() => req.resume(), 1_100);
+        });
+        res.end('thank you');
+      });
+      const response = await get(app, { method: 'POST', body: Buffer.alloc(200_000, 'x') });
+      expect(response.text).toBe('thank you');
+      expect(size).toBe(200_000);
+    });
+
+    it.each<[string, RequestListener]>([
+      ['that does not go on', (req) => void req.resume()],
+      ['that is not read any more', (req) => void req.on('data', () => {}).pause()],
+    ])('does not hold up the end of its response: an upload %s', async (_, read) => {
+      const events: string[] = [];
+      const app = make((req, res) => {
+        record(events, req, 'req');
+        record(events, res, 'res');
+        read(req, res);
+        res.write('thank ');
+        res.end('you');
+      });
+      const one = visit(app, { method: 'POST', headers: [['Content-Length', '6']] });
+      one.stdin.write('abc');
+      const response = await one.read();
+      expect([response.text, response.complete]).toEqual(['thank you', true]);
+      await one.done;
+      await until(() => events.includes('req close'));
+      expect(events.filter((name) => name.startsWith('req'))).toEqual([
+        'req aborted',
+        'req error',
+        'req close',
+      ]);
+      expect(one.errors).toBe('');
+      expect(events).toContain('res finish');
     });
 
     it('is aborted when its body ends short', async () => {

@@ -304,6 +304,40 @@ export const rows = [
       assert.equal(response.text, 'abcdef');
     },
   },
+  ...['GET', 'HEAD'].map(
+    (method) =>
+      /** @satisfies {Row} */ ({
+        rule: 7,
+        name: `${method} of an event stream says that it is one, and not how nginx is told`,
+        request: { method },
+        async *application(_environ, startResponse) {
+          startResponse('200 OK', [['Content-Type', 'text/event-stream']]);
+          yield Buffer.from('data: 1\n\n');
+          yield Buffer.from('data: 2\n\n');
+        },
+        async check(visit) {
+          const response = await visit.response();
+          assert.equal(response.header('incremental'), '?1');
+          assert.equal(response.header('x-accel-buffering'), undefined);
+          assert.equal(response.text, method === 'HEAD' ? '' : 'data: 1\n\ndata: 2\n\n');
+        },
+      }),
+  ),
+  {
+    rule: 7,
+    name: 'an event stream keeps what the application says of intermediaries',
+    async *application(_environ, startResponse) {
+      startResponse('200 OK', [
+        ['Content-Type', 'text/event-stream; charset=utf-8'],
+        ['incremental', '?0'],
+      ]);
+      yield Buffer.from('data: 1\n\n');
+    },
+    async check(visit) {
+      const response = await visit.response();
+      assert.equal(response.header('incremental'), '?0');
+    },
+  },
   ...[
     { kind: 'an array of one chunk', body: () => [Buffer.from('0123456789')] },
     { kind: 'several chunks', body: () => ['0123', '456', '789'].map((part) => Buffer.from(part)) },
