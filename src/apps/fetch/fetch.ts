@@ -37,8 +37,12 @@ export interface FetchObject {
 export interface FetchOptions {
   /**
    * Whether the global `Request` and `Response` are replaced by ones that cost nothing until they are looked into:
-   * without it a small request costs several times as much. Default false in code, where the process is not ours
+   * without it a small request costs several times as much. They behave as the platform's. Globals that a library has
+   * replaced before stay, and so do those that it replaces later. Default false in code, where the process is not ours
    * alone; the command `postern`, whose process it is, does it.
+   *
+   * A class that has extended the global `Request` before, or a `fetch` that was stored before, does not take the
+   * requests of light objects.
    */
   lightObjects?: boolean;
 }
@@ -116,7 +120,7 @@ function respondWithParts(
   keepsText: boolean,
 ): Body {
   startResponse(statusLine(status), headers.filter(isPassed));
-  if (body === undefined) return [];
+  if (body === null) return [];
   return [typeof body === 'string' && !keepsText ? Buffer.from(body) : (body as Uint8Array)];
 }
 

@@ -5,8 +5,8 @@
  */
 
 import type { Environ } from '../../types.ts';
-import { checkMethod, makeRequest, requestHeaders } from './request.ts';
-import { replaceGlobal, delegateToNative } from './light.ts';
+import { checkMethod, createRequest, makeRequest, requestHeaders } from './request.ts';
+import { delegateToNative, isPlatformClass, replaceGlobal } from './light.ts';
 import { absoluteUrl } from '../request/target.ts';
 
 /** The platform's class. Set by {@link installLightRequest}. */
@@ -81,21 +81,32 @@ const NORMALIZED_METHODS: ReadonlySet<string> = new Set([
 const PLAIN_TARGET =
   /^(?:\/(?:[\w\-~!$&()*+,;=:@][\w\-.~!$&()*+,;=:@%]*)?)+(?:\?[\w\-.~!$&()*+,;=:@%/?]*)?$/;
 
-/** Makes a light request. {@link installLightRequest} has to be called before. */
+/** The global `Request`, once it takes light requests. */
+let installed: typeof Request | undefined;
+
+/**
+ * Makes a light request; the platform's one if the global `Request` is not ours: a library that has replaced it may pass
+ * requests to the platform's class, which does not know light ones.
+ */
 export function createLightRequest(environ: Environ): Request {
+  if (globalThis.Request !== installed) return createRequest(environ);
   return new LightRequest(environ) as unknown as Request;
 }
 
 /**
  * Makes the platform take light requests where it takes a Request: `new Request(request)`, `fetch(request)`.
- * `instanceof Request` holds for both kinds.
+ * `instanceof Request` holds for both kinds. If the global `Request` is not the platform's class, it stays.
  */
 export function installLightRequest(): void {
-  if (Native !== undefined) return;
-  Native = globalThis.Request;
-  delegateToNative(LightRequest, Native, LightRequest.nativeOf);
-  replaceGlobal('Request', acceptLight(Native));
-  const native = globalThis.fetch;
+  const { Request: current, fetch: native } = globalThis;
+  if (current === installed || !isPlatformClass(current)) return;
+  if (Native === undefined) {
+    Native = current;
+    delegateToNative(LightRequest, Native, LightRequest.nativeOf);
+  }
+  installed = acceptLight(Native);
+  Object.defineProperty(LightRequest.prototype, 'constructor', { value: installed });
+  replaceGlobal('Request', installed);
   replaceGlobal('fetch', function fetch(input: unknown, init?: RequestInit) {
     return native(LightRequest.unwrap(input) as Request, init);
   });

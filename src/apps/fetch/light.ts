@@ -21,10 +21,19 @@ export function delegateToNative<T extends object>(
   for (const [name, property] of Object.entries(
     Object.getOwnPropertyDescriptors(native.prototype as object),
   )) {
-    if (Object.hasOwn(prototype, name)) continue;
-    Object.defineProperty(prototype, name, delegate(name, property, nativeOf));
+    const own = Object.getOwnPropertyDescriptor(prototype, name);
+    const { enumerable = false } = property;
+    Object.defineProperty(prototype, name, {
+      ...(own ?? delegate(name, property, nativeOf)),
+      enumerable,
+    });
   }
   Object.setPrototypeOf(prototype, native.prototype as object);
+}
+
+/** Whether a global is the platform's class: those of libraries extend it. */
+export function isPlatformClass(value: Class): boolean {
+  return Object.getPrototypeOf(value) === Function.prototype;
 }
 
 function delegate<T extends object>(
@@ -34,9 +43,11 @@ function delegate<T extends object>(
 ): PropertyDescriptor {
   if (typeof property.value === 'function') {
     return {
-      value(this: T, ...args: unknown[]): unknown {
-        return Reflect.apply(property.value as () => unknown, nativeOf(this), args);
-      },
+      value: {
+        [name](this: T, ...args: unknown[]): unknown {
+          return Reflect.apply(property.value as () => unknown, nativeOf(this), args);
+        },
+      }[name],
       writable: true,
       configurable: true,
     };
