@@ -115,9 +115,10 @@ export abstract class BodySender extends ResponseSender {
     for (let step = first; step !== undefined; step = await reader.next()) {
       if (step.done === true) return this.complete();
       if (step.isLast === true) return this.completeWith(step.value);
-      if (!this.sendChunk(step.value)) await this.drained();
+      const takesMore = this.sendChunk(step.value);
       if (turn?.endsWith(step.value) === true) await othersTurn();
       turn ??= new Turn();
+      if (!takesMore) await this.drained();
       if (this.bodyIsOver) return this.complete();
     }
     // No step: the client left meanwhile.
