@@ -209,7 +209,7 @@ export class Peer {
  * § 3.3: alignment to 8 bytes is recommended; and what memory held before must not leak. A head alone may be without
  * padding, for which nginx would hold it back.
  */
-function judge(record: FastCgiRecord): FastCgiRecord {
+export function judge(record: FastCgiRecord): FastCgiRecord {
   const { type, content, padding } = record;
   const isHead = type === TYPE.STDOUT && content.subarray(-4).toString('latin1') === '\r\n\r\n';
   const isAligned = (content.length + padding.length) % 8 === 0;
