@@ -5,6 +5,9 @@
 
 const WSGI_VERSION: readonly [1, 0] = Object.freeze([1, 0] as const);
 
+/** An environ to which variables are being added, or that need not be complete. */
+export type Variables = Record<string, unknown>;
+
 /** Where `postern.signal` comes from: the handler of the request. */
 export interface SignalSource {
   readonly signal: AbortSignal;

@@ -1,6 +1,7 @@
 /** An environ for tests: wsgiref.util's setup_testing_defaults. */
 
-import { buildRequestUri, guessScheme } from '../environ/environ.ts';
+import { guessScheme } from '../environ/environ.ts';
+import { buildRequestUri } from '../environ/path.ts';
 import { InputStream } from '../input/input-stream.ts';
 import { writeTo } from '../handler/stream-handler.ts';
 import { FileWrapper } from '../response/file-wrapper.ts';

@@ -3,7 +3,6 @@
 import { inspect } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 
-import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 
 import {
@@ -12,7 +11,6 @@ import {
   completeEnviron,
   createEnviron,
   guessScheme,
-  remount,
   splitPort,
 } from '../../src/environ/environ.ts';
 import type { Variables } from '../../src/environ/environ.ts';
@@ -215,19 +213,6 @@ describe('parts', () => {
     ['', '', undefined],
   ])('of %j are %j and %j', (text, host, port) => {
     expect(splitPort(text)).toEqual([host, port]);
-  });
-
-  test('of a path: split at another place it is the same path', () => {
-    const path = fc.array(fc.constantFrom('/', 'a', '/a', '/b')).map((parts) => parts.join(''));
-    fc.assert(
-      fc.property(path, path, path, (script, info, mount) => {
-        const [scriptName, pathInfo] = remount(script, info, mount);
-        expect(scriptName + pathInfo).toBe(script + info);
-        const isBelow = `${script}${info}/`.startsWith(`${mount}/`);
-        expect(scriptName).toBe(isBelow ? mount : script);
-        if (isBelow) expect(pathInfo).toMatch(/^(?:\/|$)/);
-      }),
-    );
   });
 });
 

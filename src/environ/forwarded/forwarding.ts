@@ -1,7 +1,8 @@
 /** Trusted proxies, and the headers in which they describe the client. */
 
 import { createAllowList } from '../../sockets/allow-list.ts';
-import { guessScheme, isBelow, remount, splitPort } from '../environ.ts';
+import { guessScheme, splitPort } from '../environ.ts';
+import { isBelow, remount } from '../path.ts';
 import type { Variables } from '../environ.ts';
 import { readForwarded, readXForwarded } from './claims.ts';
 import type { ClaimNames, Claims } from './claims.ts';
