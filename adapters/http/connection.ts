@@ -244,7 +244,6 @@ export class HttpConnection
     this.tearDown.waitForPeer();
   }
 
-  /** The client has taken nothing of the response for sendTimeout. */
   sendTimedOut(): void {
     this.log('nothing of the response was taken for sendTimeout');
     this.destroy();

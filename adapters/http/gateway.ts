@@ -115,7 +115,8 @@ const STDERR = writeTo((text) => void process.stderr.write(escapeLines(text)));
 
 /** The time limits that decide how often to check: short ones need more checks. */
 function timeouts(limits: HttpLimits): number[] {
-  const { headersTimeout, bodyTimeout, requestTimeout, responseTimeout, idleTimeout } = limits;
-  const all = [headersTimeout, bodyTimeout, requestTimeout, responseTimeout, idleTimeout];
+  const { headersTimeout, bodyTimeout, requestTimeout, responseTimeout, sendTimeout } = limits;
+  const all = [headersTimeout, bodyTimeout, requestTimeout, responseTimeout, sendTimeout];
+  all.push(limits.idleTimeout);
   return all.filter((ms) => ms > 0);
 }
