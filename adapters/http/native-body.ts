@@ -1,7 +1,7 @@
 /**
  * The body of a request for a Node listener, which reads it from node:http's request.
  *
- * Two methods of that stream are replaced: `push`, which node:http's parser calls, and `_read`, which the stream calls. So
+ * Methods of that stream are replaced: `push`, which node:http's parser calls, and `_read`, which the stream calls. So
  * the gateway sees what comes and what is wanted, and can do what it promises for every body: its limits, `100 Continue`,
  * and a client that is noticed when it leaves. For the last, a body that the listener does not read is stored, and put into
  * the stream when the listener reads on: node:http would stop reading the connection.
@@ -42,7 +42,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
   #failed = false;
 
   /**
-   * Replaces the two methods.
+   * Replaces the methods.
    *
    * @param length in bytes; -1 when chunked
    */
@@ -59,6 +59,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
     this.#read = request._read.bind(request, 0);
     request.push = (chunk: Buffer | null) => this.#receive(chunk);
     request._read = () => this.#refill();
+    (request as DumpedMessage)._dump = doNothing;
   }
 
   /** Bytes that the listener has taken. */
@@ -100,6 +101,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
    * @returns whether it does
    */
   end(): boolean {
+    if (this.#isOver) return false;
     this.giveUp();
     const request = this.#request;
     if (this.taken > 0 && this.#isBeingRead && !request.destroyed) {
@@ -108,8 +110,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
     }
     const wasStored = this.#overflow.isOpen;
     this.#overflow.close();
-    // node:http discards a body that nobody has read. It takes this one for read, because _read was called on it.
-    request.resume();
+    request.resume(); // discards it
     if (wasStored && this.#ended) this.#push(null);
     return false;
   }
@@ -246,6 +247,13 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
     this.#request.destroy(error);
   }
 }
+
+/** Called by node:http after a response whose request nobody has read. Then it would count nothing of what comes. */
+interface DumpedMessage extends IncomingMessage {
+  _dump(): void;
+}
+
+function doNothing(): void {}
 
 /** IncomingMessage's own method without the end of the connection, on which the answer is being sent. */
 function destroyRequest(
