@@ -8,7 +8,7 @@
 
 import type { ServerResponse } from 'node:http';
 
-import { HeaderError } from '../../src/errors.ts';
+import { ApplicationError, HeaderError } from '../../src/errors.ts';
 import { isHopByHop, parseContentLength } from '../../src/response/headers.ts';
 import { forbidsContentLength } from '../../src/response/status.ts';
 import type { Header } from '../../src/types.ts';
@@ -45,6 +45,8 @@ export interface ResponseOwner {
   endedShort(): void;
   /** The listener has ended the response. */
   endedWhole(): void;
+  /** The listener has written after the end. */
+  wroteLate(error: ApplicationError): void;
   /** Output waits for the client. */
   watchOutput(): void;
 }
@@ -202,6 +204,10 @@ function write(
   if (typeof encoding === 'function') return write.call(this, chunk, undefined, encoding);
   const base = prototypeOf(this).write;
   let bytes = chunk;
+  if (isLate(this, chunk)) {
+    refuseLate(this, callback);
+    return false;
+  }
   if (isChunk(chunk) && !isOver(this)) {
     if (this._header === null) this._implicitHeader();
     bytes = take(this, chunk, encoding);
@@ -221,6 +227,10 @@ function end(
   if (typeof encoding === 'function') return end.call(this, chunk, undefined, encoding);
   const owner = this[OWNER];
   let last = chunk;
+  if (isLate(this, chunk)) {
+    refuseLate(this, callback);
+    return this;
+  }
   if (!isOver(this)) {
     // node:http adds the length of the last chunk if there is no other.
     if (this._header === null && this.hasHeader('content-length')) this._implicitHeader();
@@ -240,6 +250,18 @@ function end(
   prototypeOf(this).end.call(this, last, encoding, callback);
   owner.endedWhole();
   return this;
+}
+
+/** Whether a chunk comes after the end, and nobody listens for the error: node:http would throw it at the process. */
+function isLate(response: NativeResponse, chunk: unknown): boolean {
+  if (!response.writableEnded || response.destroyed || !isChunk(chunk)) return false;
+  return chunk.length > 0 && response.listenerCount('error') === 0;
+}
+
+function refuseLate(response: NativeResponse, callback: Callback | undefined): void {
+  const error = new ApplicationError('the listener wrote after the end of its response');
+  response[OWNER].wroteLate(error);
+  if (callback !== undefined) process.nextTick(callback, error);
 }
 
 /** node:http has an error for what comes then. */

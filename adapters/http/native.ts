@@ -3,7 +3,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
 import { listenerOfApplication } from '../../src/apps/node/native.ts';
-import type { RequestError } from '../../src/errors.ts';
+import type { ApplicationError, RequestError } from '../../src/errors.ts';
 import { bodyTooShort } from '../../src/handler/response-sender.ts';
 import { BODY_SHARE, InputStream } from '../../src/input/input-stream.ts';
 import { isPromise } from '../../src/response/chunk.ts';
@@ -214,6 +214,10 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
   endedWhole(): void {
     this.ended = true;
     if (this.#response.writableLength > 0) this.watchOutput();
+  }
+
+  wroteLate(error: ApplicationError): void {
+    this.logException(error);
   }
 
   watchOutput(): void {

@@ -639,6 +639,37 @@ const ROWS: readonly Row[] = [
     is: failed,
   },
   {
+    promise: 'what is written after the end is not sent, ends no process, and is told of',
+    behaviour: {
+      application: (note) => (_environ, startResponse) => {
+        const write = startResponse('200 OK', []);
+        setTimeout(() => {
+          try {
+            void write(Buffer.from('late'));
+          } catch (error) {
+            note(String(error));
+          }
+        }, 20);
+        return [Buffer.from('hello')];
+      },
+      listener: () => (_req, res) => {
+        res.end('hello');
+        res.write('late');
+        res.end('later');
+      },
+    },
+    of: ({ body, isComplete, log }) => [body, isComplete, log],
+    is: ['hello', true, expect.stringContaining('wrote after the end of its response')],
+    but: [
+      { where: /^an application/, why: 'write() throws', is: ['hello', true, ''] },
+      {
+        where: /inside a function|FastCGI/,
+        why: 'the response is closed already, and node:http ignores the write',
+        is: ['hello', true, ''],
+      },
+    ],
+  },
+  {
     promise: 'responseTimeout is answered 503, and what comes later is not sent',
     options: { responseTimeout: 20 },
     behaviour: {
