@@ -31,7 +31,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
   readonly #push: IncomingMessage['push'];
   readonly #read: () => void;
   readonly #overflow: Overflow;
-  #continue: ServerResponse | undefined; // the client waits for `100 Continue`
+  #continue: ContinueResponse | undefined; // the client waits for `100 Continue`
   #received = 0;
   #pushed = 0; // bytes that the stream has been given
   #drained = 0; // bytes that came after the response
@@ -73,7 +73,12 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
 
   get preventsReuse(): boolean {
     const isTooLong = this.#length - this.#received > this.#gateway.limits.drainLimit;
-    return this.#failed || isTooLong || this.#continue !== undefined;
+    return this.#failed || isTooLong || this.#awaitsContinue;
+  }
+
+  /** Whether the client waits for `100 Continue`, which the listener may have sent itself. */
+  get #awaitsContinue(): boolean {
+    return this.#continue !== undefined && this.#continue._sent100 !== true;
   }
 
   spill(): LimitError | 'later' | undefined {
@@ -196,8 +201,8 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
   #sendContinue(): void {
     const response = this.#continue;
     if (response === undefined || response.headersSent) return;
+    if (this.#awaitsContinue) response.writeContinue();
     this.#continue = undefined;
-    response.writeContinue();
   }
 
   #load(): void {
@@ -246,6 +251,11 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
     this.#request._destroy = destroyRequest;
     this.#request.destroy(error);
   }
+}
+
+/** A member of node:http's class: whether `100 Continue` was sent. */
+interface ContinueResponse extends ServerResponse {
+  _sent100?: boolean;
 }
 
 /** Called by node:http after a response whose request nobody has read. Then it would count nothing of what comes. */

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
+import { checkResult } from '../../src/apps/node/exchange.ts';
 import { listenerOfApplication } from '../../src/apps/node/native.ts';
 import type { ApplicationError, RequestError } from '../../src/errors.ts';
 import { bodyTooShort } from '../../src/handler/response-sender.ts';
@@ -71,6 +72,7 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
     response.on('close', () => this.#done());
     const result: unknown = listener(request, response);
     if (isPromise(result)) result.then(undefined, (error: unknown) => this.bodyFailed(error));
+    else checkResult(result, response);
     return [];
   }
 

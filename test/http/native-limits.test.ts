@@ -2,11 +2,16 @@
 
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
+import type { HttpOptions } from '../../adapters/http/index.ts';
 import { fromNode } from '../../src/apps/node/node.ts';
 import type { AccessEntry, Application } from '../../src/types.ts';
+import { CERTIFICATE, KEY } from './certificate.ts';
 import { echo, endlessBody, hello, parse, request, serve, signal, until } from './kit.ts';
 
 const POST = 'POST / HTTP/1.1';
@@ -63,6 +68,13 @@ describe.each(UNREAD)('%s that does not read the body', (_shape, application) =>
     const gateway = await serve(application);
     const text = await gateway.talk(request(POST, 'Content-Length: 5', 'Expect: wonders', CLOSE));
     expect(text).toMatch(/^HTTP\/1.1 417 /);
+  });
+
+  test('Keep-Alive says for how long', async () => {
+    const gateway = await serve(application, { idleTimeout: 30_000 });
+    const client = (await gateway.connect()).send(request());
+    expect(parse(await client.until(/hello$/)).headers).toContain('Keep-Alive: timeout=30');
+    client.leave();
   });
 
   test('up to drainLimit of it is read, to keep the connection', async () => {
@@ -335,4 +347,63 @@ test('a listener that fails learns that its request is over', async () => {
   await until(() => seen.includes('req close'));
   expect(seen).toContain('req aborted');
   expect(seen.join()).toContain('maxBodySize');
+});
+
+describe.each(['http', 'https'])('behind a trusted proxy, over %s', (scheme) => {
+  const FORWARDED = ['X-Forwarded-For: 203.0.113.9', 'X-Forwarded-Proto: https'];
+
+  function options(): Partial<HttpOptions> {
+    const tls = scheme === 'https' ? { cert: CERTIFICATE, key: KEY } : undefined;
+    return { tls, forwardedAllowIps: ['127.0.0.1'] };
+  }
+
+  async function ask(listener: RequestListener, text: string): Promise<string> {
+    const { port } = await serve(fromNode(listener), options());
+    const socket =
+      scheme === 'https'
+        ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+        : connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(text);
+    let answer = '';
+    socket.on('data', (piece: Buffer) => (answer += String(piece)));
+    await once(socket, 'close');
+    return answer;
+  }
+
+  test('a body is read, and the socket works', async () => {
+    const text = await ask(
+      async (req, res) => {
+        let body = '';
+        let timeouts = 0;
+        req.socket.setNoDelay(true);
+        res.setTimeout(20, () => timeouts++);
+        for await (const piece of req) body += String(piece);
+        await until(() => timeouts > 0);
+        const { remoteAddress, remoteFamily, remotePort } = req.socket;
+        res.end(JSON.stringify({ body, remoteAddress, remoteFamily, remotePort }));
+      },
+      `${request(POST, 'Content-Length: 5', CLOSE, ...FORWARDED)}hello`,
+    );
+    const seen = { body: 'hello', remoteAddress: '203.0.113.9', remoteFamily: 'IPv4' };
+    expect(JSON.parse(parse(text).body)).toEqual(seen);
+  });
+
+  test('req.destroy() closes the connection', async () => {
+    const text = await ask((req) => void req.destroy(), request(POST, ...FORWARDED));
+    expect(text).toBe('');
+  });
+
+  test('what one request sets is not there in the next', async () => {
+    const text = await ask(
+      (req, res) => {
+        const socket = req.socket as TLSSocket;
+        const before = socket.encrypted;
+        Object.assign(socket, { encrypted: 'set' });
+        res.end(`${before} ${socket.encrypted};`);
+      },
+      request('GET / HTTP/1.1', ...FORWARDED) + request('GET / HTTP/1.1', CLOSE, ...FORWARDED),
+    );
+    expect(text.match(/true set;/g)).toHaveLength(2);
+  });
 });

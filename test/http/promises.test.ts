@@ -684,6 +684,25 @@ const ROWS: readonly Row[] = [
     is: expect.objectContaining({ status: '503 Service Unavailable', isComplete: true }),
   },
   {
+    promise: 'a listener that is an application in fact is told so',
+    behaviour: { listener: () => (() => [Buffer.from('hello')]) as unknown as RequestListener },
+    of: (outcome) => [response(outcome), outcome.log],
+    is: [failed, expect.stringContaining('--interface wsgi')],
+  },
+  {
+    promise: 'a response that the listener destroys is answered 500',
+    behaviour: { listener: () => (_req, res) => void res.destroy() },
+    of: response,
+    is: failed,
+    but: [
+      {
+        where: /^a Node listener over HTTP/,
+        why: "the connection is node:http's, which closes it",
+        is: { status: '', body: '', isComplete: true },
+      },
+    ],
+  },
+  {
     promise: 'responseTimeout is for the head alone',
     options: { responseTimeout: 20 },
     behaviour: {
@@ -806,7 +825,7 @@ describe.each(ROWS)('$promise', ({ sent = {}, options = {}, behaviour, of, is, b
           ...options,
           accessLog: (entry) => void entries.push(entry),
         });
-        await until(() => entries.length > 0);
+        if (outcome.status !== '') await until(() => entries.length > 0);
         await new Promise((resolve) => setTimeout(resolve, 50)); // for what is written too late
         expect(of({ ...outcome, log: outcome.log + errors.join(''), seen, entries })).toEqual(
           other === undefined ? is : other.is,
