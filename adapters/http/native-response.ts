@@ -8,13 +8,10 @@
 
 import type { ServerResponse } from 'node:http';
 
-import { ApplicationError, HeaderError } from '../../src/errors.ts';
-import { isHopByHop, parseContentLength } from '../../src/response/headers.ts';
+import { ApplicationError } from '../../src/errors.ts';
 import { forbidsContentLength } from '../../src/response/status.ts';
-import type { Header } from '../../src/types.ts';
-
-/** Headers as `writeHead` takes them: an object, names and values in turn, or pairs. */
-type GivenHeaders = Record<string, unknown> | readonly unknown[] | null | undefined;
+import { isCoded, lengthIn, valueOf, withoutLength } from './native-head.ts';
+import type { GivenHeaders } from './native-head.ts';
 
 /** The head of a response, before node:http writes it. */
 export interface NativeHead {
@@ -96,12 +93,20 @@ export function silenceResponse(response: ServerResponse): void {
   response.end = ignoreEnd as ServerResponse['end'];
 }
 
-function ignoreWrite(..._args: unknown[]): boolean {
+function ignoreWrite(...args: unknown[]): boolean {
+  tellIgnored(args);
   return false;
 }
 
-function ignoreEnd(this: ServerResponse): ServerResponse {
+function ignoreEnd(this: ServerResponse, ...args: unknown[]): ServerResponse {
+  tellIgnored(args);
   return this;
+}
+
+function tellIgnored(args: readonly unknown[]): void {
+  const callback = args.find((arg): arg is Callback => typeof arg === 'function');
+  const error = new ApplicationError('the request has been answered by the gateway');
+  if (callback !== undefined) process.nextTick(callback, error);
 }
 
 // ---- the head
@@ -126,71 +131,6 @@ function storeHeader(this: NativeResponse, firstLine: string, given: GivenHeader
   const start = addsServer ? `${firstLine}Server: ${owner.serverHeader}\r\n` : firstLine;
   prototypeOf(this)._storeHeader.call(this, start, headers);
   owner.afterHead(head);
-}
-
-/** @throws {HeaderError} as startResponse does */
-function lengthIn(response: NativeResponse, headers: GivenHeaders): number {
-  const value = valueOf(response, headers, 'content-length');
-  if (value === undefined) return -1;
-  const length = parseContentLength(String(value));
-  if (length !== undefined) return length;
-  throw new HeaderError(`Content-Length ${JSON.stringify(value)} is not a decimal number`);
-}
-
-/** Whether the body has a transfer coding, beside which there is no Content-Length (RFC 9112 § 6.2). */
-function isCoded(response: NativeResponse, headers: GivenHeaders): boolean {
-  return valueOf(response, headers, 'transfer-encoding') !== undefined;
-}
-
-/** The value of a header; undefined if it is not there. Several values are joined. */
-function valueOf(response: NativeResponse, headers: GivenHeaders, lower: string): unknown {
-  const set = response.getHeader(lower);
-  if (set !== undefined || headers === undefined || headers === null) return set;
-  let found: unknown;
-  forEach(headers, (name, value) => {
-    if (name.length !== lower.length || name.toLowerCase() !== lower) return;
-    found = found === undefined ? value : `${String(found)}, ${String(value)}`;
-  });
-  return found;
-}
-
-/** Names with `_` are compared, values are not looked at: node:http checks both. */
-function forEach(
-  headers: NonNullable<GivenHeaders>,
-  visit: (name: string, value: unknown) => void,
-): void {
-  if (!Array.isArray(headers)) {
-    for (const name in headers) visit(name, (headers as Record<string, unknown>)[name]);
-  } else if (Array.isArray(headers[0])) {
-    for (const [name, value] of headers as [string, unknown][]) visit(String(name), value);
-  } else {
-    for (let i = 0; i < headers.length; i += 2) visit(String(headers[i]), headers[i + 1]);
-  }
-}
-
-function withoutLength(response: NativeResponse, headers: GivenHeaders): GivenHeaders {
-  if (response.hasHeader('content-length')) {
-    response.removeHeader('content-length'); // from `headers`, too: it is node:http's own object
-    return headers;
-  }
-  const others: unknown[] = [];
-  forEach(headers!, (name, value) => {
-    if (name.toLowerCase() !== 'content-length') others.push(name, value);
-  });
-  return others;
-}
-
-/** The headers of a response as they are sent, without those that belong to the connection or the gateway. */
-export function sentHeaders(response: ServerResponse, { hasServer }: NativeHead): Header[] {
-  const lines = (response as unknown as NativeResponse)._header!.split('\r\n').slice(1, -2);
-  return lines.map(splitField).filter(([name]) => {
-    return !isHopByHop(name) && (hasServer || name !== 'Server');
-  });
-}
-
-function splitField(line: string): Header {
-  const colon = line.indexOf(': ');
-  return [line.slice(0, colon), line.slice(colon + 2)];
 }
 
 // ---- the body

@@ -17,8 +17,9 @@ import { HttpHandler } from './handler.ts';
 import type { HandlerConnection } from './handler.ts';
 import { NativeBody } from './native-body.ts';
 import type { BodyOwner } from './native-body.ts';
+import { sentHeaders } from './native-head.ts';
 import { describeRequest } from './native-request.ts';
-import { bindResponse, sentHeaders, silenceResponse, takeResponse } from './native-response.ts';
+import { bindResponse, silenceResponse, takeResponse } from './native-response.ts';
 import type { NativeHead, NativeResponse, ResponseOwner } from './native-response.ts';
 import type { Exchange } from './pipeline.ts';
 
@@ -115,6 +116,7 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
       return;
     }
     this.#isClosed = true;
+    silenceResponse(this.#response); // at once: the answer may take its time
     super.bodyFailed(error);
   }
 
@@ -178,7 +180,7 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
       head.contentLength < 0 && typeof length === 'number' && !response.chunkedEncoding;
     state.status = status;
     state.headers = {
-      list: this.countsBytes ? sentHeaders(response, head) : NO_HEADERS,
+      list: this.countsBytes ? sentHeaders(response._header!, head.hasServer) : NO_HEADERS,
       contentLength: isKnown ? length : head.contentLength,
       hasDate: true,
       hasServer: head.hasServer,

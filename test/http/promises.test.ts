@@ -639,6 +639,42 @@ const ROWS: readonly Row[] = [
     is: failed,
   },
   {
+    promise: 'what is written while the error page is being made is not sent',
+    options: { errorPage: true },
+    sent: {
+      headers: [
+        ['Host', 'localhost'],
+        ['Accept', 'text/html'],
+      ],
+    },
+    behaviour: {
+      application: () => async (_environ, startResponse) => {
+        const write = startResponse('200 OK', []);
+        setImmediate(() => {
+          try {
+            void write(Buffer.from('late'));
+          } catch {
+            // the contract says so
+          }
+        });
+        throw new Error('the reason');
+      },
+      listener: () => (_req, res) => {
+        setImmediate(() => res.end('late'));
+        throw new Error('the reason');
+      },
+    },
+    of: ({ status, body, isComplete }) => [status, /<html/i.test(body), isComplete],
+    is: ['500 Internal Server Error', true, true],
+    but: [
+      {
+        where: /FastCGI/,
+        why: 'only HTTP has an error page',
+        is: ['500 Internal Server Error', false, true],
+      },
+    ],
+  },
+  {
     promise: 'what is written after the end is not sent, ends no process, and is told of',
     behaviour: {
       application: (note) => (_environ, startResponse) => {
