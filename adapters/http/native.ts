@@ -38,6 +38,8 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
   #body: NativeBody | undefined;
   #isClosed = false; // the run has ended, or is about to
   #isDone = false; // the response has been closed
+  #clientKeeps = false; // the client has not asked for the end of the connection
+  #closes = false; // the gateway closes the connection after this response
   #isTaken = false; // the gateway answers instead of the listener
 
   constructor(exchange: Exchange, connection: HandlerConnection, gateway: Gateway) {
@@ -161,9 +163,9 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
   beforeHead({ status }: NativeHead): void {
     if (status.startsWith('1')) checkStatus(status);
     const response = this.#response as unknown as NativeResponse;
-    if (this.isLast || this.incompleteBody?.preventsReuse === true) {
-      response.shouldKeepAlive = false;
-    }
+    this.#clientKeeps = response.shouldKeepAlive;
+    this.#closes = this.isLast || this.incompleteBody?.preventsReuse === true;
+    if (this.#closes) response.shouldKeepAlive = false;
     if (this.#gateway.keepAlive !== undefined) {
       response._keepAliveTimeout = this.#gateway.limits.idleTimeout;
     }
@@ -171,8 +173,12 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
 
   afterHead(head: NativeHead): void {
     const response = this.#response as unknown as NativeResponse;
-    if (this.isLast) response._last = true; // also if the listener says `Connection: keep-alive`
-    if (response._last) this.#connection.tearDown.hasBegun = true;
+    if (this.#closes) {
+      response._last = true; // also if the listener says `Connection: keep-alive`
+      this.#connection.tearDown.hasBegun = true;
+    } else if (response._last && this.#clientKeeps) {
+      this.#connection.closeAfterCurrent(); // the client may have sent more
+    }
     const state = this.responseState;
     const { status } = head;
     const length = response._contentLength;
