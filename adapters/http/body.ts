@@ -8,8 +8,47 @@ import type { InputSource } from '../../src/input/input-source.ts';
 import type { Expiring, Gateway } from './gateway.ts';
 import type { Exchange } from './pipeline.ts';
 
+/** The body of a request, as the end of its response and of its connection see it. */
+export interface IncomingBody {
+  /** Whether the whole body has come. */
+  readonly complete: boolean;
+  /**
+   * Whether the connection must be closed after a response that comes before the end of the body. That is so if the body
+   * has failed, if the rest is too long to be drained, or if the client still waits for `100 Continue`.
+   */
+  readonly preventsReuse: boolean;
+  /** Nobody will read it: what comes is not kept. */
+  giveUp(): void;
+  /** Nothing more will come. */
+  stop(): void;
+  /**
+   * Throws the rest of the body away, to keep the connection.
+   *
+   * @param onDrained called at the body's end, or when it takes more bytes or time than are allowed
+   */
+  drain(onDrained: (isWhole: boolean) => void): void;
+  /**
+   * Throws the rest of the body away, before the connection is closed.
+   *
+   * @param onEnd called at the body's end, or when nothing of it has come for too long
+   */
+  discard(onEnd: (isWhole: boolean) => void): void;
+}
+
+/** The error of a body that is longer than maxBodySize. */
+export function tooLong(maxBodySize: number): LimitError {
+  const message = `the body is longer than maxBodySize (${maxBodySize})`;
+  return new LimitError('maxBodySize', message, '413 Content Too Large');
+}
+
+/** The error of a body of which nothing comes. */
+export function tooSlow(): LimitError {
+  const message = 'the client sent nothing of the body for bodyTimeout';
+  return new LimitError('bodyTimeout', message, '408 Request Timeout');
+}
+
 /** Source of a request's `wsgi.input`. */
-export class RequestBody implements InputSource, Expiring {
+export class RequestBody implements IncomingBody, InputSource, Expiring {
   readonly input: InputStream;
   readonly #request: IncomingMessage;
   readonly #gateway: Gateway;
@@ -39,10 +78,10 @@ export class RequestBody implements InputSource, Expiring {
     if (this.#continue === undefined && !this.#started) this.#start();
   }
 
-  /**
-   * Whether the connection must be closed after a response that comes before the end of the body. That is so if the body
-   * has failed, if the rest is too long to be drained, or if the client still waits for `100 Continue`.
-   */
+  get complete(): boolean {
+    return this.input.complete;
+  }
+
   get preventsReuse(): boolean {
     const isTooLong = this.#length - this.#received > this.#gateway.limits.drainLimit;
     return this.#failed || isTooLong || this.#continue !== undefined;
@@ -69,28 +108,21 @@ export class RequestBody implements InputSource, Expiring {
     this.#gateway.unread.add(this.input, () => this.#request.resume());
   }
 
-  /**
-   * Throws the rest of the body away, to keep the connection.
-   *
-   * @param onDrained called at the body's end, or when it takes more bytes or time than are allowed
-   */
+  giveUp(): void {
+    this.input.discard();
+  }
+
   drain(onDrained: (isWhole: boolean) => void): void {
     this.#onDrained = onDrained;
     this.resume();
   }
 
-  /**
-   * Throws the rest of the body away, before the connection is closed.
-   *
-   * @param onEnd called at the body's end, or when nothing of it has come for too long
-   */
   discard(onEnd: (isWhole: boolean) => void): void {
     this.#continue = undefined; // a client that waits for it is not asked for the body
     this.#drainLimit = Infinity;
     this.drain(onEnd);
   }
 
-  /** Nothing more will come. */
   stop(): void {
     this.#stopped = true;
     this.#gateway.unwatch(this);
@@ -99,8 +131,7 @@ export class RequestBody implements InputSource, Expiring {
 
   /** The client has sent nothing for bodyTimeout. */
   expire(): void {
-    const message = 'the client sent nothing of the body for bodyTimeout';
-    this.#fail(new LimitError('bodyTimeout', message, '408 Request Timeout'));
+    this.#fail(tooSlow());
     this.#endDrain(false);
   }
 
@@ -117,8 +148,7 @@ export class RequestBody implements InputSource, Expiring {
       this.#drained += chunk.length;
       if (this.#drained > this.#drainLimit) this.#endDrain(false);
     } else if (this.#received > limits.maxBodySize) {
-      const message = `the body is longer than maxBodySize (${limits.maxBodySize})`;
-      this.#fail(new LimitError('maxBodySize', message, '413 Content Too Large'));
+      this.#fail(tooLong(limits.maxBodySize));
     } else {
       this.input.push(chunk);
     }

@@ -1,5 +1,9 @@
 /** Errors of node:http's parser, and the answers to them. */
 
+import { asEnviron, createEnviron } from '../../src/environ/environ.ts';
+import { MAX_REQUEST_LINE } from '../../src/limits.ts';
+import type { AccessEntry, HeaderList } from '../../src/types.ts';
+
 /** An error of node:http's parser, or of its time limits. */
 export interface ClientError extends NodeJS.ErrnoException {
   reason?: string;
@@ -34,14 +38,57 @@ export function describeClientError(error: ClientError): [status: string, messag
   }
 }
 
+/** The answer to a faulty request. */
+export interface Refusal {
+  status: string;
+  headers: HeaderList;
+  body: string;
+}
+
+export function createRefusal(status: string): Refusal {
+  const body = `${status.slice(4)}\n`;
+  const headers: HeaderList = [
+    ['Content-Type', 'text/plain; charset=utf-8'],
+    ['Content-Length', String(body.length)],
+  ];
+  return { status, headers, body };
+}
+
 /** A whole response. It is written to the socket directly, because node:http has no response for a faulty request. */
-export function formatRefusal(status: string): string {
-  const text = `${status.slice(4)}\n`;
-  return (
-    `HTTP/1.1 ${status}\r\nDate: ${new Date().toUTCString()}\r\n` +
-    'Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
-    `Content-Length: ${text.length}\r\n\r\n${text}`
-  );
+export function formatRefusal({ status, headers, body }: Refusal): string {
+  const fields = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const date = new Date().toUTCString();
+  return `HTTP/1.1 ${status}\r\nDate: ${date}\r\nConnection: close\r\n${fields}\r\n${body}`;
+}
+
+/**
+ * The entry of a faulty request in the access log. Of the request there is at most its first line.
+ *
+ * @param variables of the peer: names and values in turn
+ * @param packet what the parser has failed on, if it begins with the request
+ */
+export function refusalEntry(
+  { status, headers, body }: Refusal,
+  variables: readonly string[],
+  packet: Buffer | undefined,
+): AccessEntry {
+  const environ = createEnviron({ signal: AbortSignal.abort() });
+  for (let i = 0; i < variables.length; i += 2) environ[variables[i]!] = variables[i + 1];
+  const line = packet?.toString('latin1', 0, MAX_REQUEST_LINE).split(/\r?\n/, 1)[0] ?? '';
+  const [, method = '-', uri = '-', protocol = '-'] =
+    /^([A-Z]+) (\S+) (HTTP\/\d\.\d)$/.exec(line) ?? [];
+  environ['REQUEST_METHOD'] = method;
+  environ['REQUEST_URI'] = uri;
+  environ['SERVER_PROTOCOL'] = protocol;
+  environ['postern.gateway'] = 'http';
+  return {
+    environ: asEnviron(environ),
+    status,
+    bytes: body.length,
+    startedAt: Date.now(),
+    duration: 0,
+    headers,
+  };
 }
 
 const TLS_HINT =

@@ -17,6 +17,13 @@ export interface LimitedConnection {
   /** Whether the last request has been answered completely. */
   readonly isIdle: boolean;
   destroy(): void;
+  /** The client has taken nothing of the output for sendTimeout. */
+  sendTimedOut(): void;
+}
+
+/** What libuv has not passed to the kernel yet. It alone shows progress within a large write. */
+interface Handle {
+  readonly writeQueueSize?: number;
 }
 
 export class ConnectionLimits implements Expiring {
@@ -27,6 +34,8 @@ export class ConnectionLimits implements Expiring {
   readonly #bytesAtStart: number;
   #bytesAtCheck = 0;
   #watchesOutput = false;
+  readonly #output: Expiring = { expire: () => this.#checkProgress() };
+  #unsent = 0; // bytes of output, at the last check
 
   constructor(connection: LimitedConnection, socket: Socket, gateway: Gateway) {
     this.#connection = connection;
@@ -55,17 +64,39 @@ export class ConnectionLimits implements Expiring {
 
   // ---- time
 
-  /** Output waits for the client. The socket's 'timeout' follows if it takes nothing for sendTimeout. */
+  /**
+   * Output waits for the client, which has to take some of it in each sendTimeout. Not by the timeout of the socket: a
+   * Node listener may set that one.
+   */
   watchOutput(): void {
-    this.#socket.setTimeout(this.#gateway.limits.sendTimeout);
-    this.#watchesOutput = true;
+    if (!this.#watchesOutput) {
+      this.#watchesOutput = true;
+      this.#watchProgress();
+    }
     this.countMemory();
   }
 
   unwatchOutput(): void {
-    this.#socket.setTimeout(0);
     this.#watchesOutput = false;
+    this.#gateway.unwatch(this.#output);
     this.countMemory();
+  }
+
+  #watchProgress(): void {
+    this.#unsent = this.#unsentBytes;
+    this.#gateway.watch(this.#output, this.#gateway.limits.sendTimeout);
+  }
+
+  #checkProgress(): void {
+    if (this.#socket.writableLength === 0) this.unwatchOutput();
+    else if (this.#unsentBytes === this.#unsent) this.#connection.sendTimedOut();
+    else this.#watchProgress();
+  }
+
+  /** It changes with each byte that the client takes, and with each write. */
+  get #unsentBytes(): number {
+    const { _handle: handle, writableLength } = this.#socket as Socket & { _handle?: Handle };
+    return writableLength + (handle?.writeQueueSize ?? 0);
   }
 
   /** A server that stops waits one or two ticks for the first request of a new connection. */
@@ -92,6 +123,6 @@ export class ConnectionLimits implements Expiring {
   /** The connection is closed. */
   clear(): void {
     this.#gateway.unwatch(this);
-    this.countMemory();
+    this.unwatchOutput();
   }
 }

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { RequestError } from '../../src/errors.ts';
 import type { Connection } from '../../src/listening/server.ts';
 import { peerOf } from '../../src/sockets/peer.ts';
-import { describeClientError, formatRefusal, isDisconnect } from './client-error.ts';
+import { createRefusal, describeClientError, formatRefusal, isDisconnect } from './client-error.ts';
 import type { ClientError } from './client-error.ts';
 import { ConnectionLimits } from './connection-limits.ts';
 import type { LimitedConnection } from './connection-limits.ts';
@@ -44,7 +44,7 @@ export class HttpConnection
   readonly #waiting = new Pipeline();
   #awaitsTurn = false;
   #watchesLastOutput = false;
-  #refusal: [status: string, message: string] | undefined; // sent after all responses
+  #refusal: [status: string, message: string, packet?: Buffer] | undefined; // sent after all responses
   acceptsNoMore = false; // ignores requests that come after those that wait
   #requests = 0;
 
@@ -222,7 +222,8 @@ export class HttpConnection
       if (this.tearDown.hasBegun || !this.#socket.writable) this.destroy();
       else current.refuse(new RequestError(status, message));
     } else if (this.acceptsRequests) {
-      this.#refusal = [status, message];
+      const isFirst = this.#requests === 0 && this.#waiting.isEmpty;
+      this.#refusal = [status, message, isFirst ? error.rawPacket : undefined];
       this.#stopAccepting();
       this.#refuseInTurn();
     }
@@ -236,15 +237,16 @@ export class HttpConnection
     else this.#refuse(...this.#refusal!);
   }
 
-  #refuse(status: string, message: string): void {
+  #refuse(status: string, message: string, packet?: Buffer): void {
     if (this.tearDown.hasBegun || !this.#socket.writable) return;
     this.tearDown.hasBegun = true;
     this.log(`${status.slice(0, 3)}: ${message}`);
-    this.#socket.end(formatRefusal(status));
+    const refusal = createRefusal(status);
+    this.#socket.end(formatRefusal(refusal));
     this.tearDown.waitForPeer();
+    this.#gateway.logRefusal(refusal, this.peer, packet);
   }
 
-  /** The client has taken nothing of the response for sendTimeout. */
   sendTimedOut(): void {
     this.log('nothing of the response was taken for sendTimeout');
     this.destroy();

@@ -12,7 +12,7 @@ import { createForwarding } from '../../src/environ/forwarded/forwarding.ts';
 import type { Forwarding } from '../../src/environ/forwarded/forwarding.ts';
 import { plainAddress } from '../../src/environ/forwarded/node.ts';
 import { isHost } from '../../src/uri/host.ts';
-import { createVariableNamer } from './header-names.ts';
+import { createVariableNamer, isOfConnection } from './header-names.ts';
 import type { HttpLimits, HttpOptions } from './options.ts';
 import { parseTarget } from './target.ts';
 
@@ -30,13 +30,14 @@ export interface Peer {
 
 /** Adds the variables of requests to their environs. */
 export class EnvironBuilder {
-  readonly #variableOf: (header: string) => string;
+  /** The variable of a header; `''` if it has none. */
+  readonly variableOf: (header: string) => string;
   readonly #forwarding: Forwarding | undefined;
   readonly #limits: HttpLimits;
 
   /** @throws {UsageError} for an option that cannot be used */
   constructor(options: HttpOptions, limits: HttpLimits) {
-    this.#variableOf = createVariableNamer(options.underscoreHeaders);
+    this.variableOf = createVariableNamer(options.underscoreHeaders);
     this.#forwarding = createForwarding(options);
     this.#limits = limits;
   }
@@ -64,9 +65,10 @@ export class EnvironBuilder {
   /**
    * Adds the variables of a request.
    *
+   * @returns whether a header was dropped that is not one of the connection
    * @throws {RequestError} for a request that must not reach the application
    */
-  add(environ: Variables, request: IncomingMessage, peer: Peer): void {
+  add(environ: Variables, request: IncomingMessage, peer: Peer): boolean {
     const { variables } = peer;
     for (let i = 0; i < variables.length; i += 2) environ[variables[i]!] = variables[i + 1];
     const method = request.method!;
@@ -75,29 +77,33 @@ export class EnvironBuilder {
       throw new RequestError('505 HTTP Version Not Supported', `HTTP/${request.httpVersion}`);
     }
     environ['SERVER_PROTOCOL'] = request.httpVersionMinor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
-    this.#addHeaders(environ, request.rawHeaders);
+    const hasDropped = this.#addHeaders(environ, request.rawHeaders);
     checkHost(environ, peer);
     checkTransfer(environ);
     this.#addTarget(environ, method, request.url!);
     if (peer.trusted) this.#forwarding!.apply(environ, request.rawHeaders);
     else this.#forwarding?.drop(environ);
     if (environ['HTTP_HOST'] === peer.host) environ['SERVER_NAME'] = peer.serverName;
+    return hasDropped;
   }
 
-  #addHeaders(environ: Variables, raw: string[]): void {
+  #addHeaders(environ: Variables, raw: string[]): boolean {
     const { maxHeaders } = this.#limits;
     if (raw.length > 2 * maxHeaders) {
       throw new LimitError('maxHeaders', `more than maxHeaders (${maxHeaders})`, TOO_LARGE);
     }
     let hosts = 0;
+    let hasDropped = false;
     for (let i = 0; i < raw.length; i += 2) {
-      const variable = this.#variableOf(raw[i]!);
+      const variable = this.variableOf(raw[i]!);
       if (variable === 'HTTP_HOST' && ++hosts > 1) throw badRequest('more than one Host');
       const value = raw[i + 1]!;
-      // #variableOf has dropped the names that are unwanted with any value. Only empty values need another look.
-      if (value === '') addEmpty(environ, variable, raw);
-      else if (variable !== '') setVariable(environ, variable, value);
+      // variableOf has dropped the names that are unwanted with any value. Only empty values need another look.
+      if (variable === '') hasDropped ||= !isOfConnection(raw[i]!);
+      else if (value === '') addEmpty(environ, variable, raw);
+      else setVariable(environ, variable, value);
     }
+    return hasDropped;
   }
 
   #addTarget(environ: Variables, method: string, url: string): void {
@@ -128,7 +134,7 @@ function addEmpty(environ: Variables, variable: string, raw: readonly string[]):
       throw badRequest('CONTENT_TYPE comes with two values');
     }
   }
-  if (variable !== '') addVariable(environ, variable, '');
+  addVariable(environ, variable, '');
 }
 
 /** Checks Transfer-Encoding and Expect, as far as node:http's parser does not. */

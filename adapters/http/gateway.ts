@@ -8,13 +8,16 @@ import { SERVER_SOFTWARE } from '../../src/handler/handler-hooks.ts';
 import { listenerOfApplication } from '../../src/apps/node/native.ts';
 import { Deadlines, TICK } from '../../src/resources/deadlines.ts';
 import { linger } from '../../src/sockets/linger.ts';
-import { DEFAULT_LOG } from '../../src/logging/log.ts';
+import { DEFAULT_LOG, formatError } from '../../src/logging/log.ts';
 import { Resources } from '../../src/resources/resources.ts';
 import type { ApplicationFunction, ErrorStream, Log } from '../../src/types.ts';
 import { escapeLines } from '../../src/bytes.ts';
 import { writeTo } from '../../src/handler/stream-handler.ts';
 import { UnreadBodies } from '../../src/resources/unread-bodies.ts';
+import { refusalEntry } from './client-error.ts';
+import type { Refusal } from './client-error.ts';
 import { EnvironBuilder } from './environ.ts';
+import type { Peer } from './environ.ts';
 import { createErrorPage } from './error-page/index.ts';
 import type { MakeErrorPage } from './error-page/index.ts';
 import { resolveLimits } from './options.ts';
@@ -94,6 +97,19 @@ export class Gateway {
     return listenerOfApplication(this.application) !== undefined;
   }
 
+  /**
+   * Writes the line of a faulty request to the access log.
+   *
+   * @param packet what node:http's parser has failed on, if it begins with the request
+   */
+  logRefusal(refusal: Refusal, peer: Peer, packet: Buffer | undefined): void {
+    try {
+      this.options.accessLog?.(refusalEntry(refusal, peer.variables, packet));
+    } catch (error) {
+      this.log.error(`http: the access log failed: ${formatError(error)}`);
+    }
+  }
+
   /** Calls `item.expire()` after `ms` milliseconds, unless {@link unwatch} is called before. */
   watch(item: Expiring, ms: number): void {
     this.#deadlines.add(item, ms, expire);
@@ -117,7 +133,8 @@ const STDERR = writeTo((text) => void process.stderr.write(escapeLines(text)));
 
 /** The time limits that decide how often to check: short ones need more checks. */
 function timeouts(limits: HttpLimits): number[] {
-  const { headersTimeout, bodyTimeout, requestTimeout, responseTimeout, idleTimeout } = limits;
-  const all = [headersTimeout, bodyTimeout, requestTimeout, responseTimeout, idleTimeout];
+  const { headersTimeout, bodyTimeout, requestTimeout, responseTimeout, sendTimeout } = limits;
+  const all = [headersTimeout, bodyTimeout, requestTimeout, responseTimeout, sendTimeout];
+  all.push(limits.idleTimeout);
   return all.filter((ms) => ms > 0);
 }

@@ -12,6 +12,7 @@ import { sizeOfVariables } from '../../src/resources/resources.ts';
 import type { Claim } from '../../src/resources/resources.ts';
 import type { Awaitable, Environ, ErrorStream, StartResponse } from '../../src/types.ts';
 import { RequestBody } from './body.ts';
+import type { IncomingBody } from './body.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { Peer } from './environ.ts';
 import type { Expiring, Gateway } from './gateway.ts';
@@ -46,12 +47,16 @@ export class HttpHandler extends BaseHandler implements Expiring {
   readonly #connection: HandlerConnection;
   readonly #gateway: Gateway;
 
+  /** The body of the request, if it has one. */
+  protected body: IncomingBody | undefined;
+  /** The response has no Content-Length and no chunks: closing the connection ends it. */
+  protected endsWithConnection = false;
+  /** The environ lacks headers of the request that are not those of the connection. */
+  protected dropsHeaders = false;
   #claim: Claim | undefined; // while the request counts as in flight
-  #body: RequestBody | undefined; // if the request has one
   #isWatched = false; // a time limit is set for the response
   #status = '';
   #head: string[] = []; // names and values, as writeHead takes them
-  #endsWithConnection = false; // no Content-Length and no chunks: closing the connection ends the response
   #onDrain: (() => void) | undefined;
 
   constructor(exchange: Exchange, connection: HandlerConnection, gateway: Gateway) {
@@ -63,9 +68,8 @@ export class HttpHandler extends BaseHandler implements Expiring {
   }
 
   /** The request body, if a part of it has not come yet. */
-  get incompleteBody(): RequestBody | undefined {
-    const body = this.#body;
-    return body === undefined || body.input.complete ? undefined : body;
+  protected get incompleteBody(): IncomingBody | undefined {
+    return this.body?.complete === false ? this.body : undefined;
   }
 
   /** Whether a part of the request has not been parsed yet. */
@@ -102,7 +106,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
       if (this.environ!['REQUEST_URI'] === '') {
         this.environ!['REQUEST_URI'] = this.#exchange.request.url;
       }
-      this.#body?.input.discard();
+      this.body?.giveUp();
       throw error;
     }
   }
@@ -122,15 +126,20 @@ export class HttpHandler extends BaseHandler implements Expiring {
   }
 
   protected override addCgiVars(environ: Variables): void {
-    this.#gateway.environ.add(environ, this.#exchange.request, this.#connection.peer);
+    this.dropsHeaders = this.#gateway.environ.add(
+      environ,
+      this.#exchange.request,
+      this.#connection.peer,
+    );
   }
 
   protected override getStdin(): InputStream {
     if (this.contentLength === 0) return new InputStream(0);
-    this.#body = new RequestBody(this.#exchange, this.contentLength, this.#gateway);
+    const body = new RequestBody(this.#exchange, this.contentLength, this.#gateway);
+    this.body = body;
     this.checkLength();
-    this.#body.begin();
-    return this.#body.input;
+    body.begin();
+    return body.input;
   }
 
   /** @throws {LimitError} when Content-Length is over maxBodySize */
@@ -155,7 +164,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
     if (!headers.hasServer && serverHeader !== false) head.push('Server', serverHeader);
     this.#head = head;
     this.#status = status;
-    this.#endsWithConnection =
+    this.endsWithConnection =
       headers.contentLength < 0 && this.#exchange.request.httpVersionMinor === 0;
     return status;
   }
@@ -169,21 +178,21 @@ export class HttpHandler extends BaseHandler implements Expiring {
     }
     const status = this.#status;
     this.#response.writeHead(Number(status.slice(0, 3)), status.slice(4), this.#head);
-    this.#unwatch();
+    this.unwatch();
   }
 
   /** Whether node:http will send `Connection: keep-alive`. */
   get #keepsConnection(): boolean {
-    return this.#response.shouldKeepAlive && !this.#endsWithConnection;
+    return this.#response.shouldKeepAlive && !this.endsWithConnection;
   }
 
   /** Whether the connection is closed after this response, as far as is known when its head is sent. */
-  get #isLast(): boolean {
+  protected get isLast(): boolean {
     return this.#connection.closesAfterCurrent || this.#gateway.closesConnections;
   }
 
   protected override send(head: string, chunk: Uint8Array): boolean {
-    if (head !== '') this.#writeHead(this.#isLast);
+    if (head !== '') this.#writeHead(this.isLast);
     if (chunk.length > 0) return this.#response.write(chunk);
     this.#response.flushHeaders();
     return true;
@@ -204,7 +213,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
     const body = this.incompleteBody;
     if (body !== undefined) this.#finishEarly(head, last, body);
     else {
-      if (head !== '') this.#writeHead(this.#isLast);
+      if (head !== '') this.#writeHead(this.isLast);
       endResponse(this.#response, last);
     }
     this.responseOver();
@@ -212,8 +221,8 @@ export class HttpHandler extends BaseHandler implements Expiring {
   }
 
   /** Ends the response before the whole request body has come. */
-  #finishEarly(head: string, last: Uint8Array | undefined, body: RequestBody): void {
-    const close = this.#isLast || body.preventsReuse;
+  #finishEarly(head: string, last: Uint8Array | undefined, body: IncomingBody): void {
+    const close = this.isLast || body.preventsReuse;
     if (head !== '') this.#writeHead(close);
     if (head === '' || !close) {
       endResponse(this.#response, last);
@@ -229,9 +238,9 @@ export class HttpHandler extends BaseHandler implements Expiring {
   protected override abandon(): void {
     // The client gets the chunks before the error. Not before a reset: some clients take data that comes together with
     // one for a complete response.
-    if (!this.#endsWithConnection) flushChunks(this.#response);
+    if (!this.endsWithConnection) flushChunks(this.#response);
     this.responseOver();
-    this.#connection.abandon(this.#endsWithConnection);
+    this.#connection.abandon(this.endsWithConnection);
   }
 
   protected override errorOutput(
@@ -251,7 +260,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
   /** The rest of the request cannot be parsed. Answers with the error's status, if no head has been sent. */
   refuse(error: RequestError): void {
     this.#connection.closeAfterCurrent();
-    this.#body?.stop();
+    this.body?.stop();
     this.cancel(error);
   }
 
@@ -262,7 +271,7 @@ export class HttpHandler extends BaseHandler implements Expiring {
   }
 
   // A request that is answered in its first turn has no time limit, and needs no look-up.
-  #unwatch(): void {
+  protected unwatch(): void {
     if (this.#isWatched) this.#gateway.unwatch(this);
   }
 
@@ -274,8 +283,8 @@ export class HttpHandler extends BaseHandler implements Expiring {
   override disconnect(): void {
     super.disconnect();
     this.responseOver();
-    this.#body?.stop();
-    this.#unwatch();
+    this.body?.stop();
+    this.unwatch();
     this.#onDrain?.();
   }
 }

@@ -19,3 +19,8 @@ export function createVariableNamer(allowed: readonly string[] = []): (header: s
     return isWanted(`HTTP_${name}`, 'any') ? `HTTP_${name}` : '';
   });
 }
+
+const OF_CONNECTION = /^(?:connection|keep-alive|proxy-connection|transfer-encoding)$/i;
+
+/** Whether a header describes the connection. It has no variable, but a Node listener gets it as under node:http. */
+export const isOfConnection = memoize((header: string) => OF_CONNECTION.test(header));

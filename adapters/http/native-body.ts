@@ -1,37 +1,71 @@
 /**
- * The body of a request that a Node listener does not read.
+ * The body of a request for a Node listener, which reads it from node:http's request.
  *
- * node:http stops reading the connection when its stream is full, and then nobody sees that the client has left. So the
- * rest of the body is stored, and put into the stream when the listener reads on. For that two methods of the stream are
- * replaced: `push`, which node:http's parser calls, and `_read`, which the stream calls.
+ * Methods of that stream are replaced: `push`, which node:http's parser calls, and `_read`, which the stream calls. So
+ * the gateway sees what comes and what is wanted, and can do what it promises for every body: its limits, `100 Continue`,
+ * and a client that is noticed when it leaves. For the last, a body that the listener does not read is stored, and put into
+ * the stream when the listener reads on: node:http would stop reading the connection.
  */
 
-import type { IncomingMessage } from 'node:http';
+import { AsyncResource } from 'node:async_hooks';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { LimitError } from '../../src/errors.ts';
+import type { LimitError, RequestError } from '../../src/errors.ts';
 import { Overflow } from '../../src/resources/overflow.ts';
 import type { UnreadBody } from '../../src/resources/unread-bodies.ts';
-import type { Gateway } from './gateway.ts';
+import { tooLong, tooSlow } from './body.ts';
+import type { IncomingBody } from './body.ts';
+import type { Expiring, Gateway } from './gateway.ts';
+import type { Exchange } from './pipeline.ts';
 
-export class NativeBody implements UnreadBody {
+/** The request, as its body sees it. */
+export interface BodyOwner {
+  /** The body has failed: answers the request, or breaks its response. */
+  cancel(error: RequestError): void;
+}
+
+export class NativeBody implements IncomingBody, UnreadBody, Expiring {
   readonly #request: IncomingMessage;
   readonly #gateway: Gateway;
-  readonly #push: IncomingMessage['push'];
+  readonly #owner: BodyOwner;
+  readonly #length: number;
+  #push: IncomingMessage['push'];
   readonly #read: () => void;
   readonly #overflow: Overflow;
+  #continue: ContinueResponse | undefined; // the client waits for `100 Continue`
+  #received = 0;
   #pushed = 0; // bytes that the stream has been given
+  #drained = 0; // bytes that came after the response
+  #drainLimit: number; // of them
+  #onDrained: ((isWhole: boolean) => void) | undefined;
   #ended = false; // the whole body has come
   #isOver = false; // the response has ended
+  #failed = false;
 
-  /** Replaces the two methods. */
-  constructor(request: IncomingMessage, gateway: Gateway) {
+  /**
+   * Replaces the methods.
+   *
+   * @param length in bytes; -1 when chunked
+   */
+  constructor(exchange: Exchange, length: number, gateway: Gateway, owner: BodyOwner) {
+    const { request } = exchange;
     this.#request = request;
     this.#gateway = gateway;
+    this.#owner = owner;
+    this.#length = length;
+    this.#drainLimit = gateway.limits.drainLimit;
+    this.#continue = exchange.expectsContinue ? exchange.response : undefined;
     this.#overflow = new Overflow(gateway.resources.spool);
     this.#push = request.push.bind(request);
     this.#read = request._read.bind(request, 0);
     request.push = (chunk: Buffer | null) => this.#receive(chunk);
     request._read = () => this.#refill();
+    (request as DumpedMessage)._dump = doNothing;
+  }
+
+  /** From now on events of the stream are emitted in the current async context. */
+  keepContext(): void {
+    this.#push = AsyncResource.bind(this.#push, 'PosternRequest');
   }
 
   /** Bytes that the listener has taken. */
@@ -43,6 +77,16 @@ export class NativeBody implements UnreadBody {
     return this.#ended;
   }
 
+  get preventsReuse(): boolean {
+    const isTooLong = this.#length - this.#received > this.#gateway.limits.drainLimit;
+    return this.#failed || isTooLong || this.#awaitsContinue;
+  }
+
+  /** Whether the client waits for `100 Continue`, which the listener may have sent itself. */
+  get #awaitsContinue(): boolean {
+    return this.#continue !== undefined && this.#continue._sent100 !== true;
+  }
+
   spill(): LimitError | 'later' | undefined {
     return this.#overflow.open();
   }
@@ -50,35 +94,102 @@ export class NativeBody implements UnreadBody {
   // No `destroy`: a listener may read as late as it likes, and must not take a part for the whole body. requestTimeout
   // ends the wait.
 
-  /** The response has ended. A listener that has begun to read may go on. */
-  end(): void {
+  // ---- the end of the response
+
+  giveUp(): void {
     this.#isOver = true;
-    this.#gateway.unread.delete(this);
-    const request = this.#request;
-    if (this.taken > 0 && !request.destroyed) {
-      request.once('close', () => this.#overflow.close());
-      return;
-    }
-    // node:http discards a body that nobody has read. It takes this one for read, because _read was called on it.
-    request.resume();
-    if (!this.#overflow.isOpen) return;
-    this.#overflow.close();
-    if (this.#ended) this.#push(null);
-    else this.#read();
+    this.stop();
   }
+
+  stop(): void {
+    this.#gateway.unwatch(this);
+    this.#gateway.unread.delete(this);
+  }
+
+  /**
+   * The response has ended. A listener that has begun to read may go on.
+   *
+   * @returns whether it does
+   */
+  end(): boolean {
+    if (this.#isOver) return false;
+    this.giveUp();
+    const request = this.#request;
+    if (this.taken > 0 && this.#isBeingRead && !request.destroyed) {
+      request.once('close', () => this.#overflow.close());
+      return true;
+    }
+    const wasStored = this.#overflow.isOpen;
+    this.#overflow.close();
+    request.resume(); // discards it
+    if (wasStored && this.#ended) this.#push(null);
+    return false;
+  }
+
+  drain(onDrained: (isWhole: boolean) => void): void {
+    if (!this.end()) this.#drain(onDrained);
+  }
+
+  discard(onEnd: (isWhole: boolean) => void): void {
+    this.#continue = undefined; // a client that waits for it is not asked for the body
+    this.#drainLimit = Infinity;
+    this.end();
+    this.#drain(onEnd);
+  }
+
+  #drain(onDrained: (isWhole: boolean) => void): void {
+    this.#onDrained = onDrained;
+    if (this.#ended) this.#endDrain(true);
+    else {
+      this.#watch();
+      this.#read();
+    }
+  }
+
+  #endDrain(isWhole: boolean): void {
+    const onDrained = this.#onDrained;
+    this.#onDrained = undefined;
+    onDrained?.(isWhole);
+  }
+
+  // ---- from the parser to the stream
 
   /** Called by the parser. @returns whether it reads on */
   #receive(chunk: Buffer | null): boolean {
-    if (chunk === null) this.#ended = true;
-    if (this.#overflow.isOpen) return chunk === null || this.#overflow.append(chunk);
-    this.#pushed += chunk?.length ?? 0;
+    if (chunk === null) return this.#receiveEnd();
+    this.#received += chunk.length;
+    if (this.#onDrained !== undefined) {
+      this.#drained += chunk.length;
+      if (this.#drained > this.#drainLimit) this.#endDrain(false);
+    } else if (!this.#isOver && this.#received > this.#gateway.limits.maxBodySize) {
+      this.#fail(tooLong(this.#gateway.limits.maxBodySize));
+    }
+    if (this.#request.destroyed) return true;
+    if (this.#overflow.isOpen) return this.#overflow.append(chunk);
+    this.#pushed += chunk.length;
     const more = this.#push(chunk);
-    if (!more && !this.#ended && !this.#isOver) this.#gateway.unread.add(this, this.#read);
+    if (more) this.#watch();
+    else this.#hold();
     return more;
+  }
+
+  #receiveEnd(): boolean {
+    this.#ended = true;
+    this.#gateway.unwatch(this);
+    const more = this.#overflow.isOpen || this.#push(null);
+    this.#endDrain(true);
+    return more;
+  }
+
+  /** The stream is full. */
+  #hold(): void {
+    this.#gateway.unwatch(this);
+    if (!this.#isOver) this.#gateway.unread.add(this, this.#read);
   }
 
   /** Called by the stream, which has room for more. */
   #refill(): void {
+    this.#sendContinue();
     if (this.#overflow.length > 0) {
       this.#load();
       return;
@@ -86,7 +197,18 @@ export class NativeBody implements UnreadBody {
     this.#overflow.close();
     this.#gateway.unread.delete(this);
     if (this.#ended) this.#push(null);
-    else this.#read();
+    else {
+      this.#watch();
+      this.#read();
+    }
+  }
+
+  /** RFC 9110 § 10.1.1: sent when the listener first reads, unless it has answered before. */
+  #sendContinue(): void {
+    const response = this.#continue;
+    if (response === undefined || response.headersSent) return;
+    if (this.#awaitsContinue) response.writeContinue();
+    this.#continue = undefined;
   }
 
   #load(): void {
@@ -99,4 +221,63 @@ export class NativeBody implements UnreadBody {
       if (this.#push(bytes)) this.#refill();
     });
   }
+
+  // ---- what can fail
+
+  #watch(): void {
+    if (this.#ended || (this.#isOver && this.#onDrained === undefined)) return;
+    this.#gateway.watch(this, this.#gateway.limits.bodyTimeout);
+  }
+
+  /** Whether the listener reads. A request that is piped into a full stream has a 'data' listener, and does not flow. */
+  get #isBeingRead(): boolean {
+    const request = this.#request;
+    if (request.readableFlowing === true) return true;
+    return request.listenerCount('data') + request.listenerCount('readable') > 0;
+  }
+
+  /** The client has sent nothing for bodyTimeout. */
+  expire(): void {
+    this.#endDrain(false);
+    if (this.#isOver) return;
+    if (this.#isBeingRead && !this.#request.isPaused()) this.#fail(tooSlow());
+    else this.#watch();
+  }
+
+  #fail(error: LimitError): void {
+    this.#failed = true;
+    this.#owner.cancel(error);
+    this.abort(error);
+  }
+
+  /** Nothing more of the body will come, and the request has been answered. The listener is told as by node:http. */
+  abort(error: Error): void {
+    this.giveUp();
+    this.#overflow.close();
+    this.#request._destroy = destroyRequest;
+    this.#request.destroy(error);
+  }
+}
+
+/** A member of node:http's class: whether `100 Continue` was sent. */
+interface ContinueResponse extends ServerResponse {
+  _sent100?: boolean;
+}
+
+/** Called by node:http after a response whose request nobody has read. Then it would count nothing of what comes. */
+interface DumpedMessage extends IncomingMessage {
+  _dump(): void;
+}
+
+function doNothing(): void {}
+
+/** IncomingMessage's own method without the end of the connection, on which the answer is being sent. */
+function destroyRequest(
+  this: IncomingMessage,
+  error: Error | null,
+  done: (error?: Error | null) => void,
+): void {
+  this.aborted = true;
+  this.emit('aborted');
+  process.nextTick(done, this.listenerCount('error') > 0 ? error : null);
 }

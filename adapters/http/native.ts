@@ -1,79 +1,84 @@
 /** One HTTP request for a Node listener (`fromNode`), which gets node:http's own request and response. */
 
 import { AsyncResource } from 'node:async_hooks';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
+import { checkResult } from '../../src/apps/node/exchange.ts';
+import { listenerOfApplication } from '../../src/apps/node/native.ts';
+import type { ApplicationError, RequestError } from '../../src/errors.ts';
+import { bodyTooShort } from '../../src/handler/response-sender.ts';
 import { BODY_SHARE, InputStream } from '../../src/input/input-stream.ts';
-import { failResponse, listenerOfApplication, runListener } from '../../src/apps/node/native.ts';
-import type { RequestError } from '../../src/errors.ts';
-import type { ApplicationFunction, Awaitable, Environ, HeaderList } from '../../src/types.ts';
+import { isPromise } from '../../src/response/chunk.ts';
+import { checkStatus } from '../../src/response/headers.ts';
+import type { CheckedHeaders } from '../../src/response/headers.ts';
+import { isBodiless } from '../../src/response/status.ts';
+import type { ApplicationFunction, Awaitable, Environ, Header } from '../../src/types.ts';
 import type { Gateway } from './gateway.ts';
 import { HttpHandler } from './handler.ts';
 import type { HandlerConnection } from './handler.ts';
 import { NativeBody } from './native-body.ts';
+import type { BodyOwner } from './native-body.ts';
+import { sentHeaders } from './native-head.ts';
+import { describeRequest } from './native-request.ts';
+import { bindResponse, silenceResponse, takeResponse } from './native-response.ts';
+import type { NativeHead, NativeResponse, ResponseOwner } from './native-response.ts';
 import type { Exchange } from './pipeline.ts';
 
+const NO_HEADERS: Header[] = [];
+
 /**
- * The request is checked like any other. Then it is between node:http and the listener. So the only limit of the body is
- * that of its Content-Length, and nothing is changed in the response.
+ * The request is checked like any other, and what is refused or fails is answered like any other. In between the listener
+ * writes the response, instead of startResponse and a body.
  */
-export class NativeHandler extends HttpHandler {
+export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwner {
+  readonly #exchange: Exchange;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #exchange: Exchange;
   readonly #connection: HandlerConnection;
   readonly #gateway: Gateway;
-  readonly #bytesBefore: number;
-  #isNative = true; // false when HttpHandler answers it
-  #onEnd = (): void => {};
+  #body: NativeBody | undefined;
+  #isClosed = false; // the run has ended, or is about to
+  #isDone = false; // the response has been closed
+  #clientKeeps = false; // the client has not asked for the end of the connection
+  #closes = false; // the gateway closes the connection after this response
+  #isTaken = false; // the gateway answers instead of the listener
 
   constructor(exchange: Exchange, connection: HandlerConnection, gateway: Gateway) {
     super(exchange, connection, gateway);
+    this.#exchange = exchange;
     this.#request = exchange.request;
     this.#response = exchange.response;
-    this.#exchange = exchange;
     this.#connection = connection;
     this.#gateway = gateway;
-    this.#bytesBefore = exchange.request.socket.bytesWritten;
   }
 
+  // ---- the run
+
   protected override serve(application: ApplicationFunction): Awaitable<void> {
-    const startedAt = Date.now();
-    let environ: Environ;
-    try {
-      environ = this.setupEnviron();
-    } catch {
-      this.#isNative = false;
-      return super.serve(application); // finds the same error, and answers it
-    }
+    const listener = listenerOfApplication(application)!;
+    return super.serve((environ) => this.#call(listener, environ));
+  }
+
+  #call(listener: RequestListener, environ: Environ): [] {
+    const request = this.#request;
     const response = this.#response;
-    if (this.#gateway.closesConnections || this.#connection.closesAfterCurrent) {
-      response.shouldKeepAlive = false;
-      this.#connection.tearDown.hasBegun = true;
+    const { environ: builder, options } = this.#gateway;
+    if (
+      options.forwardedAllowIps !== undefined ||
+      this.dropsHeaders ||
+      environ.SCRIPT_NAME !== '' ||
+      environ.REQUEST_URI !== request.url
+    ) {
+      describeRequest(request, environ, builder.variableOf, this.#connection.peer.trusted);
     }
-    response.once('finish', () => this.#connection.finished(this));
-    const body =
-      this.contentLength === 0 ? undefined : new NativeBody(this.#request, this.#gateway);
-    const closed = new Promise<void>((resolve) => {
-      this.#onEnd = () => {
-        this.#gateway.unwatch(this);
-        body?.end();
-        this.responseOver();
-        resolve();
-      };
-      response.once('close', () => {
-        this.#logAccess(environ, startedAt);
-        this.#onEnd();
-      });
-    });
-    if (this.#exchange.expectsContinue) response.writeContinue();
-    runListener(listenerOfApplication(application)!, this.#request, response, {
-      scriptName: this.options.scriptName,
-      onError: (error) => this.logException(error),
-      errorPage: (error) => this.#gateway.errorPage?.(this.#request, environ, error),
-    });
+    bindResponse(response, this);
+    response.on('finish', () => this.#onFinish());
+    response.on('close', () => this.#done());
+    const result: unknown = listener(request, response);
     this.#keepContext();
-    return response.writableFinished ? undefined : closed;
+    if (isPromise(result)) result.then(undefined, (error: unknown) => this.bodyFailed(error));
+    else checkResult(result, response);
+    return [];
   }
 
   /**
@@ -82,14 +87,64 @@ export class NativeHandler extends HttpHandler {
    */
   #keepContext(): void {
     const request = this.#request;
-    if (this.contentLength === 0 && request.listenerCount('end') === 0) return;
-    request.push = AsyncResource.bind(request.push, 'PosternRequest', request);
+    if (this.#body !== undefined) this.#body.keepContext();
+    else if (request.listenerCount('end') > 0) {
+      request.push = AsyncResource.bind(request.push, 'PosternRequest', request);
+    }
   }
+
+  /** Called when the listener has returned. A response that is complete already needs no promise. */
+  protected override sendBody(): void {
+    if (this.#body === undefined && this.#response.writableFinished) this.#done();
+  }
+
+  #onFinish(): void {
+    if (this.#isTaken) return; // HttpHandler does it
+    const body = this.incompleteBody;
+    const { tearDown } = this.#connection;
+    // With `Connection: close` node:http ends the connection now.
+    if (body !== undefined && !tearDown.hasBegun) tearDown.drain(body);
+    this.#connection.finished(this);
+  }
+
+  /** The response is over: sent, broken off, or without a client. */
+  #done(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.unwatch();
+    this.#body?.end();
+    this.responseOver();
+    // The next request of the connection has no part in it.
+    if (this.#request.socket.timeout) this.#request.socket.setTimeout(0);
+    this.ended = true;
+    this.bodySent();
+  }
+
+  protected override bodySent(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    super.bodySent();
+  }
+
+  protected override bodyFailed(error: unknown): void {
+    if (this.#isClosed) {
+      if (!this.gone) this.logException(error);
+      return;
+    }
+    this.#isClosed = true;
+    silenceResponse(this.#response); // at once: the answer may take its time
+    super.bodyFailed(error);
+  }
+
+  // ---- the request
 
   /** The listener reads the body from node:http's request, not from this stream. */
   protected override getStdin(): InputStream {
-    if (!this.#isNative) return super.getStdin();
-    this.checkLength();
+    if (this.contentLength !== 0) {
+      this.#body = new NativeBody(this.#exchange, this.contentLength, this.#gateway, this);
+      this.body = this.#body;
+      this.checkLength();
+    }
     return new InputStream(0);
   }
 
@@ -98,46 +153,116 @@ export class NativeHandler extends HttpHandler {
     return super.footprint + body;
   }
 
+  override refuse(error: RequestError): void {
+    super.refuse(error);
+    this.#body?.abort(error);
+  }
+
   /** node:http emits no 'close' for a response that waits for others to be sent. */
   override disconnect(): void {
     super.disconnect();
-    this.#onEnd();
+    this.#done();
   }
 
-  override get headersSent(): boolean {
-    return super.headersSent || this.#response.headersSent;
+  // ---- the response of the listener
+
+  get countsBytes(): boolean {
+    return this.options.accessLog !== undefined;
   }
 
-  /** A part of the body is not HTTP: the request is aborted, as node:http does it. */
-  override refuse(error: RequestError): void {
-    this.#request.destroy(error);
+  get serverHeader(): string | false {
+    return this.#gateway.serverHeader;
   }
 
-  override cancel(error: RequestError): void {
-    this.log.warn(`http: ${error.message}`);
-    failResponse(this.#response, error.status);
+  beforeHead({ status }: NativeHead): void {
+    if (status.startsWith('1')) checkStatus(status);
+    const response = this.#response as unknown as NativeResponse;
+    this.#clientKeeps = response.shouldKeepAlive;
+    this.#closes = this.isLast || this.incompleteBody?.preventsReuse === true;
+    if (this.#closes) response.shouldKeepAlive = false;
+    if (this.#gateway.keepAlive !== undefined) {
+      response._keepAliveTimeout = this.#gateway.limits.idleTimeout;
+    }
   }
 
-  #logAccess(environ: Environ, startedAt: number): void {
-    const response = this.#response;
-    if (this.options.accessLog === undefined || !response.headersSent) return;
-    const headers: HeaderList = Object.entries(response.getHeaders()).flatMap(([name, value]) =>
-      (Array.isArray(value) ? value : [value]).map((one) => [name, String(one)] as const),
-    );
-    this.options.accessLog({
-      environ,
-      status: `${response.statusCode} ${response.statusMessage}`,
-      bytes: this.#bytes,
-      startedAt,
-      duration: Date.now() - startedAt,
-      headers,
-    });
+  afterHead(head: NativeHead): void {
+    const response = this.#response as unknown as NativeResponse;
+    if (this.#closes) {
+      response._last = true; // also if the listener says `Connection: keep-alive`
+      this.#connection.tearDown.hasBegun = true;
+    } else if (response._last && this.#clientKeeps) {
+      this.#connection.closeAfterCurrent(); // the client may have sent more
+    }
+    const state = this.responseState;
+    const { status } = head;
+    const length = response._contentLength;
+    const isKnown =
+      head.contentLength < 0 && typeof length === 'number' && !response.chunkedEncoding;
+    state.status = status;
+    state.headers = {
+      list: this.countsBytes ? sentHeaders(response._header!, head.hasServer) : NO_HEADERS,
+      contentLength: isKnown ? length : head.contentLength,
+      hasDate: true,
+      hasServer: head.hasServer,
+      hasLocation: false,
+    };
+    state.isBodiless = !response._hasBody || isBodiless(status);
+    state.headersSent = true;
+    this.endsWithConnection =
+      state.headers.contentLength < 0 && !state.isBodiless && !response.chunkedEncoding;
+    this.unwatch();
   }
 
-  /** Bytes of the body if Content-Length was set. Otherwise the head is counted too: node:http tells no more. */
-  get #bytes(): number {
-    const declared = this.#response.getHeader('content-length');
-    if (declared !== undefined) return Number(declared);
-    return this.#request.socket.bytesWritten - this.#bytesBefore;
+  get allowed(): number {
+    return this.responseState.allowed;
+  }
+
+  get missing(): number {
+    return this.responseState.missing;
+  }
+
+  addSent(length: number): void {
+    this.responseState.sent += length;
+  }
+
+  takeBytes(bytes: Uint8Array): Uint8Array {
+    const allowed = this.withinLength(bytes);
+    this.responseState.sent += allowed.length;
+    return allowed;
+  }
+
+  endedShort(): void {
+    this.bodyFailed(bodyTooShort(this.missing));
+  }
+
+  endedWhole(): void {
+    this.ended = true;
+    if (this.#response.writableLength > 0) this.watchOutput();
+  }
+
+  wroteLate(error: ApplicationError): void {
+    this.logException(error);
+  }
+
+  watchOutput(): void {
+    this.#connection.limits.watchOutput();
+  }
+
+  // ---- the response of the gateway, instead
+
+  protected override formatHead(status: string, headers: CheckedHeaders): string {
+    this.#isTaken = true;
+    takeResponse(this.#response);
+    return super.formatHead(status, headers);
+  }
+
+  protected override finish(head: string, last: Uint8Array | undefined): void {
+    super.finish(head, last);
+    silenceResponse(this.#response);
+  }
+
+  protected override abandon(): void {
+    silenceResponse(this.#response);
+    super.abandon();
   }
 }

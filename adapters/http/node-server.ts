@@ -113,7 +113,6 @@ function attach(server: NodeServer, gateway: Gateway): void {
       socket.destroy();
     }
   });
-  server.on('timeout', (socket) => connectionOf(socket)?.sendTimedOut());
   // Called by close(). node:http's own method takes a connection for idle whose response waits in the socket, and cuts
   // that response off.
   server.closeIdleConnections = () => {

@@ -9,7 +9,7 @@ import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
 import { resetSocket } from '../../src/sockets/peer.ts';
-import type { RequestBody } from './body.ts';
+import type { IncomingBody } from './body.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { Gateway } from './gateway.ts';
 import { discardInput } from './incoming.ts';
@@ -81,7 +81,7 @@ export class TearDown {
   }
 
   /** Throws away the rest of a body after the response. The connection is kept if that is not too much. */
-  drain(body: RequestBody): void {
+  drain(body: IncomingBody): void {
     body.drain((isWhole) => {
       if (isWhole || this.#socket.destroyed) return;
       this.hasBegun = true;
@@ -90,7 +90,7 @@ export class TearDown {
   }
 
   /** Ends the connection while the client is still sending a body: it gets the time to read the response. */
-  linger(body: RequestBody): void {
+  linger(body: IncomingBody): void {
     this.#afterPrevious(() => this.#endAndLinger());
     const socket = this.#socket;
     body.discard((isWhole) => {

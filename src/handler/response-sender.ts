@@ -116,7 +116,7 @@ export abstract class ResponseSender extends HandlerHooks {
     const response = this.responseState;
     response.check();
     const head = this.#takeHead(undefined);
-    const allowed = response.isBodiless ? EMPTY : this.#withinLength(bytes);
+    const allowed = response.isBodiless ? EMPTY : this.withinLength(bytes);
     if (head === '' && allowed.length === 0) return true;
     response.sent += allowed.length;
     return this.send(head, allowed);
@@ -145,13 +145,13 @@ export abstract class ResponseSender extends HandlerHooks {
     const head = this.#takeHead(last?.length ?? 0);
     let allowed: Uint8Array | string | undefined;
     if (last !== undefined && last.length > 0 && !response.isBodiless) {
-      allowed = this.#withinLength(last);
+      allowed = this.withinLength(last);
       response.sent += allowed.length;
     }
     const { missing } = response;
     if (missing > 0) {
       if (head !== '') this.send(head, toBytes(allowed ?? EMPTY));
-      throw new ApplicationError(`the body ended ${missing} bytes before its Content-Length`);
+      throw bodyTooShort(missing);
     }
     this.ended = true;
     this.finish(head, allowed);
@@ -192,8 +192,8 @@ export abstract class ResponseSender extends HandlerHooks {
     );
   }
 
-  /** Never more than Content-Length says: what is more is dropped, and said once. */
-  #withinLength<T extends Uint8Array | string>(bytes: T): T {
+  /** Never more than Content-Length says: what is more is dropped, and said once. @internal */
+  protected withinLength<T extends Uint8Array | string>(bytes: T): T {
     const { allowed } = this.responseState;
     if (bytes.length <= allowed) return bytes;
     if (!this.#isTooLong && !this.#isFile) {
@@ -205,4 +205,9 @@ export abstract class ResponseSender extends HandlerHooks {
     }
     return partOf(bytes, 0, allowed);
   }
+}
+
+/** The error of a body that is shorter than its Content-Length. @internal */
+export function bodyTooShort(missing: number): ApplicationError {
+  return new ApplicationError(`the body ended ${missing} bytes before its Content-Length`);
 }

@@ -1,5 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 
+import type { HttpOptions } from '../../adapters/http/index.ts';
+import { createAccessLog } from '../../src/logging/access-log.ts';
+import type { Application } from '../../src/types.ts';
 import { echo, hello, parse, request, serve, where } from './kit.ts';
 
 /** Serves an application that must not be reached. */
@@ -183,4 +186,56 @@ test('what is refused says nothing of what was sent, and its log line has no con
   expect(lines).toHaveLength(1);
   // eslint-disable-next-line no-control-regex
   expect(lines[0]).toMatch(/^[\x20-\x7e]*\n$/);
+});
+
+/** Lines of the access log. */
+async function linesOf(
+  bytes: string,
+  options: Partial<HttpOptions> = {},
+  application: Application = where,
+): Promise<string[]> {
+  const lines: string[] = [];
+  const accessLog = createAccessLog('%(h)s "%(r)s" %(s)s %(B)s %({Content-Type}o)s', (line) => {
+    lines.push(line);
+  });
+  const gateway = await serve(application, { ...options, accessLog });
+  await gateway.talk(bytes);
+  return lines;
+}
+
+describe('what the parser refuses is in the access log', () => {
+  const text = 'text/plain; charset=utf-8\n';
+
+  test.each([
+    ['a bad header', 'GET /x HTTP/1.1\r\nbad header\r\n\r\n', '"GET /x HTTP/1.1" 400 12'],
+    ['a bad request line', 'GET\r\n\r\n', '"- - -" 400 12'],
+    ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc', '"- - -" 400 12'],
+    ['a quotation mark', 'GET /" HTTP/1.1\r\nbad header\r\n\r\n', '"GET /\\x22 HTTP/1.1" 400 12'],
+  ])('%s', async (_name, bytes, line) => {
+    expect(await linesOf(bytes)).toEqual([`127.0.0.1 ${line} ${text}`]);
+  });
+
+  test('a head that is too long', async () => {
+    const long = `GET /x HTTP/1.1\r\nX: ${'x'.repeat(5000)}\r\n\r\n`;
+    const lines = await linesOf(long, { maxHeaderSize: 2000 });
+    expect(lines).toEqual([`127.0.0.1 "GET /x HTTP/1.1" 431 32 ${text}`]);
+  });
+
+  test('a head that takes too long', async () => {
+    const lines = await linesOf('GET /x HTTP/1.1\r\n', { headersTimeout: 40 });
+    expect(lines).toEqual([expect.stringContaining('408')]);
+  });
+
+  test('a bad chunk, with the line of its request', async () => {
+    const lines = await linesOf(`${POST}Transfer-Encoding: chunked\r\n\r\nno size\r\n`, {}, echo);
+    expect(lines).toEqual([expect.stringContaining('"POST / HTTP/1.1" 400 12')]);
+  });
+
+  test('behind a good request, whose line is another', async () => {
+    const lines = await linesOf(`${request('GET /good HTTP/1.1')}GET /bad HTTP/1.1\r\nbad\r\n\r\n`);
+    expect(lines).toEqual([
+      expect.stringContaining('"GET /good HTTP/1.1" 200'),
+      expect.stringContaining('"- - -" 400'),
+    ]);
+  });
 });

@@ -6,7 +6,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { PULL } from '../../handler/body-reader.ts';
@@ -98,7 +98,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     try {
       const result: unknown = listener(this.#req, this.#res);
       if (isPromise(result)) result.then(undefined, (error: unknown) => this.#rejected(error));
-      else if (isBody(result) && !this.#res.headersSent) throw notAListener();
+      else checkResult(result, this.#res);
     } catch (error) {
       this.#fail(error);
     }
@@ -448,8 +448,10 @@ function isBody(result: unknown): boolean {
   return Symbol.iterator in result || Symbol.asyncIterator in result;
 }
 
-function notAListener(): ApplicationError {
-  return new ApplicationError(
+/** @throws {ApplicationError} for a listener that has returned a body, and has not answered */
+export function checkResult(result: unknown, res: ServerResponse): void {
+  if (!isBody(result) || res.headersSent) return;
+  throw new ApplicationError(
     'the Node listener returned a body and did not answer; if it is an application (environ, ' +
       'startResponse), say so with --interface wsgi',
   );

@@ -5,10 +5,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 
 import type { Environ } from '../../types.ts';
+import { setTarget } from './native.ts';
 import type { MountedRequest } from './native.ts';
 import type { GatewaySocket } from './socket.ts';
 import { forEachHeader } from '../request/headers.ts';
-import { localTarget } from '../request/target.ts';
 
 /**
  * Makes a request without its body.
@@ -19,11 +19,7 @@ export function createRequest(environ: Environ, socket: GatewaySocket): MountedR
   // The type declarations require a net.Socket. The implementation needs only a part of it.
   const req = new IncomingMessage(socket as unknown as Socket) as MountedRequest;
   req.method = environ.REQUEST_METHOD;
-  req.url = localTarget(environ);
-  if (environ.SCRIPT_NAME !== '') {
-    req.baseUrl = environ.SCRIPT_NAME;
-    req.originalUrl = environ.REQUEST_URI;
-  }
+  setTarget(req, environ);
   setVersion(req, '1.1');
   (req as { upgrade?: boolean }).upgrade = false;
   const headers: Record<string, string> = {};

@@ -233,12 +233,14 @@ export class GatewaySocket extends Writable {
 
 addMembers(GatewaySocket.prototype);
 
-function portOf(port: unknown): number | undefined {
+/** The number of a port in the environ. */
+export function portOf(port: unknown): number | undefined {
   const number = Number(port);
   return typeof port === 'string' && Number.isInteger(number) ? number : undefined;
 }
 
-function familyOf(address: string | undefined): string | undefined {
+/** The family of an IP address, as sockets tell it. */
+export function familyOf(address: string | undefined): string | undefined {
   if (address === undefined) return undefined;
   return address.includes(':') ? 'IPv6' : 'IPv4';
 }
