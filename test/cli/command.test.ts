@@ -301,6 +301,8 @@ describe('a log that nobody reads any more', () => {
     command.child.stderr!.destroy();
     // The error would be an error of its own, and so on.
     for (let i = 0; i < 3; i++) expect(await ask('http', { port }, '/timer')).toBe('http |/timer');
+    // The timer of the last one may still be running; an error more would come after it.
+    await expect.poll(() => ask('http', { port }, '/errors')).toBe('3');
     expect(await ask('http', { port }, '/errors')).toBe('3');
     expect(await command.stop()).toMatchObject({ code: 0 });
   });

@@ -87,8 +87,9 @@ test('row 6: an upload that the application does not read', async () => {
   });
   expect(sent).toBe(200 * MB); // it waits in a spool file
   expect(held).toBeLessThan(5);
-  expect(after).toBeLessThan(40);
-  expect(most).toBeLessThan(60);
+  // Pieces that are on disk are garbage. V8 collects it when 64 MB have come together outside of its heap, or before.
+  expect(after).toBeLessThan(80);
+  expect(most).toBeLessThan(100);
   peer.leave();
 });
 

@@ -266,10 +266,10 @@ describe('times', () => {
   test('an idle connection is closed after idleTimeout, one with a request is not', async () => {
     const gateway = await serve(
       async (environ, startResponse) => {
-        if (environ.PATH_INFO === '/long') await new Promise((resolve) => setTimeout(resolve, 300));
+        if (environ.PATH_INFO === '/long') await new Promise((resolve) => setTimeout(resolve, 900));
         return hello(environ, startResponse);
       },
-      { idleTimeout: 40 },
+      { idleTimeout: 500 },
     );
     const client = (await gateway.connect()).send(request('GET /long HTTP/1.1'));
     await client.until(/hello$/);
