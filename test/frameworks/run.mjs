@@ -15,7 +15,7 @@ import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const SLOT_COUNT = 300;
+const SLOT_COUNT = 2000;
 const FIRST_PORT = 12_000; // below those that the system gives away
 const GATEWAYS = /** @type {const} */ (['plain', 'nginx', 'http', 'fastcgi']);
 
@@ -35,7 +35,7 @@ function startNginx(name, gateway) {
       .replaceAll(`${slots}/0000/`, `${slots}/${slot}/`)
       .replaceAll(
         '127.0.0.1:9999',
-        `127.0.0.1:${FIRST_PORT + slot + (gateway === 'http' ? 1000 : 0)}`,
+        `127.0.0.1:${FIRST_PORT + slot + (gateway === 'http' ? SLOT_COUNT : 0)}`,
       ),
   );
   const conf = join(work, `${name}.conf`);
@@ -44,8 +44,8 @@ function startNginx(name, gateway) {
     `user root; pid ${work}/${name}.pid; error_log ${work}/${name}.log; worker_rlimit_nofile 8192;
 events { worker_connections 4096; }
 http { access_log off; client_body_temp_path ${work}/${name}-body; proxy_temp_path ${work}/${name}-proxy;
-fastcgi_temp_path ${work}/${name}-fastcgi; server_names_hash_max_size 2048;
-variables_hash_max_size 8192; variables_hash_bucket_size 128; map_hash_max_size 4096;
+fastcgi_temp_path ${work}/${name}-fastcgi; server_names_hash_max_size 8192;
+variables_hash_max_size 65536; variables_hash_bucket_size 128; map_hash_max_size 4096;
 ${sites.join('\n')} }`,
   );
   const nginx = spawn('nginx', ['-c', conf, '-g', 'daemon off;'], { stdio: 'inherit' });
@@ -92,7 +92,7 @@ function runSuite(folder, gateway, slots) {
       GATEWAY: gateway,
       SLOTS: slots,
       SLOT_COUNT: String(SLOT_COUNT),
-      FIRST_PORT: String(FIRST_PORT + (gateway === 'nginx' ? 1000 : 0)),
+      FIRST_PORT: String(FIRST_PORT + (gateway === 'nginx' ? SLOT_COUNT : 0)),
     },
   });
   if (!existsSync(report)) return new Map();
