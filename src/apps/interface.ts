@@ -56,19 +56,12 @@ function recognise(exported: unknown): Application | Promise<Application> {
   if (isNodeFramework(exported)) return asNode(exported);
   if (hasMethod(exported, 'fetch')) return asFetch(exported);
   if (typeof exported !== 'function' || isClass(exported)) return asApplication(exported);
-  switch (guessInterface(exported)) {
-    case 'wsgi':
-      return asApplication(exported);
-    case 'fetch':
-      return asFetch(exported);
-    case 'node':
-      return asNode(exported);
-    case 'unknown':
-      // At the terminal, too: over FastCGI wsgi.errors is the log of the web server.
-      return watchFirstCalls(exported as ApplicationFunction, (message) => {
-        process.emitWarning(message);
-      });
-  }
+  const guess = guessInterface(exported);
+  if (guess !== 'unknown') return adaptApplication(exported, guess);
+  // At the terminal, too: over FastCGI wsgi.errors is the log of the web server.
+  return watchFirstCalls(exported as ApplicationFunction, (message) => {
+    process.emitWarning(message);
+  });
 }
 
 function asApplication(exported: unknown): Application {

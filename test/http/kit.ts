@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
 
 import { runWithHttp } from '../../adapters/http/index.ts';
 import type { HttpOptions } from '../../adapters/http/index.ts';
 import type { Server } from '../../src/listening/server.ts';
 import type { Application, Environ, StartResponse } from '../../src/types.ts';
+import { until } from '../kit.ts';
 
 export { echo, endlessBody, hello, until, untilUnchanged } from '../kit.ts';
 
@@ -150,4 +151,14 @@ export function parse(text: string): { status: string; headers: string[]; body: 
   const end = text.indexOf('\r\n\r\n');
   const [status = '', ...headers] = text.slice(0, end).split('\r\n');
   return { status, headers, body: text.slice(end + 4) };
+}
+
+/** Sends a request, and reads nothing of the response until the gateway says that it has waited for sendTimeout. */
+export async function takeNothing(gateway: Running): Promise<void> {
+  const client = await gateway.connect();
+  client.socket.pause();
+  client.send(request());
+  await until(() => gateway.log.length > 0);
+  expect(gateway.log).toEqual([expect.stringMatching(/nothing .* sendTimeout$/)]);
+  client.leave();
 }

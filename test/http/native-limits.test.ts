@@ -12,7 +12,17 @@ import type { HttpOptions } from '../../adapters/http/index.ts';
 import { fromNode } from '../../src/apps/node/node.ts';
 import type { AccessEntry, Application } from '../../src/types.ts';
 import { CERTIFICATE, KEY } from './certificate.ts';
-import { echo, endlessBody, hello, parse, request, serve, signal, until } from './kit.ts';
+import {
+  echo,
+  endlessBody,
+  hello,
+  parse,
+  request,
+  serve,
+  signal,
+  takeNothing,
+  until,
+} from './kit.ts';
 
 const POST = 'POST / HTTP/1.1';
 const CLOSE = 'Connection: close';
@@ -163,12 +173,7 @@ describe.each(
 )('%s whose body has no end', (_shape, application) => {
   test('a client that takes nothing is let go after sendTimeout', async () => {
     const gateway = await serve(application, { sendTimeout: 50 });
-    const client = await gateway.connect();
-    client.socket.pause();
-    client.send(request());
-    await until(() => gateway.log.length > 0);
-    expect(gateway.log).toEqual([expect.stringMatching(/nothing .* sendTimeout$/)]);
-    client.leave();
+    await takeNothing(gateway);
   });
 
   test('one that takes something now and then is not', async () => {
@@ -192,12 +197,7 @@ test('a response that a listener has handed over whole falls under sendTimeout',
     fromNode((_req, res) => void res.end(Buffer.alloc(50 * 1024 * 1024))),
     { sendTimeout: 50 },
   );
-  const client = await gateway.connect();
-  client.socket.pause();
-  client.send(request());
-  await until(() => gateway.log.length > 0);
-  expect(gateway.log).toEqual([expect.stringMatching(/nothing .* sendTimeout$/)]);
-  client.leave();
+  await takeNothing(gateway);
 });
 
 describe('the timeouts of a listener are its own', () => {
