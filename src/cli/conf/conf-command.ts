@@ -9,7 +9,7 @@ import { UsageError } from '../../errors.ts';
 import { normalizeMount } from '../../uri/mount.ts';
 import { renderConf, usesValue } from './conf.ts';
 import { WrongUsage } from '../options/option.ts';
-import { withoutTypes } from '../options/parse.ts';
+import { withoutTypes } from '../usage/completion.ts';
 
 /** The files under `conf/` by front end and gateway. The first gateway is the one taken by default. */
 const FILES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
