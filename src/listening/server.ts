@@ -91,6 +91,11 @@ export class SocketServer implements Server {
     return this.#connections;
   }
 
+  /** Requests that still run. */
+  get running(): number {
+    return this.#runs;
+  }
+
   /**
    * Lets a stop wait for the end of a run: bodies are closed after the response was sent.
    *

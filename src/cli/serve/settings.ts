@@ -17,6 +17,8 @@ export function readSettings(flags: Source): Settings {
   doubtVariables(process.env).forEach(reportLine);
   const environment = environmentSource(process.env);
   const file = flags.values.config ?? environment.values.config;
+  if (Array.isArray(file))
+    throw new WrongUsage(`${flags.label('config')}: it can be given once only`);
   const app = flags.values.app ?? environment.values.app;
   const config = file === undefined ? findConfig(app) : readConfigFile(String(file));
   const settings = resolveSettings(

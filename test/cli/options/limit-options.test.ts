@@ -137,11 +137,16 @@ describe('values', () => {
     ['forwardedHeaders', 'for,by', /"by" is neither forwarded nor one of for, proto/],
     ['forwardedHeaders', 'for=X Y', /is neither forwarded nor/],
     ['sendfile', 'x-sendfile', /none of X-Accel-Redirect, X-Sendfile/],
-    ['sendfileRoot', '/nonexistent', /"\/nonexistent" is not a folder/],
     ['serverHeader', '', /a value is missing/],
   ])('%s %j is refused', (name, text, message) => {
     expect(() => settingsOf({ [name]: text })).toThrow(WrongUsage);
     expect(() => settingsOf({ [name]: text })).toThrow(message);
+  });
+
+  test('that name what is not there are not wrong in themselves', () => {
+    const given = { sendfileRoot: '/nonexistent' };
+    expect(() => settingsOf(given)).toThrow('the sendfileRoot: "/nonexistent" is not a folder');
+    expect(() => settingsOf(given)).not.toThrow(WrongUsage);
   });
 
   test.each([
