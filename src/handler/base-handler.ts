@@ -42,6 +42,8 @@ export abstract class BaseHandler extends BodySender {
    *   the gateway is concerned, body closed
    */
   run(application: ApplicationFunction): Awaitable<void> {
+    // The only request of its process has no other one to be kept apart from.
+    if (this.runOnce) return this.serve(application);
     return this.runIn(new RequestContexts(), application);
   }
 
