@@ -48,18 +48,23 @@ async function serve(...args: string[]): Promise<string> {
   return text;
 }
 
-/** Starts nginx with this in its http{} block. */
+/** Starts nginx with this in its http{} block. A port beside it tells that it is there. */
 async function nginx(text: string): Promise<RunningServer> {
-  const server = await startNginx({ conf: 'nginx/fastcgi.conf', values: {}, text: () => text });
+  const beside = (port: number): string => `server { listen 127.0.0.1:${port}; }\n${text}`;
+  const server = await startNginx({ conf: 'nginx/fastcgi.conf', values: {}, text: beside });
   running.push(server);
   return server;
 }
 
-/** Asks with curl. @returns the response with its head */
+/** Asks with curl. @returns the response with its head, as a byte string */
 function curl(...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync('curl', ['-gsSi', '--max-time', '20', ...args], {
-    encoding: 'utf8',
-  });
+  const { status, stdout, stderr } = spawnSync(
+    'curl',
+    ['-gsSi', '--max-time', '20', '-H', 'Expect:', ...args],
+    {
+      encoding: 'latin1',
+    },
+  );
   expect(status, `${args.join(' ')}: ${stderr}`).toBe(0);
   return stdout;
 }
