@@ -12,6 +12,7 @@ import { renderConf, usedValues } from './conf.ts';
 import { FILES, IMAGES, STARTERS, accountOf, usualAddress } from './front-ends.ts';
 import { LONGEST_NAME } from './values.ts';
 import type { Values } from './values.ts';
+import { warnings } from './warnings.ts';
 
 /**
  * Prints the configuration to standard output, and its introductory comment to standard error as well; or writes the
@@ -41,8 +42,10 @@ export function runConf(args: readonly string[]): void {
     // On a terminal the comment is visible already.
     if (!process.stdout.isTTY) process.stderr.write(texts.map(headerOf).join('\n'));
   }
-  for (const warning of warnings(given, values, used))
-    process.stderr.write(`postern: ${warning}\n`);
+  const notes = warnings({ frontEnd: given.frontEnd, values, used });
+  // A choice of ours, which nobody has asked for.
+  if (given.ipv6 === undefined && used.has('ipv6') && !hasIpv6()) notes.push(NO_IPV6);
+  for (const note of notes) process.stderr.write(`postern: ${note}\n`);
 }
 
 function chooseGateway({ frontEnd, gateway }: ConfArguments): string {
@@ -87,6 +90,9 @@ function checkUse(given: ConfArguments, used: ReadonlySet<string>): void {
     if (!values.some((value) => used.has(value))) {
       throw new WrongUsage(`--${flag} has no place in ${place}`);
     }
+  }
+  if (frontEnd === 'kubernetes' && given.serverName?.includes(' ')) {
+    throw new WrongUsage('--server-name: the Ingress that is printed has one host');
   }
   if (listen?.endsWith(':443') === true && tls === undefined && !isAutomatic(given)) {
     throw new WrongUsage(
@@ -172,19 +178,12 @@ function nameAfter(file: string | undefined): string {
   return /^[a-z]/.test(name) ? name.slice(0, LONGEST_NAME) : 'app';
 }
 
+const NO_IPV6 =
+  'this machine has no IPv6, and a server that is told to listen on it would not start: it is left out; --ipv6 prints it';
+
 /** A server that is told to listen on an IPv6 address does not start where the kernel has none. */
 function hasIpv6(): boolean {
   return process.platform !== 'linux' || existsSync('/proc/net/if_inet6');
-}
-
-function* warnings(
-  given: ConfArguments,
-  values: Values,
-  used: ReadonlySet<string>,
-): Iterable<string> {
-  if (given.ipv6 === undefined && used.has('ipv6') && values['ipv6'] === 'no') {
-    yield 'this machine has no IPv6, and a server that listens on it would not start: left out. --ipv6 prints it';
-  }
 }
 
 /** PATH for programs that the front end starts: node and postern may be in a user's own folder. */
@@ -202,6 +201,7 @@ function ownCommand(): string {
 
 /** `app.conf`, `app.service`. */
 function outputName(file: string, name: string): string {
+  if (file.startsWith('docker/')) return 'Dockerfile';
   return file.startsWith('caddy/') ? `${name}.caddyfile` : name + extname(file);
 }
 

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 
+const DOCKERFILE = ['docker/Dockerfile'];
 const UNITS = ['systemd/postern.service', 'systemd/postern.socket'];
 
 /** The files under `conf/` by front end and gateway. The first gateway is the one taken by default. */
@@ -31,14 +32,15 @@ export const FILES: Readonly<Record<string, Readonly<Record<string, readonly str
   haproxy: { fastcgi: ['haproxy/fastcgi.cfg'], http: ['haproxy/http.cfg'] },
   caddy: { fastcgi: ['caddy/Caddyfile.fastcgi'], http: ['caddy/Caddyfile.http'] },
   systemd: { fastcgi: UNITS, scgi: UNITS, uwsgi: UNITS, http: UNITS },
+  docker: { http: DOCKERFILE, fastcgi: DOCKERFILE, scgi: DOCKERFILE, uwsgi: DOCKERFILE },
   kubernetes: { fastcgi: ['kubernetes/fastcgi.yaml'], http: ['kubernetes/http.yaml'] },
 };
 
 /** What starts the application, and is not a web server: there is one of it however many sites there are. */
-export const STARTERS: readonly string[] = ['systemd', 'kubernetes'];
+export const STARTERS: readonly string[] = ['systemd', 'docker', 'kubernetes'];
 
 /** What runs the application in an image: paths there are not those of this machine. */
-export const IMAGES: readonly string[] = ['kubernetes'];
+export const IMAGES: readonly string[] = ['docker', 'kubernetes'];
 
 /** Where an application listens by default: the usual port of the protocol. */
 export function usualAddress(gateway: string): string {
@@ -53,6 +55,8 @@ const ACCOUNTS: Readonly<Record<string, readonly string[]>> = {
   lighttpd: ['lighttpd', 'www-data', 'http'],
   haproxy: ['haproxy'],
   caddy: ['caddy'],
+  // Of the web server that connects to the socket of the units.
+  systemd: ['nginx', 'www-data', 'apache', 'http', 'caddy', 'haproxy', 'lighttpd'],
 };
 
 /** The account of a front end on this machine; what is usual for it where there is none. */

@@ -155,6 +155,7 @@ const DIALECTS: readonly (readonly [prefix: string, write: (to: Upstream) => str
   ['haproxy/', (to) => ('path' in to ? `unix@${to.path}` : formatAddress(to))],
   ['lighttpd/', lighttpdHost],
   ['caddy/', (to) => ('path' in to ? `unix/${to.path}` : formatAddress(to))],
+  ['docker/', (to) => formatAddress(to)],
   ['kubernetes/', (to) => formatAddress(to)],
   ['systemd/', (to) => ('path' in to ? to.path : formatAddress(to))],
 ];

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
 import { runConf } from '../../../src/cli/conf/conf-command.ts';
+import { OPTIONS } from '../../../src/cli/options/options.ts';
 import { WrongUsage } from '../../../src/cli/options/option.ts';
 import { UsageError } from '../../../src/errors.ts';
 import { prepareApache } from '../../servers/apache.ts';
@@ -134,7 +135,10 @@ describeWithServer('systemd', 'conf systemd', () => {
     // It also verifies what the units of the system ask for; only ours matter.
     expect(result.stderr.split('\n').filter((line) => line.includes(folder))).toEqual([]);
     const service = readFileSync(join(folder, 'environ.service'), 'utf8');
-    expect(service).toContain(` ${app}:default --${gateway} fd:3 --script-name "/app"\n`);
+    const trusted = gateway === 'http' ? ' --forwarded-allow-ips 127.0.0.1' : '';
+    expect(service).toContain(` ${app}:default --${gateway} fd:3 --script-name "/app"${trusted}\n`);
+    const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(service)!;
+    expect(Number(seconds)).toBeGreaterThan(OPTIONS.shutdownTimeout.default);
   });
 });
 
@@ -274,7 +278,10 @@ describe('the command', () => {
 
   test.each([
     [[], 'Not enough non-option arguments: got 0, need at least 1 (see postern conf --help)'],
-    [['iis'], 'no front end "iis": nginx, apache, lighttpd, haproxy, caddy, systemd, kubernetes'],
+    [
+      ['iis'],
+      'no front end "iis": nginx, apache, lighttpd, haproxy, caddy, systemd, docker, kubernetes',
+    ],
     [['nginx', '--gateway', 'cgi'], 'nginx has no gateway "cgi", only fastcgi, scgi, uwsgi, http'],
     [['lighttpd', '--listen', '80'], '--listen has no place in the configuration of lighttpd'],
     [['nginx', '--image', 'x'], '--image has no place in the configuration of nginx'],
