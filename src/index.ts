@@ -23,6 +23,7 @@ export { createAccessLog } from './logging/access-log.ts';
 export type { AccessLogOptions } from './logging/access-log.ts';
 export { createLog } from './logging/log.ts';
 export type { LogLevel } from './logging/log.ts';
+export type { TextList } from './options.ts';
 export { mount } from './middleware/mount.ts';
 export { wrapBody } from './middleware/wrap-body.ts';
 export type { BodyHooks } from './middleware/wrap-body.ts';
