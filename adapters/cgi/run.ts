@@ -3,6 +3,8 @@
 import { closeSync, fstatSync } from 'node:fs';
 
 import { escapeLines } from '../../src/bytes.ts';
+import { GATEWAY_OPTIONS, checkOptions } from '../../src/options.ts';
+import type { OptionNames } from '../../src/options.ts';
 import { toFunction } from '../../src/handler/application.ts';
 import { guardProcess } from '../../src/handler/process-guard.ts';
 import { writeTo } from '../../src/handler/stream-handler.ts';
@@ -26,6 +28,16 @@ export interface RunOptions extends CgiOptions, ForwardingOptions {
    */
   graceTimeout?: number | undefined;
 }
+
+/** Names of {@link RunOptions}. */
+export const CGI_OPTIONS: OptionNames<RunOptions> = {
+  ...GATEWAY_OPTIONS,
+  forwardedAllowIps: true,
+  forwardedHeaders: true,
+  graceTimeout: true,
+  iis: true,
+  nph: true,
+};
 
 const DEFAULT_GRACE_TIMEOUT = 500;
 
@@ -53,10 +65,11 @@ export function prepareCgi(): void {
  *
  * @returns a promise that is fulfilled when the response has been written to standard output and the
  *   body is closed. It never rejects.
- * @throws {UsageError} when `application` is none, or for an invalid entry of `forwardedAllowIps`
+ * @throws {UsageError} when `application` is none, or for an option that there is not or that cannot be used
  */
 export async function runWithCgi(application: Application, given: RunOptions = {}): Promise<void> {
   const run = toFunction(application);
+  checkOptions('runWithCgi', given, CGI_OPTIONS);
   prepareCgi();
   const options = given.forwardedAllowIps === undefined ? given : await withForwarding(given);
   const stdout = takeStdout();

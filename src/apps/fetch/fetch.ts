@@ -2,6 +2,8 @@
 
 import { describe, isPromise } from '../../response/chunk.ts';
 import { ApplicationError } from '../../errors.ts';
+import { checkNames } from '../../options.ts';
+import type { OptionNames } from '../../options.ts';
 import { isHopByHop } from '../../response/headers.ts';
 import { statusLine } from '../../response/status.ts';
 import type {
@@ -48,6 +50,8 @@ export interface FetchOptions {
   lightObjects?: boolean;
 }
 
+const FETCH_OPTIONS: OptionNames<FetchOptions> = { lightObjects: true };
+
 /**
  * Makes an application of a fetch handler.
  *
@@ -57,11 +61,14 @@ export interface FetchOptions {
  *
  * Errors that the handler throws, or that its response body ends with, are handled as any
  * application's: 500 before the headers have left, a broken response after.
+ *
+ * @throws {UsageError} for an option that there is not
  */
 export function fromFetch(
   handler: FetchFunction | FetchObject,
   options: FetchOptions = {},
 ): ApplicationFunction {
+  checkNames('fromFetch', options, FETCH_OPTIONS);
   return makeApplication(handler, options.lightObjects === true, false);
 }
 

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 
+import { distance } from '../../similar.ts';
 import { packageFile } from '../package.ts';
 
 /** @returns one line, and the place of the import as `file:line`; undefined for any other error */
@@ -132,20 +133,6 @@ function stemOf(name: string): string {
 function meaning(path: string, importer: string): string {
   const found = relative(dirname(importer), path);
   return `did you mean '${found.startsWith('.') ? found : `./${found}`}'?`;
-}
-
-/** The Levenshtein distance: letters to change, add or remove, to make one word from another. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...from].entries()) {
-    const next = [i + 1];
-    for (let j = 1; j <= to.length; j++) {
-      const changed = row[j - 1]! + (to[j - 1] === letter ? 0 : 1);
-      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[to.length]!;
 }
 
 function filesIn(folder: string): string[] {
