@@ -3,7 +3,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 
 import type { Environ, StartResponse } from '../../src/types.ts';
 import { startApache } from '../servers/apache.ts';
