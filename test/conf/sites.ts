@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { renderConf } from '../../src/cli/conf/conf.ts';
+import { renderConf, usedValues } from '../../src/cli/conf/conf.ts';
 import { startApache, type ApacheOptions } from '../servers/apache.ts';
 import { startCaddy } from '../servers/caddy.ts';
 import { startHaproxy } from '../servers/haproxy.ts';
@@ -49,11 +49,18 @@ const VARIANTS: Readonly<Record<string, readonly Site[]>> = {
   ],
 };
 
+/** A site of its own, and what goes into a site that is there already. */
+function andItsLocation(site: Site): readonly Site[] {
+  const { title, values } = site;
+  return [site, { ...site, title: `${title}, in a site`, values: { ...values, part: 'location' } }];
+}
+
 /** All of them, in each way in which they are printed. */
 export const SITES: readonly Site[] = Object.keys(SERVERS).flatMap((server) =>
   readdirSync(join(CONF, server)).flatMap((file): readonly Site[] => {
     const conf = `${server}/${file}`;
-    return VARIANTS[conf] ?? [{ conf, title: conf }];
+    const sites = VARIANTS[conf] ?? [{ conf, title: conf }];
+    return usedValues(conf, {}).has('part') ? sites.flatMap(andItsLocation) : sites;
   }),
 );
 

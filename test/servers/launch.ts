@@ -26,7 +26,7 @@ import { renderConf } from '../../src/cli/conf/conf.ts';
 export interface ServerOptions {
   /** The file under `conf/`: `'nginx/fastcgi.conf'`. */
   readonly conf: string;
-  /** Its placeholders. `listen`, `name`, `serverName` and `path` are filled in when not given. */
+  /** Its placeholders. `listen`, `redirectFrom`, `name`, `serverName` and `path` are filled in when not given. */
   readonly values: Readonly<Record<string, string>>;
   /** What is started instead of the shipped file: made for the port that the server is to listen on. */
   readonly text?: (port: number) => string;
@@ -139,6 +139,7 @@ export async function prepareSite(
     name: 'app',
     serverName: 'localhost',
     listen: `127.0.0.1:${port}`,
+    redirectFrom: `127.0.0.1:${await freePort()}`,
     path: '/usr/local/bin:/usr/bin:/bin',
     ...options.values,
   };
