@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 
 import { describe } from '../../response/chunk.ts';
-import { didYouMean, similarTo } from '../usage/similar.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
 
 /** More names are not listed. */
 const MOST_NAMES = 10;

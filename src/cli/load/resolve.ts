@@ -4,7 +4,7 @@ import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 
 import { UsageError } from '../../errors.ts';
-import { didYouMean } from '../usage/similar.ts';
+import { didYouMean } from '../../similar.ts';
 import { PLACES, defaultApplication } from './default-application.ts';
 import { similarFile } from './similar-file.ts';
 

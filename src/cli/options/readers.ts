@@ -8,7 +8,7 @@ import type { Address } from '../../sockets/address.ts';
 import { createAllowList } from '../../sockets/allow-list.ts';
 import { UsageError } from '../../errors.ts';
 import { NotThere } from './option.ts';
-import { didYouMean, similarTo } from '../usage/similar.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
 
 export function readText(text: string): string {
   if (text === '') throw new UsageError('a value is missing');

@@ -13,7 +13,7 @@ import { gatewayOptions } from '../../../src/cli/options/gateway-options.ts';
 import { LIMIT_OPTIONS } from '../../../src/cli/options/limit-options.ts';
 import { WrongUsage } from '../../../src/cli/options/option.ts';
 import type { Option } from '../../../src/cli/options/option.ts';
-import { environmentSource } from '../../../src/cli/options/environment.ts';
+import { environmentSource } from '../../../src/cli/settings/environment.ts';
 import { OPTIONS, resolveSettings } from '../../../src/cli/options/options.ts';
 import type { OptionName, RawValue, Settings } from '../../../src/cli/options/options.ts';
 import { resolveLimits as requestLimits } from '../../../src/one-request/options.ts';
@@ -80,6 +80,8 @@ type Other = Exclude<
 /** An option of the library that is not here is an error of the compiler. */
 const OTHERS: Record<Other, [given: Record<string, RawValue>, value: unknown]> = {
   socketMode: [{ socketMode: '600' }, 0o600],
+  socketOwner: [{ socketOwner: 'root' }, 0],
+  socketGroup: [{ socketGroup: '33' }, 33],
   backlog: [{ backlog: 7 }, 7],
   scriptName: [{ scriptName: '/app' }, '/app'],
   spoolDir: [{ spoolDir: tmpdir() }, tmpdir()],

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { readConfigFile, readPackageConfig } from '../../../src/cli/options/config.ts';
-import { doubtVariables, environmentSource } from '../../../src/cli/options/environment.ts';
+import { readConfigFile, readPackageConfig } from '../../../src/cli/settings/config.ts';
+import { doubtVariables, environmentSource } from '../../../src/cli/settings/environment.ts';
 import { WrongUsage } from '../../../src/cli/options/option.ts';
 import {
   OPTIONS,
@@ -99,6 +99,9 @@ describe('values', () => {
     ['scriptName', '/', ''],
     ['socketMode', '0600', 0o600],
     ['socketMode', '777', 0o777],
+    ['socketOwner', 'root', 0],
+    ['socketOwner', '33', 33],
+    ['socketGroup', 'root', 0],
     ['shutdownTimeout', '1.5', 1.5],
     ['shutdownTimeout', '500ms', 0.5],
     ['shutdownTimeout', '2m', 120],
@@ -119,6 +122,9 @@ describe('values', () => {
     ['shutdownTimeout', '-1', /not a time such as 30s/],
     ['shutdownTimeout', '1e3', /not a time such as 30s/],
     ['accessLog', 'app.mjs', /app\.mjs is a module/],
+    ['socketOwner', 'no-one', /there is no account "no-one" on this machine/],
+    ['socketGroup', 'a:b', /there is no group "a:b" on this machine/],
+    ['socketGroup', '-1', /there is no group "-1" on this machine/],
     ['logLevel', 'loud', /"loud" is none of silent, error, warn, info, debug/],
     ['cgi', 'perhaps', /neither true nor false/],
     ['config', '', /a value is missing/],

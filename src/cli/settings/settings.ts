@@ -5,8 +5,8 @@ import { dirname, relative, resolve } from 'node:path';
 
 import { defaultApplication } from '../load/default-application.ts';
 import { resolveModuleOrFolder } from '../load/resolve.ts';
-import { doubtFile, readConfigFile, readPackageConfig } from '../options/config.ts';
-import { doubtVariables, environmentSource } from '../options/environment.ts';
+import { doubtFile, readConfigFile, readPackageConfig } from './config.ts';
+import { doubtVariables, environmentSource } from './environment.ts';
 import { WrongUsage } from '../options/option.ts';
 import { resolveSettings } from '../options/options.ts';
 import type { RawValue, Settings, Source } from '../options/options.ts';

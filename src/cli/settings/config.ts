@@ -15,12 +15,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { doubtContent, doubtFolder, doubtOwner, ownAccounts } from '../../files/ownership.ts';
 import type { Accounts } from '../../files/ownership.ts';
-import { WrongUsage } from './option.ts';
-import type { Option } from './option.ts';
-import { OPTIONS, OPTION_NAMES } from './options.ts';
-import type { OptionName, RawValue, Source } from './options.ts';
+import { WrongUsage } from '../options/option.ts';
+import type { Option } from '../options/option.ts';
+import { OPTIONS, OPTION_NAMES } from '../options/options.ts';
+import type { OptionName, RawValue, Source } from '../options/options.ts';
 import { reportLine } from '../report.ts';
-import { didYouMean, similarTo } from '../usage/similar.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
 
 const PACKAGE = 'package.json';
 
