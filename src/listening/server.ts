@@ -44,7 +44,9 @@ export interface ServerOptions extends ListenOptions {
 export const SERVER_OPTIONS: OptionNames<ServerOptions> = {
   backlog: true,
   listen: true,
+  socketGroup: true,
   socketMode: true,
+  socketOwner: true,
 };
 
 /** One accepted socket and its protocol state, as the server sees it. */
