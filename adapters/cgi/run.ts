@@ -1,8 +1,6 @@
 /** Runs a CGI process: it serves one request and ends. */
 
 import { closeSync, fstatSync } from 'node:fs';
-import { finished } from 'node:stream/promises';
-import type { Writable } from 'node:stream';
 
 import { escapeLines } from '../../src/bytes.ts';
 import { GATEWAY_OPTIONS, checkOptions } from '../../src/options.ts';
@@ -17,6 +15,7 @@ import { readEnvironment } from './environment.ts';
 import { CgiHandler, IisCgiHandler } from './handler.ts';
 import type { CgiOptions } from './handler.ts';
 import { takeStdout } from './stdout.ts';
+import type { ResponseOutput } from './stdout.ts';
 
 /** Options of {@link runWithCgi}. */
 export interface RunOptions extends CgiOptions, ForwardingOptions {
@@ -87,15 +86,19 @@ export async function runWithCgi(application: Application, given: RunOptions = {
   };
   const handler = new (options.iis === true ? IisCgiHandler : CgiHandler)(streams, options);
   const grace = options.graceTimeout ?? DEFAULT_GRACE_TIMEOUT;
-  const end = (): unknown => setTimeout(() => process.exit(), grace).unref();
+  const end = (): void => {
+    // Otherwise the process ends by itself.
+    if (process.getActiveResourcesInfo().length > 0)
+      setTimeout(() => process.exit(), grace).unref();
+  };
   onTerminate(stdout, end);
   await serve(handler, run);
   const drained = stdin.close();
-  await flush(stdout);
+  await stdout.end();
   await drained;
   if (handler.broken) process.exitCode = 1;
   closeDescriptor(1);
-  end();
+  setImmediate(end);
 }
 
 /** Loaded only where it is used: few CGI programs have a proxy in front of their web server. */
@@ -122,20 +125,13 @@ async function serve(handler: CgiHandler, application: ApplicationFunction): Pro
  * Apache and lighttpd send SIGTERM to a CGI program when the client has left. Apache sends it also when it has read the
  * whole response, but then the process is ending anyway.
  */
-function onTerminate(stdout: Writable, end: () => void): void {
+function onTerminate(stdout: ResponseOutput, end: () => void): void {
   process.on('SIGTERM', () => {
-    if (!stdout.writableFinished) process.exitCode = TERMINATED;
+    if (!stdout.isFinished) process.exitCode = TERMINATED;
     // The handler takes it for a client that has left, and closes the body.
     stdout.destroy();
     end();
   });
-}
-
-/** Resolves when stdout has been written, or has failed. */
-async function flush(stdout: Writable): Promise<void> {
-  stdout.end();
-  // Not the callback of end(): a broken response has destroyed the stream, and then it is never called.
-  await finished(stdout, { readable: false }).catch(() => {});
 }
 
 /** Standard input. Opening it takes time, so it is opened by the first read of the body. */
@@ -163,6 +159,7 @@ class Stdin {
    */
   async close(): Promise<void> {
     if (this.#mayHaveBody && isSameSocket(0, 1)) {
+      const { finished } = await import('node:stream/promises');
       process.stdin.removeAllListeners('data').resume();
       await finished(process.stdin, { writable: false }).catch(() => {}); // on an error the server has left
       return;

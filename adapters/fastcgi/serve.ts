@@ -69,6 +69,7 @@ async function serve(
     resources: new Resources(limits, options, deadlines, log),
     unread: new UnreadBodies(limits.unreadTimeout),
     contexts: new RequestContexts(),
+    isManaged: isDescriptorZero(options.listen),
     isMultiplexed: false,
     track: (run, onEnd) => server.track(run, onEnd),
   };
@@ -78,6 +79,10 @@ async function serve(
       : undefined,
   );
   return server;
+}
+
+function isDescriptorZero(listen: FastCgiOptions['listen']): boolean {
+  return listen === 'fd:0' || (typeof listen === 'object' && 'fd' in listen && listen.fd === 0);
 }
 
 /** FCGI_WEB_SERVER_ADDRS lists the peers that may connect, separated by commas (§ 3.2). */

@@ -51,7 +51,10 @@ export abstract class BaseHandler extends BodySender {
    * @throws {UsageError} at once, when the application is none
    */
   run(application: Application): Awaitable<void> {
-    return this.runIn(new RequestContexts(), toFunction(application));
+    const run = toFunction(application);
+    // The only request of its process has no other one to be kept apart from.
+    if (this.runOnce) return this.serve(run);
+    return this.runIn(new RequestContexts(), run);
   }
 
   /** {@link run} in the next of the contexts of a gateway. @internal */

@@ -1,6 +1,14 @@
 /** Listening sockets: TCP, unix, inherited. Used by every gateway that listens. */
 
-import { closeSync, existsSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { connect } from 'node:net';
 import type { Server as NetServer } from 'node:net';
@@ -17,6 +25,10 @@ import { keepFromChildren } from './descriptor-zero.ts';
 export interface ListenOptions {
   /** Permission bits of a unix socket. Default 0o660: owner and group may connect. */
   socketMode?: number | undefined;
+  /** User id of the owner of a unix socket. Default: the account of this process. Only root can give it to another one. */
+  socketOwner?: number | undefined;
+  /** Group id of a unix socket. Default: the group of this process. Only root and members of a group can give it to it. */
+  socketGroup?: number | undefined;
   /** How many connections the kernel keeps that are not accepted yet (listen(2)). Default 511, as Node's and nginx's. */
   backlog?: number | undefined;
 }
@@ -138,7 +150,13 @@ function bind(server: NetServer, address: Address, options: ListenOptions): Prom
     const onListening = (): void => {
       const made = 'path' in address ? lstat(address.path) : undefined;
       if (made !== undefined) files.set(server, made);
-      settle();
+      try {
+        if ('path' in address) giveAway(address.path, options);
+        settle();
+      } catch (error) {
+        server.close();
+        settle(error as Error);
+      }
     };
     server.on('error', settle).on('listening', onListening);
     if ('fd' in address && address.fd === 0) keepFromChildren();
@@ -155,6 +173,26 @@ function bind(server: NetServer, address: Address, options: ListenOptions): Prom
       process.umask(umask);
     }
   });
+}
+
+/** Gives a socket to the account that is to connect, in a folder in which nobody can put another file in its place. */
+function giveAway(path: string, { socketOwner, socketGroup }: ListenOptions): void {
+  if (socketOwner === undefined && socketGroup === undefined) return;
+  const entry = pinFolder(path);
+  const doubt = doubtFolder(dirname(entry));
+  if (doubt !== undefined)
+    throw new UsageError(`${path} is not given to another account: ${doubt}`);
+  const { uid, gid } = lstatSync(entry);
+  try {
+    lchownSync(entry, socketOwner ?? uid, socketGroup ?? gid);
+  } catch (error) {
+    if (codeOf(error) !== 'EPERM') throw error;
+    const to = socketOwner === undefined ? `group ${socketGroup}` : `account ${socketOwner}`;
+    const who = socketOwner === undefined ? 'root and the members of that group' : 'root';
+    throw new UsageError(`${path} cannot be given to ${to}: only ${who} may do that`, {
+      cause: error,
+    });
+  }
 }
 
 /** Removes a socket only if it is ours, and only from a folder in which nobody else can replace it meanwhile. */

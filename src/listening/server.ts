@@ -47,7 +47,9 @@ export interface ServerOptions extends ListenOptions {
 export const SERVER_OPTIONS: OptionNames<ServerOptions> = {
   backlog: 'number',
   listen: 'any',
+  socketGroup: 'number',
   socketMode: 'number',
+  socketOwner: 'number',
 };
 
 /**

@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { renderConf } from '../../src/cli/conf/conf.ts';
-import { startApache } from '../servers/apache.ts';
+import { renderConf, usedValues } from '../../src/cli/conf/conf.ts';
+import { startApache, type ApacheOptions } from '../servers/apache.ts';
 import { startCaddy } from '../servers/caddy.ts';
 import { startHaproxy } from '../servers/haproxy.ts';
 import { freePort, type RunningServer, type ServerOptions } from '../servers/launch.ts';
@@ -49,11 +49,18 @@ const VARIANTS: Readonly<Record<string, readonly Site[]>> = {
   ],
 };
 
+/** A site of its own, and what goes into a site that is there already. */
+function andItsLocation(site: Site): readonly Site[] {
+  const { title, values } = site;
+  return [site, { ...site, title: `${title}, in a site`, values: { ...values, part: 'location' } }];
+}
+
 /** All of them, in each way in which they are printed. */
 export const SITES: readonly Site[] = Object.keys(SERVERS).flatMap((server) =>
   readdirSync(join(CONF, server)).flatMap((file): readonly Site[] => {
     const conf = `${server}/${file}`;
-    return VARIANTS[conf] ?? [{ conf, title: conf }];
+    const sites = VARIANTS[conf] ?? [{ conf, title: conf }];
+    return usedValues(conf, {}).has('part') ? sites.flatMap(andItsLocation) : sites;
   }),
 );
 
@@ -61,16 +68,23 @@ export const SITES: readonly Site[] = Object.keys(SERVERS).flatMap((server) =>
  * Starts an application, unless it is the front end that does, and the front end.
  *
  * @param application a file of conf/apps
+ * @param more of the server
  */
 export async function startSite(
   { conf, prefork, values }: Site,
   mount: string,
   application = 'environ.mjs',
+  more: Pick<ApacheOptions, 'extra' | 'modules' | 'within'> = {},
 ): Promise<RunningServer> {
   const { apps, postern, path } = stagePackage();
   const app = join(apps, application);
   const upstream = `127.0.0.1:${await portFor(conf, mount, app)}`;
-  const options = { conf, values: { ...values, mount, upstream, app, postern, path }, prefork };
+  const options = {
+    conf,
+    values: { ...values, mount, upstream, app, postern, path },
+    prefork,
+    ...more,
+  };
   return SERVERS[conf.split('/', 1)[0]!]!(options);
 }
 

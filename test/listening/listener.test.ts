@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
+import fs, {
   chmodSync,
   chownSync,
   existsSync,
@@ -16,6 +16,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -28,6 +29,9 @@ import type { Address } from '../../src/sockets/address.ts';
 import { UsageError } from '../../src/errors.ts';
 import { listen, stopListening } from '../../src/listening/listener.ts';
 import type { ListenOptions } from '../../src/listening/listener.ts';
+
+/** Another account. */
+const OTHER = 65_534;
 
 let folder: string;
 let path: string;
@@ -138,6 +142,46 @@ describe('a unix socket', () => {
     expect(modeOf(`${path}.bound`)).toBe(0o666);
   });
 
+  const isRoot = process.getuid?.() === 0;
+
+  test.skipIf(!isRoot)('is given to the account and group that are to connect', async () => {
+    await start({ path }, { socketOwner: OTHER, socketGroup: OTHER + 1 });
+    expect(statSync(path)).toMatchObject({ uid: OTHER, gid: OTHER + 1 });
+    const second = `${path}2`;
+    await start({ path: second }, { socketGroup: OTHER });
+    expect(statSync(second)).toMatchObject({ uid: 0, gid: OTHER });
+    expect(modeOf(second)).toBe(0o660);
+  });
+
+  test.skipIf(!isRoot)(
+    'is not given away where somebody can put another file in its place',
+    async () => {
+      chmodSync(folder, 0o777);
+      await expect(listen(createServer(), { path }, { socketGroup: OTHER })).rejects.toThrow(
+        `${path} is not given to another account: everybody may write to its folder`,
+      );
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
+
+  test('is not given away by an account that may not', async () => {
+    // EPERM: as for every account but root.
+    const lchown = vi.spyOn(fs, 'lchownSync').mockImplementation(() => {
+      throw Object.assign(new Error('EPERM'), { code: 'EPERM' });
+    });
+    syncBuiltinESMExports();
+    try {
+      const rejected = expect(listen(createServer(), { path }, { socketGroup: OTHER })).rejects;
+      await rejected.toThrow(
+        `${path} cannot be given to group ${OTHER}: only root and the members of that group may do that`,
+      );
+      expect(readdirSync(folder)).toEqual([]);
+    } finally {
+      lchown.mockRestore();
+      syncBuiltinESMExports();
+    }
+  });
+
   test('is removed when the server stops', async () => {
     const server = await start({ path });
     expect(await ask({ path })).toBe('served');
@@ -208,8 +252,6 @@ describe('a unix socket', () => {
   describe.skipIf(process.getuid?.() !== 0)(
     'among what belongs to other accounts (as root)',
     () => {
-      const OTHER = 65_534;
-
       test('that another account has left is not removed', async () => {
         crash();
         chownSync(path, OTHER, OTHER);

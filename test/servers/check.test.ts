@@ -1,11 +1,12 @@
-/** Every shipped file passes the checker of its own server, at the root and below it. */
+/** Every shipped file passes the checker of its own server, in each way in which it is printed. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 
-import { renderConf } from '../../src/cli/conf/conf.ts';
+import { renderConf, usedValues } from '../../src/cli/conf/conf.ts';
+import { CERTIFICATE, KEY } from '../http/certificate.ts';
 import { prepareApache } from './apache.ts';
 import { describeWithServer } from './availability.ts';
 import { prepareCaddy } from './caddy.ts';
@@ -30,41 +31,51 @@ const SERVERS: Readonly<Record<string, (options: ServerOptions) => Promise<Prepa
   caddy: prepareCaddy,
 };
 
+const folder = temporaryFolder('check');
+const certificate = { cert: join(folder, 'cert.pem'), key: join(folder, 'cert.pem.key') };
+writeFileSync(certificate.cert, CERTIFICATE);
+writeFileSync(certificate.key, KEY);
+afterAll(() => removeFolder(folder));
+
 // Some checkers look whether programs exist.
 const programs = { app: process.execPath, postern: process.execPath, path: '/usr/bin:/bin' };
+
+const ADDRESSES = ['127.0.0.1:9000', '[::1]:9000', `unix:${folder}/app.sock`];
+const MOUNTS = ['', '/app', '/a/v1.0'];
+
+/** What a file can be printed for: the values, by what they stand for. */
+function variantsOf(conf: string): Readonly<Record<string, Readonly<Record<string, string>>>> {
+  const used = usedValues(conf, {});
+  return {
+    'a site': {},
+    ...(used.has('cert') && { 'a site with HTTPS': certificate }),
+    ...(used.has('serverName') && {
+      'a site with two names': { serverName: 'a.example *.b.example' },
+    }),
+    ...(used.has('part') && { 'a location': { part: 'location' } }),
+  };
+}
 
 for (const [server, prepare] of Object.entries(SERVERS)) {
   for (const file of readdirSync(join(CONF, server))) {
     const conf = `${server}/${file}`;
+    const variants = variantsOf(conf);
     describeWithServer(conf, conf, () => {
-      const addresses = [
-        '127.0.0.1:9000',
-        '[::1]:9000',
-        `unix:${temporaryFolder('sockets')}/app.sock`,
-      ];
-      test.each(
-        addresses.flatMap(
-          (upstream) =>
-            [
-              ['', upstream],
-              ['/app', upstream],
-              ['/a/v1.0', upstream],
-            ] as const,
-        ),
-      )('mounted at %j, application at %s', async (mount, upstream) => {
-        const values = { ...programs, mount, upstream };
-        const { ok, output } = check(await prepare({ conf, values }));
-        expect(ok, output).toBe(true);
-        expect(output).not.toMatch(/warn/i);
+      describe.each(Object.keys(variants))('%s', (variant) => {
+        test.each(
+          MOUNTS.flatMap((mount) => ADDRESSES.map((upstream) => [mount, upstream] as const)),
+        )('mounted at %j, application at %s', async (mount, upstream) => {
+          const values = { ...programs, ...variants[variant], mount, upstream };
+          const { ok, output } = check(await prepare({ conf, values }));
+          expect(ok, output).toBe(true);
+          expect(output).not.toMatch(/warn/i);
+        });
       });
     });
   }
 }
 
 describeWithServer('systemd', 'systemd', () => {
-  const folder = temporaryFolder('systemd');
-  afterAll(() => removeFolder(folder));
-
   test.each(['127.0.0.1:9000', 'unix:/run/app/app.sock'])('units for %s', (upstream) => {
     const values = {
       ...programs,

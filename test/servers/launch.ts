@@ -26,12 +26,14 @@ import { renderConf } from '../../src/cli/conf/conf.ts';
 export interface ServerOptions {
   /** The file under `conf/`: `'nginx/fastcgi.conf'`. */
   readonly conf: string;
-  /** Its placeholders. `listen`, `name`, `serverName` and `path` are filled in when not given. */
+  /** Its placeholders. `listen`, `redirectFrom`, `name`, `serverName` and `path` are filled in when not given. */
   readonly values: Readonly<Record<string, string>>;
   /** What is started instead of the shipped file: made for the port that the server is to listen on. */
   readonly text?: (port: number) => string;
   /** More configuration, in the server's own language, beside the shipped file. */
-  readonly extra?: string;
+  readonly extra?: string | undefined;
+  /** More lines before the end of the last block of the shipped file: of the site itself. */
+  readonly within?: string | undefined;
   /** More environment variables for the server's process. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -137,11 +139,14 @@ export async function prepareSite(
     name: 'app',
     serverName: 'localhost',
     listen: `127.0.0.1:${port}`,
+    redirectFrom: `127.0.0.1:${await freePort()}`,
     path: '/usr/local/bin:/usr/bin:/bin',
     ...options.values,
   };
   const text = options.text?.(port) ?? renderConf(options.conf, values);
-  writeFileSync(join(folder, site), text);
+  const end = /(?:<\/VirtualHost>|\})\n$/;
+  const whole = options.within === undefined ? text : text.replace(end, `${options.within}\n$&`);
+  writeFileSync(join(folder, site), whole);
   return { folder, port };
 }
 

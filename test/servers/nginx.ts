@@ -14,6 +14,15 @@ import {
 
 export async function prepareNginx(options: ServerOptions): Promise<PreparedServer> {
   const { folder, port } = await prepareSite('site.conf', options);
+  // What goes into a server{} block is given one that has rules of its own.
+  const site =
+    options.values.part === 'location'
+      ? `server {
+        listen 127.0.0.1:${port};
+        location ~ \\.(css|js|php)$ { return 418; }
+        include site.conf;
+    }`
+      : 'include site.conf;';
   writeFileSync(
     join(folder, 'nginx.conf'),
     `
@@ -31,7 +40,7 @@ http {
     scgi_temp_path scgi;
     uwsgi_temp_path uwsgi;
     ${options.extra ?? ''}
-    include site.conf;
+    ${site}
 }
 `,
   );

@@ -44,7 +44,8 @@ export interface FetchOptions {
    * alone; the command `postern`, whose process it is, does it.
    *
    * A class that has extended the global `Request` before, or a `fetch` that was stored before, does not take the
-   * requests of light objects.
+   * requests of light objects. The command replaces them before it loads a module that names `fetch`, `Request` or
+   * `Response`.
    */
   lightObjects?: boolean;
 }

@@ -1,70 +1,18 @@
 /** `postern conf FRONTEND [APP]`: the configuration of a front end, ready to use. */
 
+import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 
-import yargs from 'yargs';
-
 import { UsageError } from '../../errors.ts';
-import { normalizeMount } from '../../uri/mount.ts';
-import { renderConf, usesValue } from './conf.ts';
 import { WrongUsage } from '../options/option.ts';
-import { withoutTypes } from '../options/parse.ts';
-
-/** The files under `conf/` by front end and gateway. The first gateway is the one taken by default. */
-const FILES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  nginx: {
-    fastcgi: ['nginx/fastcgi.conf'],
-    scgi: ['nginx/scgi.conf'],
-    uwsgi: ['nginx/uwsgi.conf'],
-    http: ['nginx/http.conf'],
-  },
-  apache: {
-    fastcgi: ['apache/proxy_fcgi.conf'],
-    scgi: ['apache/proxy_scgi.conf'],
-    uwsgi: ['apache/proxy_uwsgi.conf'],
-    http: ['apache/proxy_http.conf'],
-    cgi: ['apache/cgi.conf'],
-    fcgid: ['apache/fcgid.conf'],
-  },
-  lighttpd: {
-    fastcgi: ['lighttpd/fastcgi.conf'],
-    'fastcgi-spawn': ['lighttpd/fastcgi-spawn.conf'],
-    scgi: ['lighttpd/scgi.conf'],
-    uwsgi: ['lighttpd/uwsgi.conf'],
-    http: ['lighttpd/proxy.conf'],
-    cgi: ['lighttpd/cgi.conf'],
-  },
-  haproxy: { fastcgi: ['haproxy/fastcgi.cfg'], http: ['haproxy/http.cfg'] },
-  caddy: { fastcgi: ['caddy/Caddyfile.fastcgi'], http: ['caddy/Caddyfile.http'] },
-  systemd: Object.fromEntries(
-    ['fastcgi', 'scgi', 'uwsgi', 'http'].map((gateway) => [
-      gateway,
-      ['systemd/postern.service', 'systemd/postern.socket'],
-    ]),
-  ),
-  kubernetes: { fastcgi: ['kubernetes/fastcgi.yaml'], http: ['kubernetes/http.yaml'] },
-};
-
-/** Where an application listens by default: the usual port of the protocol. */
-const PORTS: Readonly<Record<string, number>> = { http: 8000, scgi: 4000, uwsgi: 3031 };
-const FASTCGI_PORT = 9000;
-
-/** The arguments of `conf`, as text. */
-interface Arguments {
-  readonly frontEnd: string;
-  readonly app: string | undefined;
-  readonly gateway: string | undefined;
-  readonly address: string | undefined;
-  readonly mount: string | undefined;
-  readonly listen: string | undefined;
-  readonly serverName: string | undefined;
-  readonly name: string | undefined;
-  readonly user: string | undefined;
-  readonly image: string | undefined;
-  readonly multiplex: 'yes' | 'no' | undefined;
-  readonly output: string | undefined;
-}
+import { parseConfArguments } from './conf-arguments.ts';
+import type { ConfArguments } from './conf-arguments.ts';
+import { renderConf, usedValues } from './conf.ts';
+import { FILES, IMAGES, STARTERS, accountOf, usualAddress } from './front-ends.ts';
+import { LONGEST_NAME } from './values.ts';
+import type { Values } from './values.ts';
+import { warnings } from './warnings.ts';
 
 /**
  * Prints the configuration to standard output, and its introductory comment to standard error as well; or writes the
@@ -81,21 +29,26 @@ export function runConf(args: readonly string[]): void {
   }
   const gateway = chooseGateway(given);
   const files = FILES[given.frontEnd]![gateway]!;
-  checkUse(given, files);
   const values = valuesOf(given, gateway);
+  const used = new Set(files.flatMap((file) => [...usedValues(file, values)]));
+  checkUse(given, used);
   const texts = files.map((file) => renderConf(file, selectValues(file, values)));
   if (given.output !== undefined) {
     for (const [i, file] of files.entries()) {
       writeNew(join(given.output, outputName(file, values['name']!)), texts[i]!);
     }
-    return;
+  } else {
+    process.stdout.write(texts.join('\n'));
+    // On a terminal the comment is visible already.
+    if (!process.stdout.isTTY) process.stderr.write(texts.map(headerOf).join('\n'));
   }
-  process.stdout.write(texts.join('\n'));
-  // On a terminal the comment is visible already.
-  if (!process.stdout.isTTY) process.stderr.write(texts.map(headerOf).join('\n'));
+  const notes = warnings({ frontEnd: given.frontEnd, values, used });
+  // A choice of ours, which nobody has asked for.
+  if (given.ipv6 === undefined && used.has('ipv6') && !hasIpv6()) notes.push(NO_IPV6);
+  for (const note of notes) process.stderr.write(`postern: ${note}\n`);
 }
 
-function chooseGateway({ frontEnd, gateway }: Arguments): string {
+function chooseGateway({ frontEnd, gateway }: ConfArguments): string {
   const gateways = FILES[frontEnd];
   if (gateways === undefined) {
     throw new WrongUsage(
@@ -111,63 +64,90 @@ function chooseGateway({ frontEnd, gateway }: Arguments): string {
   return gateway ?? names[0]!;
 }
 
-/** The options that become values of a configuration. */
-const OPTION_VALUES = {
-  address: 'upstream',
-  mount: 'mount',
-  listen: 'listen',
-  serverName: 'serverName',
-  user: 'user',
-  image: 'image',
-  multiplex: 'multiplex',
-} as const;
+/** The options that become values of a configuration: the flag, and the values of which one has to be used. */
+const OPTION_VALUES: Readonly<
+  Partial<Record<keyof ConfArguments, readonly [string, ...string[]]>>
+> = {
+  address: ['address', 'upstream'],
+  mount: ['mount', 'mount'],
+  listen: ['listen', 'listen'],
+  ipv6: ['ipv6', 'ipv6'],
+  serverName: ['server-name', 'serverName', 'name'],
+  tls: ['tls', 'cert'],
+  redirectFrom: ['redirect-from', 'redirectFrom'],
+  part: ['part', 'part'],
+  user: ['user', 'user'],
+  image: ['image', 'image'],
+  multiplex: ['multiplex', 'multiplex'],
+};
 
-/** Refuses options that would have no effect, and a missing application if one is needed. */
-function checkUse(given: Arguments, files: readonly string[]): void {
-  const uses = (value: string): boolean => files.some((file) => usesValue(file, value));
-  for (const [option, value] of Object.entries(OPTION_VALUES)) {
-    if (given[option as keyof Arguments] !== undefined && !uses(value)) {
-      const flag = option === 'serverName' ? 'server-name' : option;
-      throw new WrongUsage(`--${flag} has no place in the configuration of ${given.frontEnd}`);
+/** Refuses options that would have no effect, HTTPS that would be none, and a missing application if one is needed. */
+function checkUse(given: ConfArguments, used: ReadonlySet<string>): void {
+  const { frontEnd, part, tls, listen } = given;
+  const place = `the configuration of ${frontEnd}${part === 'location' ? ' with --part location' : ''}`;
+  for (const [option, [flag, ...values]] of Object.entries(OPTION_VALUES)) {
+    if (given[option as keyof ConfArguments] === undefined) continue;
+    if (!values.some((value) => used.has(value))) {
+      throw new WrongUsage(`--${flag} has no place in ${place}`);
     }
   }
-  const startsIt = uses('app') || uses('postern') || given.frontEnd === 'kubernetes';
+  if (frontEnd === 'kubernetes' && given.serverName?.includes(' ')) {
+    throw new WrongUsage('--server-name: the Ingress that is printed has one host');
+  }
+  if (listen?.endsWith(':443') === true && tls === undefined && !isAutomatic(given)) {
+    throw new WrongUsage(
+      `--listen ${listen}: browsers speak HTTPS to port 443; add --tls CERT KEY`,
+    );
+  }
+  // What starts the application is told where node is found.
+  const startsIt = used.has('path') || STARTERS.includes(frontEnd);
   if (startsIt && given.app === undefined) {
-    throw new WrongUsage(`the application is missing: postern conf ${given.frontEnd} APP`);
+    throw new WrongUsage(`the application is missing: postern conf ${frontEnd} APP`);
   }
 }
 
-function valuesOf(given: Arguments, gateway: string): Record<string, string> {
+/** Caddy gets certificates for a site with a name. */
+function isAutomatic({ frontEnd, serverName, tls, listen }: ConfArguments): boolean {
+  const usual = listen === undefined || listen === '*:443';
+  return frontEnd === 'caddy' && serverName !== undefined && tls === undefined && usual;
+}
+
+function valuesOf(given: ConfArguments, gateway: string): Values {
   const [file, exportName] = splitApplication(given.app);
-  const name = given.name ?? nameFor(file);
-  const values: Record<string, string> = {
+  const { frontEnd, mount = '', tls } = given;
+  // A lighttpd without names serves the application under all of them.
+  const serverName = given.serverName ?? (frontEnd === 'lighttpd' ? undefined : 'localhost');
+  const isStarter = STARTERS.includes(frontEnd);
+  const name = given.name ?? (isStarter ? nameAfter(file) : nameOfPlace(serverName ?? '', mount));
+  // Paths in the image are not those of this machine.
+  const path = file === undefined || IMAGES.includes(frontEnd) ? file : resolve(file);
+  return {
     name,
-    serverName: given.serverName ?? 'localhost',
-    listen: (given.listen ?? '80').replace(/^:?(\d+)$/, '*:$1'),
-    upstream: given.address ?? `127.0.0.1:${PORTS[gateway] ?? FASTCGI_PORT}`,
-    mount: given.mount ?? '',
-    user: given.user ?? 'www-data',
+    serverName,
+    listen: given.listen ?? (tls === undefined ? '*:80' : '*:443'),
+    ipv6: given.ipv6 ?? (hasIpv6() ? 'yes' : 'no'),
+    redirectFrom: given.redirectFrom,
+    automatic: isAutomatic(given) ? 'yes' : 'no',
+    cert: tls && resolve(tls[0]),
+    key: tls && resolve(tls[1]),
+    part: given.part ?? 'site',
+    upstream: given.address ?? usualAddress(gateway),
+    mount,
+    user: given.user ?? accountOf(frontEnd),
     multiplex: given.multiplex ?? 'no',
     image: given.image ?? `${name.replaceAll('_', '-')}:latest`,
     gateway,
     postern: ownCommand(),
     path: searchPath(),
+    app: path,
+    program: path && path + exportName,
   };
-  if (file !== undefined) {
-    // Paths in the image are not those of this machine.
-    const path = given.frontEnd === 'kubernetes' ? file : resolve(file);
-    values['app'] = path;
-    values['program'] = path + exportName;
-  }
-  return values;
 }
 
-/** The values for which a file has placeholders. Others would be checked although they are not used. */
-function selectValues(file: string, values: Record<string, string>): Record<string, string> {
-  const names = Object.keys(values).filter(
-    (name) => name === 'program' || name === 'name' || usesValue(file, name),
-  );
-  return Object.fromEntries(names.map((name) => [name, values[name]!]));
+/** The values that make a difference to a file. Others would be checked although they are not used. */
+function selectValues(file: string, values: Values): Values {
+  const used = usedValues(file, values);
+  return Object.fromEntries(Object.entries(values).filter(([name]) => used.has(name)));
 }
 
 function splitApplication(app: string | undefined): [file: string | undefined, export_: string] {
@@ -175,10 +155,35 @@ function splitApplication(app: string | undefined): [file: string | undefined, e
   return match === null ? [app, ''] : [match[1], match[2]!];
 }
 
-function nameFor(file: string | undefined): string {
+/**
+ * The name of what belongs to one mount of one site, `postern_example_org__app`: no other has the same, however many
+ * applications are called app.mjs.
+ */
+function nameOfPlace(serverNames: string, mount: string): string {
+  const place = serverNames.split(' ', 1)[0]!.toLowerCase() + mount;
+  const readable = place
+    .toLowerCase()
+    .replaceAll('/', '__')
+    .replaceAll(/[^a-z0-9_]/g, '_');
+  const name = readable === '' ? 'postern' : `postern_${readable}`;
+  // Of other characters several become the same: a-b and a_b, /App and /app.
+  if (/^[a-z0-9./]*$/.test(place) && name.length <= LONGEST_NAME) return name;
+  const hash = createHash('sha256').update(place).digest('hex').slice(0, 6);
+  return `${name.slice(0, LONGEST_NAME - 7)}_${hash}`;
+}
+
+function nameAfter(file: string | undefined): string {
   const stem = basename(file ?? '', extname(file ?? ''));
   const name = stem.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_');
-  return /^[a-z]/.test(name) ? name : 'app';
+  return /^[a-z]/.test(name) ? name.slice(0, LONGEST_NAME) : 'app';
+}
+
+const NO_IPV6 =
+  'this machine has no IPv6, and a server that is told to listen on it would not start: it is left out; --ipv6 prints it';
+
+/** A server that is told to listen on an IPv6 address does not start where the kernel has none. */
+function hasIpv6(): boolean {
+  return process.platform !== 'linux' || existsSync('/proc/net/if_inet6');
 }
 
 /** PATH for programs that the front end starts: node and postern may be in a user's own folder. */
@@ -196,6 +201,7 @@ function ownCommand(): string {
 
 /** `app.conf`, `app.service`. */
 function outputName(file: string, name: string): string {
+  if (file.startsWith('docker/')) return 'Dockerfile';
   return file.startsWith('caddy/') ? `${name}.caddyfile` : name + extname(file);
 }
 
@@ -218,72 +224,4 @@ function headerOf(text: string): string {
     .slice(0, end)
     .map((line) => `${line.replace(/^# ?/, '')}\n`)
     .join('');
-}
-
-const USAGE = `$0 conf FRONTEND [APP] [options]
-
-Prints a configuration of the front end for the application APP.`;
-
-const OPTIONS: Readonly<Record<string, string>> = {
-  gateway: 'How the front end talks to the application (default: fastcgi)',
-  address: 'Where the application listens (default: 127.0.0.1, on a port that is usual)',
-  mount: 'URL prefix of the application (default: the root)',
-  listen: 'Where the front end listens (default: *:80)',
-  'server-name': 'Host name of the site (default: localhost)',
-  name: 'What it is called in the configuration (default: after APP)',
-  user: "systemd: the web server's account (default: www-data)",
-  image: 'kubernetes: the image that holds the application',
-  output: 'Write into this folder, under the usual names',
-};
-
-const MULTIPLEX =
-  'haproxy: Send many requests at once through one FastCGI connection (default: no)';
-
-/** @returns the arguments, or the text that was asked for */
-function parseConfArguments(args: readonly string[]): Arguments | string {
-  const parser = withoutTypes(yargs())
-    .scriptName('postern')
-    .usage(USAGE)
-    .command('$0 <FRONTEND> [APP]', false)
-    .positional('FRONTEND', { type: 'string', describe: Object.keys(FILES).join(', ') })
-    .wrap(100)
-    .positional('APP', { type: 'string', describe: 'path[:export]' })
-    .parserConfiguration({ 'camel-case-expansion': false, 'parse-numbers': false })
-    .locale('en')
-    .strict()
-    .exitProcess(false)
-    .version(false);
-  for (const [name, describe] of Object.entries(OPTIONS)) {
-    parser.option(name, { type: 'string', requiresArg: true, describe });
-  }
-  parser.option('multiplex', { type: 'boolean', describe: MULTIPLEX });
-  let text = '';
-  let failure: Error | null | undefined;
-  const parsed = parser.parseSync([...args], {}, (error: Error | null | undefined, _, output) => {
-    failure = error;
-    text = output;
-  }) as Readonly<Record<string, unknown>>;
-  if (failure) throw new WrongUsage(`${failure.message} (see postern conf --help)`);
-  if (text !== '') return `${text}\n`;
-  const read = <T = string>(name: string): T | undefined => {
-    const value = parsed[name];
-    if (Array.isArray(value)) throw new WrongUsage(`--${name}: it can be given once only`);
-    return value as T | undefined;
-  };
-  const mount = read('mount');
-  const multiplex = read<boolean>('multiplex');
-  return {
-    frontEnd: read('FRONTEND')!,
-    app: read('APP'),
-    gateway: read('gateway'),
-    address: read('address'),
-    mount: mount === undefined ? undefined : normalizeMount(mount),
-    listen: read('listen'),
-    serverName: read('server-name'),
-    name: read('name'),
-    user: read('user'),
-    image: read('image'),
-    multiplex: multiplex === undefined ? undefined : multiplex ? 'yes' : 'no',
-    output: read('output'),
-  };
 }

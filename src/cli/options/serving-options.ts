@@ -1,5 +1,6 @@
 /** Options that are passed on to the gateways. Limits are in limit-options.ts. */
 
+import { readAccount, readGroup } from './accounts.ts';
 import type { ForwardedNames } from './readers.ts';
 import { option } from './option.ts';
 import {
@@ -54,6 +55,23 @@ export const SERVING_OPTIONS = {
     read: readMode,
     default: 0o660,
     defaultText: '0660',
+  }),
+  socketOwner: option<number>({
+    group: 'Serving',
+    gateway: true,
+    describe: 'Give unix sockets to ACCOUNT, a name or a number. Only root can',
+    argument: 'ACCOUNT',
+    read: readAccount,
+    defaultText: 'the account of postern',
+  }),
+  socketGroup: option<number>({
+    group: 'Serving',
+    gateway: true,
+    describe:
+      'Give unix sockets to GROUP, a name or a number: that of the web server. Root and members of GROUP can',
+    argument: 'GROUP',
+    read: readGroup,
+    defaultText: 'the group of postern',
   }),
   backlog: option<number>({
     group: 'Serving',

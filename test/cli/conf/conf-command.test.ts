@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
 import { runConf } from '../../../src/cli/conf/conf-command.ts';
+import { OPTIONS } from '../../../src/cli/options/options.ts';
 import { WrongUsage } from '../../../src/cli/options/option.ts';
 import { UsageError } from '../../../src/errors.ts';
 import { prepareApache } from '../../servers/apache.ts';
@@ -134,7 +135,10 @@ describeWithServer('systemd', 'conf systemd', () => {
     // It also verifies what the units of the system ask for; only ours matter.
     expect(result.stderr.split('\n').filter((line) => line.includes(folder))).toEqual([]);
     const service = readFileSync(join(folder, 'environ.service'), 'utf8');
-    expect(service).toContain(` ${app}:default --${gateway} fd:3 --script-name "/app"\n`);
+    const trusted = gateway === 'http' ? ' --forwarded-allow-ips 127.0.0.1' : '';
+    expect(service).toContain(` ${app}:default --${gateway} fd:3 --script-name "/app"${trusted}\n`);
+    const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(service)!;
+    expect(Number(seconds)).toBeGreaterThan(OPTIONS.shutdownTimeout.default);
   });
 });
 
@@ -217,32 +221,67 @@ describe('conf kubernetes', () => {
 describe('the command', () => {
   test('says on standard error what the file begins with', () => {
     const { stdout, stderr } = conf('nginx', 'environ.mjs', '--address', 'unix:/run/app.sock');
-    expect(stderr).toContain('/etc/nginx/conf.d/environ.conf');
-    expect(stderr).toContain(`postern ${app} --fastcgi unix:/run/app.sock\n`);
+    expect(stderr).toContain('/etc/nginx/conf.d/postern_localhost.conf');
+    expect(stderr).toContain(
+      `postern ${app} --fastcgi unix:/run/app.sock --socket-group www-data\n`,
+    );
     for (const line of stderr.split('\n').slice(0, -1))
       expect(stdout).toContain(`#${line && ' '}${line}\n`);
   });
 
-  test('calls it after the application', () => {
-    expect(print('nginx', '/srv/My-Shop.mjs')).toContain('upstream my_shop {');
-    expect(print('nginx', '/srv/1.mjs')).toContain('upstream app {');
-    expect(print('nginx')).toContain('postern APP --fastcgi 127.0.0.1:9000');
+  test.each([
+    [['nginx'], 'postern_localhost'],
+    [['nginx', 'a/app.mjs', '--server-name', 'example.org'], 'postern_example_org'],
+    [['nginx', '--server-name', 'Example.org,b.example'], 'postern_example_org'],
+    [['nginx', '--server-name', 'shop.example', '--mount', '/app'], 'postern_shop_example__app'],
+    [['nginx', '--server-name', 'shop.example.app'], 'postern_shop_example_app'],
+    [['nginx', '--server-name', '1.example'], 'postern_1_example'],
+    [['nginx', '--server-name', 'example.org', '--name', 'mine'], 'mine'],
+  ])('names of %j come from the site: %s', (args, name) => {
+    expect(print(...args)).toContain(`upstream ${name} {`);
+  });
+
+  test('no two places share a name, and nginx has room for all of them', () => {
+    const hosts = [
+      'a.example',
+      'a-example',
+      'a_example',
+      '*.example',
+      `${'long.'.repeat(20)}example`,
+    ];
+    const mounts = ['', '/a', '/A', '/a.b', '/a-b', '/a_b', '/a/b', `/${'long'.repeat(20)}`];
+    const files = hosts.flatMap((host) =>
+      mounts.map((mount) => {
+        const text = print('nginx', '--part', 'location', '--server-name', host, '--mount', mount);
+        return /^set \$(\w+)_host /m.exec(text)![1]!;
+      }),
+    );
+    expect(new Set(files).size).toBe(files.length);
+    expect(Math.max(...files.map((name) => name.length))).toBeLessThanOrEqual(36);
+  });
+
+  test('units and manifests are named after the application', () => {
+    expect(print('systemd', '/srv/My-Shop.mjs')).toContain('Requires=my_shop.socket');
+    expect(print('systemd', '/srv/1.mjs')).toContain('Requires=app.socket');
   });
 
   test('overwrites nothing', () => {
     const folder = temporaryFolder('taken');
-    writeFileSync(join(folder, 'environ.conf'), 'precious');
-    const { status, stderr } = conf('nginx', 'environ.mjs', '--output', folder);
+    writeFileSync(join(folder, 'site.conf'), 'precious');
+    const { status, stderr } = conf('nginx', '--name', 'site', '--output', folder);
     expect([status, stderr]).toEqual([
       1,
-      `postern: cannot write ${folder}/environ.conf: it exists already\n`,
+      `postern: cannot write ${folder}/site.conf: it exists already\n`,
     ]);
-    expect(readFileSync(join(folder, 'environ.conf'), 'utf8')).toBe('precious');
+    expect(readFileSync(join(folder, 'site.conf'), 'utf8')).toBe('precious');
   });
 
   test.each([
     [[], 'Not enough non-option arguments: got 0, need at least 1 (see postern conf --help)'],
-    [['iis'], 'no front end "iis": nginx, apache, lighttpd, haproxy, caddy, systemd, kubernetes'],
+    [
+      ['iis'],
+      'no front end "iis": nginx, apache, lighttpd, haproxy, caddy, systemd, docker, kubernetes',
+    ],
     [['nginx', '--gateway', 'cgi'], 'nginx has no gateway "cgi", only fastcgi, scgi, uwsgi, http'],
     [['lighttpd', '--listen', '80'], '--listen has no place in the configuration of lighttpd'],
     [['nginx', '--image', 'x'], '--image has no place in the configuration of nginx'],
@@ -263,7 +302,7 @@ describe('the command', () => {
     [['nginx', '--address', 'nowhere'], /is not an address/],
     [['nginx', '--listen', '80;'], /listen is HOST:PORT or \*:PORT, not "80;"/],
     [['nginx', '--mount', '/a b'], /mount is empty, or a path such as \/app, not "\/a b"/],
-    [['nginx', '--server-name', 'a;b'], /serverName is a host name, not "a;b"/],
+    [['nginx', '--server-name', 'a;b'], /serverName is a host name, or several .*, not "a;b"/],
     [['nginx', 'with space.mjs'], /a path without spaces/],
     [['kubernetes', 'app.mjs', '--address', 'unix:/run/app.sock'], /no value for port/],
   ])('%j is an error', (args, message) => {

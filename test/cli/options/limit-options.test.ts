@@ -79,6 +79,8 @@ type Other = Exclude<
 /** An option of the library that is not here is an error of the compiler. */
 const OTHERS: Record<Other, [given: Record<string, RawValue>, value: unknown]> = {
   socketMode: [{ socketMode: '600' }, 0o600],
+  socketOwner: [{ socketOwner: 'root' }, 0],
+  socketGroup: [{ socketGroup: '33' }, 33],
   backlog: [{ backlog: 7 }, 7],
   scriptName: [{ scriptName: '/app' }, '/app'],
   spoolDir: [{ spoolDir: tmpdir() }, tmpdir()],
