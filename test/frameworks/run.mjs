@@ -27,7 +27,7 @@ const work = mkdtempSync(join(tmpdir(), 'postern-frameworks-'));
 function startNginx(name, gateway) {
   const slots = join(work, name);
   mkdirSync(slots);
-  const main = join(ROOT, 'dist/src/cli/main.js');
+  const main = join(ROOT, 'dist/src/cli/main.cjs');
   const args = ['conf', 'nginx', 'slot0000.mjs', '--gateway', gateway];
   args.push('--address', `unix:${slots}/0000/socket`, '--listen', '127.0.0.1:9999');
   const one = execFileSync(process.execPath, [main, ...args], { encoding: 'utf8', stdio: 'pipe' });
