@@ -29,7 +29,7 @@ export type { LogLevel } from './logging/log.ts';
 export type { TextList } from './options.ts';
 export { mount } from './middleware/mount.ts';
 export { wrapBody } from './middleware/wrap-body.ts';
-export type { BodyHooks } from './middleware/wrap-body.ts';
+export type { BodyHooks, WrappedBody } from './middleware/wrap-body.ts';
 export { applicationUri, requestUri, shiftPathInfo } from './environ/util.ts';
 export { setupTestingDefaults } from './testing/defaults.ts';
 export { VALIDATION_RULES, validator } from './validate/validator.ts';
