@@ -17,6 +17,7 @@ import {
   InputStream,
   addVariable,
   createAccessLog,
+  createErrorStream,
   fromFetch,
   fromNode,
   mount,
@@ -267,8 +268,7 @@ class LineHandler extends BaseHandler {
     return new InputStream(this.contentLength);
   }
   protected override getStderr(): ErrorStream {
-    const write = (text: string): void => this.log.error(text);
-    return { write, writelines: (lines) => [...lines].forEach(write), flush() {} };
+    return createErrorStream((text) => this.log.error(text));
   }
   protected override send(head: string, chunk: Uint8Array): boolean {
     this.#socket.write(head, 'latin1');
