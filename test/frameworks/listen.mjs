@@ -112,7 +112,7 @@ function close(callback) {
   if (started === undefined) return nativeClose.call(this, callback);
   running.delete(this);
   Reflect.deleteProperty(this, 'listening');
-  Reflect.deleteProperty(this, 'address');
+  this.address = () => null; // node:http's own tells the path of the socket
   const closed = () => {
     started.release?.();
     if (started.gateway !== undefined) this.emit('close');

@@ -43,7 +43,7 @@ async function launchNginx(name, gateway, firstPort) {
   const slots = join(work, name);
   mkdirSync(slots, { recursive: true });
   const main = join(ROOT, 'dist/src/cli/main.js');
-  const args = ['conf', 'nginx', 'slot0000.mjs', '--gateway', gateway];
+  const args = ['conf', 'nginx', 'app.mjs', '--gateway', gateway, '--server-name', 'slot0000'];
   args.push('--address', `unix:${slots}/0000/socket`, '--listen', '127.0.0.1:9999');
   const one = execFileSync(process.execPath, [main, ...args], { encoding: 'utf8', stdio: 'pipe' });
   const sites = Array.from({ length: SLOT_COUNT }, (_, slot) =>
@@ -98,7 +98,12 @@ function runSuite(folder, gateway, { slots, firstPort }) {
         `output=${report}`,
         ...places,
       ]
-    : ['--test', '--test-reporter=tap', `--test-reporter-destination=${report}`];
+    : [
+        '--test',
+        '--test-force-exit',
+        '--test-reporter=tap',
+        `--test-reporter-destination=${report}`,
+      ];
   spawnSync(process.execPath, args, {
     cwd: folder,
     stdio: 'ignore',
