@@ -698,15 +698,37 @@ const ROWS: readonly Row[] = [
     },
     of: ({ body, isComplete, log }) => [body, isComplete, log],
     is: ['hello', true, expect.stringContaining('wrote after the end of its response')],
-    but: [
-      { where: /^an application/, why: 'write() throws', is: ['hello', true, ''] },
-      {
-        where: /inside a function|FastCGI/,
-        why: 'the response is closed already, and node:http ignores the write',
-        is: ['hello', true, ''],
+    but: [{ where: /^an application/, why: 'write() throws', is: ['hello', true, ''] }],
+  },
+  {
+    promise: 'so is what is written after the end of a large response',
+    behaviour: {
+      listener: (note) => (_req, res) => {
+        res.end('x'.repeat(300_000));
+        res.write('late', (error) => note((error as NodeJS.ErrnoException).code));
       },
+    },
+    of: ({ body, isComplete, log, seen }) => [body.length, isComplete, log, seen],
+    is: [
+      300_000,
+      true,
+      expect.stringContaining('wrote after the end of its response'),
+      ['ERR_STREAM_WRITE_AFTER_END'],
     ],
   },
+  ...[5, 300_000].map((size): Row => ({
+    promise: `a listener for 'error' gets it, once, of a response of ${size} bytes`,
+    behaviour: {
+      listener: (note) => (_req, res) => {
+        res.on('error', (error: NodeJS.ErrnoException) => note(error.code));
+        res.on('close', () => note('close'));
+        res.end('x'.repeat(size));
+        res.write('late');
+      },
+    },
+    of: ({ body, isComplete, log, seen }) => [body.length, isComplete, log, seen],
+    is: [size, true, '', ['ERR_STREAM_WRITE_AFTER_END', 'close']],
+  })),
   {
     promise: 'responseTimeout is answered 503, and what comes later is not sent',
     options: { responseTimeout: 20 },
