@@ -677,6 +677,17 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    promise: 'of what a listener returns only promises of JavaScript are looked at',
+    behaviour: {
+      listener: (note) => (_req, res) => {
+        res.end('hello');
+        return { then: () => note('a query is sent') } as unknown as undefined;
+      },
+    },
+    of: ({ body, log, seen }) => [body, log, seen],
+    is: ['hello', '', []],
+  },
+  {
     promise: 'what is written after the end is not sent, ends no process, and is told of',
     behaviour: {
       application: (note) => (_environ, startResponse) => {

@@ -8,9 +8,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { types } from 'node:util';
 
 import { PULL } from '../../handler/body-reader.ts';
-import { isPromise } from '../../response/chunk.ts';
 import type { PullCallbacks } from '../../handler/body-reader.ts';
 import { ApplicationError } from '../../errors.ts';
 import { EMPTY } from '../../bytes.ts';
@@ -100,7 +100,8 @@ export class NodeExchange
   run(listener: RequestListener): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
     try {
       const result: unknown = listener(this.#req, this.#res);
-      if (isPromise(result)) result.then(undefined, (error: unknown) => this.#rejected(error));
+      if (isNativePromise(result))
+        result.then(undefined, (error: unknown) => this.#rejected(error));
       else checkResult(result, this.#res);
     } catch (error) {
       this.#fail(error);
@@ -420,6 +421,14 @@ function lengthOf(chunks: readonly (Uint8Array | string)[]): number {
   let length = 0;
   for (const chunk of chunks) length += chunk.length;
   return length;
+}
+
+/**
+ * Whether a listener has returned the promise of an async function. No other object with `then`: a query builder sends its
+ * query when that is called, and under node:http nobody does.
+ */
+export function isNativePromise(result: unknown): result is Promise<unknown> {
+  return typeof result === 'object' && types.isPromise(result);
 }
 
 /** Whether a listener has returned a body: then it is an application. */
