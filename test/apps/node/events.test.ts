@@ -194,6 +194,11 @@ const writeLate: Listener = (_, res, seen) => {
   res.write('y', told(seen, 'write'));
 };
 
+const writeLateReplaced: Listener = (req, res, seen) => {
+  Object.setPrototypeOf(res, Object.create(ServerResponse.prototype) as object);
+  writeLate(req, res, seen);
+};
+
 const endTwice: Listener = (_, res, seen) => {
   res.end('x', told(seen, 'first'));
   res.end(told(seen, 'second'));
@@ -209,12 +214,8 @@ describe('what is done after the end', () => {
   });
 
   it('so it does if a framework has replaced the prototype, as Express does', async () => {
-    const replaced: Listener = (req, res, seen) => {
-      Object.setPrototypeOf(res, Object.create(ServerResponse.prototype) as object);
-      writeLate(req, res, seen);
-    };
-    const expected = await underNode(replaced, {});
-    const seen = await underPostern(replaced, {});
+    const expected = await underNode(writeLateReplaced, {});
+    const seen = await underPostern(writeLateReplaced, {});
     expect(seen.toSorted()).toEqual(expected.toSorted());
     const unheard = visit(
       fromNode((_, res) => {
