@@ -54,7 +54,7 @@ const titled = (queries: readonly string[]): (readonly [string, string])[] =>
 
 /** Programs by the path at which a visitor finds them. */
 const REACHED = {
-  '/cgi-bin/postern': 'a ScriptAlias to main.js',
+  '/cgi-bin/postern': 'a ScriptAlias to main.cjs',
   '/node_modules/postern/dist/src/cli/main.cjs': 'a node_modules in a web space',
   '/node_modules/.bin/postern': "npm's link",
   '/node_modules/.bin/shim': "pnpm's program, with all arguments",

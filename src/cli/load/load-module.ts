@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { JitiOptions } from 'jiti';
 
 import { isInstance } from '../../errors.ts';
+import { readTsconfig } from './tsconfig.ts';
 
 /** Takes the path of a file that is being loaded. */
 type OnFile = (path: string) => void;
@@ -23,7 +24,7 @@ export function loadModule(path: string, onFile?: OnFile): unknown {
   const extension = extname(path);
   // Node loads what it needs for ES modules only with import(). A reload sees what is loaded by its hooks, also that of import().
   if (extension === '.cjs' && onFile === undefined) return requireModule(path);
-  if (/^\.[cm]?[jt]s$/.test(extension)) return loadScript(path, onFile);
+  if (/^\.(?:[cm]?[jt]s|[jt]sx)$/.test(extension)) return loadScript(path, onFile);
   return loadUnknownExtension(path);
 }
 
@@ -32,16 +33,17 @@ async function loadScript(path: string, onFile: OnFile = () => {}): Promise<unkn
     return await import(pathToFileURL(path).href);
   } catch (error) {
     // Node has not run any of the modules if it could not parse or find one of them.
-    if (!isForCompiler(error)) throw error;
+    if (!isForCompiler(error, path)) throw error;
     return compileTypeScript(path, onFile);
   }
 }
 
 /**
  * Whether a compiler may succeed where Node has failed. Node 22.18 and later strip types, but support neither enums nor
- * imports without the file's extension. Earlier versions do not support TypeScript at all.
+ * JSX, nor imports without the file's extension or by the `paths` of tsconfig.json. Earlier versions do not support
+ * TypeScript at all.
  */
-function isForCompiler(error: unknown): boolean {
+function isForCompiler(error: unknown, path: string): boolean {
   if (!isInstance(error, Error)) return false;
   const { code, message, url } = error as NodeJS.ErrnoException & { url?: string };
   switch (code) {
@@ -49,12 +51,16 @@ function isForCompiler(error: unknown): boolean {
     case 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING':
       return true;
     case 'ERR_UNKNOWN_FILE_EXTENSION':
-      return /"\.[cm]?ts"/.test(message);
+      return /"\.(?:[cm]?ts|[jt]sx)"/.test(message);
     case 'ERR_MODULE_NOT_FOUND': {
+      const isTypeScript =
+        message.includes(' imported from ') && /\.(?:[cm]?ts|tsx)$/.test(message);
+      if (!isTypeScript) return false;
+      if (/^Cannot find package/.test(message)) return readTsconfig(path).hasPaths;
       // './part' and './part.js' may stand for part.ts, as for the TypeScript compiler.
-      const isTypeScript = message.includes(' imported from ') && /\.[cm]?ts$/.test(message);
-      if (!isTypeScript || url?.startsWith('file:') !== true) return false;
-      return existsSync(`${fileURLToPath(url).replace(/\.js$/, '')}.ts`);
+      if (url?.startsWith('file:') !== true) return false;
+      const stem = fileURLToPath(url).replace(/\.jsx?$/, '');
+      return ['.ts', '.tsx', '/index.ts'].some((ending) => existsSync(stem + ending));
     }
     default:
       return false;
@@ -64,9 +70,14 @@ function isForCompiler(error: unknown): boolean {
 /** Loads a module, and everything that it imports by a path, with a compiler. */
 async function compileTypeScript(path: string, onFile: OnFile): Promise<unknown> {
   const { createJiti } = await import('jiti');
+  const { file, jsx } = readTsconfig(path);
   // No cache: it would be a folder of code in /tmp, to which everybody may write. No interop: it would make a module look
   // like its default export.
-  const options = { fsCache: false, interopDefault: false };
+  const options: JitiOptions = { fsCache: false, interopDefault: false, jsx };
+  if (file !== undefined) {
+    options.tsconfigPaths = file;
+    onFile(file);
+  }
   const compiler = createJiti(import.meta.url, options);
   const transform: JitiOptions['transform'] = (source) => {
     if (source.filename !== undefined) onFile(source.filename);

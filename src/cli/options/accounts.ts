@@ -40,7 +40,7 @@ function localLines(database: string): string[] {
 
 /** Accounts that are kept elsewhere (LDAP, systemd): getent(1) asks there. */
 function askedLines(database: string, name: string): string[] {
-  // Not imported: a CGI process would pay for it.
+  // Loaded only for this: no start pays for it.
   const { spawnSync } = process.getBuiltinModule('node:child_process');
   const { stdout } = spawnSync('getent', [database, name], { encoding: 'utf8' });
   return (stdout ?? '').split('\n');
