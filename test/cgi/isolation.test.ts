@@ -94,15 +94,20 @@ describe('variables of the request', () => {
   });
 });
 
+async function filesLoadedBy(args: readonly string[], variables = {}): Promise<string[]> {
+  const tell = new URL('fixtures/tell-modules.mjs', import.meta.url).href;
+  const { stderr } = await run(['--import', tell, ...args], { variables });
+  const files = [...stderr.matchAll(/^loaded file:\/\/(.*)$/gm)];
+  return [...new Set(files.map(([, path]) => path!))];
+}
+
+async function builtinsOf(args: readonly string[]): Promise<Set<string>> {
+  const { stderr } = await run(['--require', fixture('tell-builtins.cjs'), ...args]);
+  return new Set([...stderr.matchAll(/^NativeModule (.*)$/gm)].map(([, name]) => name!));
+}
+
 describe('what is loaded', () => {
   const root = pathToFileURL(POSTERN.replace(/dist\/.*/, 'dist/')).href;
-
-  async function filesLoadedBy(args: readonly string[], variables = {}): Promise<string[]> {
-    const tell = new URL('fixtures/tell-modules.mjs', import.meta.url).href;
-    const { stderr } = await run(['--import', tell, ...args], { variables });
-    const files = [...stderr.matchAll(/^loaded file:\/\/(.*)$/gm)];
-    return [...new Set(files.map(([, path]) => path!))];
-  }
 
   test.each(['cjs', 'mjs'])('is one file, and the application: app.%s', async (kind) => {
     const app = fixture(`hello.${kind}`);
@@ -117,11 +122,6 @@ describe('what is loaded', () => {
     const folder = new URL('adapters/cgi/', root).pathname;
     expect(own.toSorted()).toEqual([`${folder}cgi.cjs`, `${folder}index.js`]);
   });
-
-  async function builtinsOf(args: readonly string[]): Promise<Set<string>> {
-    const { stderr } = await run(['--require', fixture('tell-builtins.cjs'), ...args]);
-    return new Set([...stderr.matchAll(/^NativeModule (.*)$/gm)].map(([, name]) => name!));
-  }
 
   // For require(). On Node 20 node:module loads the other two.
   const OF_NODE_MODULE =

@@ -22,8 +22,9 @@ type OnFile = (path: string) => void;
 export function loadModule(path: string, onFile?: OnFile): unknown {
   // For these extensions Node knows the module system.
   const extension = extname(path);
-  // Node loads what it needs for ES modules only with import(). A reload sees what is loaded by its hooks, also that of import().
-  if (extension === '.cjs' && onFile === undefined) return requireModule(path);
+  // The same as import() gives, for which Node would load what it needs for ES modules. But a reload needs the hooks of
+  // import() to see what is loaded.
+  if (extension === '.cjs' && onFile === undefined) return { default: requireModule(path) };
   if (/^\.(?:[cm]?[jt]s|[jt]sx)$/.test(extension)) return loadScript(path, onFile);
   return loadUnknownExtension(path);
 }
