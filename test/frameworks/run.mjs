@@ -52,7 +52,7 @@ async function startNginx(name, gateway) {
 async function launchNginx(name, gateway, firstPort) {
   const slots = join(work, name);
   mkdirSync(slots, { recursive: true });
-  const main = join(ROOT, 'dist/src/cli/main.js');
+  const main = join(ROOT, 'dist/src/cli/main.cjs');
   const args = ['conf', 'nginx', 'app.mjs', '--gateway', gateway, '--server-name', 'slot0000'];
   args.push('--address', `unix:${slots}/0000/socket`, '--listen', '127.0.0.1:9999');
   const one = execFileSync(process.execPath, [main, ...args], { encoding: 'utf8', stdio: 'pipe' });
