@@ -277,7 +277,10 @@ describe('the command', () => {
   });
 
   test.each([
-    [[], 'Not enough non-option arguments: got 0, need at least 1 (see postern conf --help)'],
+    [
+      [],
+      'no front end: one of nginx, apache, lighttpd, haproxy, caddy, systemd, docker, kubernetes (see postern conf --help)',
+    ],
     [
       ['iis'],
       'no front end "iis": nginx, apache, lighttpd, haproxy, caddy, systemd, docker, kubernetes',
@@ -293,7 +296,7 @@ describe('the command', () => {
     [['apache', '--gateway', 'cgi'], 'the application is missing: postern conf apache APP'],
     [['systemd'], 'the application is missing: postern conf systemd APP'],
     [['nginx', '--name', 'a', '--name', 'b'], '--name: it can be given once only'],
-    [['nginx', 'a', 'b'], 'Unknown argument: b (see postern conf --help)'],
+    [['nginx', 'a', 'b'], 'one argument too many: b (see postern conf --help)'],
   ])('%j is wrong usage', (args, message) => {
     expect(() => runConf(args)).toThrow(new WrongUsage(message));
   });
