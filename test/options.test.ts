@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { runWithCgi } from '../adapters/cgi/index.ts';
-import { CGI_OPTIONS } from '../adapters/cgi/run.ts';
+import { CGI_OPTIONS } from '../adapters/cgi/options.ts';
 import { runWithFastCgi } from '../adapters/fastcgi/index.ts';
 import { FASTCGI_OPTIONS } from '../adapters/fastcgi/options.ts';
 import { makeServer, runWithHttp } from '../adapters/http/index.ts';
