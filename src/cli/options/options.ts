@@ -2,7 +2,7 @@
  * Every option of the command. An option is defined once: its flag, its `POSTERN_…` variable and its configuration key
  * have the same reader and the same description.
  *
- * To add an option, define it here, in limit-options.ts or in serving-options.ts. `scriptName` becomes `--script-name`,
+ * To add an option, define it here or in one of the files …-options.ts. `scriptName` becomes `--script-name`,
  * `POSTERN_SCRIPT_NAME` and `"scriptName"`.
  */
 
@@ -14,11 +14,11 @@ import { SHUTDOWN_TIMEOUT } from '../../limits.ts';
 import { LOG_LEVELS } from '../../logging/log.ts';
 import type { LogLevel } from '../../logging/log.ts';
 import { normalizeMount } from '../../uri/mount.ts';
+import { DEVELOPMENT_OPTIONS } from './development-options.ts';
 import { LIMIT_OPTIONS } from './limit-options.ts';
 import { NotThere, WrongUsage, option } from './option.ts';
 import type { Option, Repeated, Required } from './option.ts';
-import { readAddress, readChoice, readInspectAddress, readSwitch, readText } from './readers.ts';
-import type { InspectAddress } from './readers.ts';
+import { readAddress, readChoice, readSwitch, readText } from './readers.ts';
 import { FASTCGI_OPTIONS, HTTP_OPTIONS, SERVING_OPTIONS } from './serving-options.ts';
 import { formatTime, readMilliseconds, readSeconds } from './units.ts';
 
@@ -39,7 +39,8 @@ function gateway(protocol: string, more = '', aliases: readonly string[] = []): 
 export const OPTIONS = {
   app: option<string>({
     group: 'Application',
-    describe: 'path[:export]; the export is default, application or app, if none is named',
+    describe:
+      'path[:export] of a module, or a folder; the export is default, application or app, if none is named',
     argument: 'APP',
     positional: true,
     read: readText,
@@ -80,40 +81,7 @@ export const OPTIONS = {
     cgi: true,
   }),
 
-  reload: option<boolean>({
-    group: 'Development',
-    basic: true,
-    describe: 'Load the application again when a file that it imports has changed',
-    read: readSwitch,
-    defaultText: 'at a terminal, unless NODE_ENV is production; --no-reload: never',
-  }),
-  reloadInclude: option<string>({
-    group: 'Development',
-    describe:
-      'With --reload: also when a file that matches GLOB has changed, as *.html, .env or a folder',
-    argument: 'GLOB',
-    read: readText,
-    repeated: true,
-  }),
-  reloadExclude: option<string>({
-    group: 'Development',
-    describe: 'With --reload: not when a file that matches GLOB has changed',
-    argument: 'GLOB',
-    read: readText,
-    repeated: true,
-  }),
-  inspect: option<InspectAddress | undefined>({
-    group: 'Development',
-    describe: 'Let a debugger attach to the application, at [HOST:]PORT (default: 127.0.0.1:9229)',
-    argument: '[=HOST:PORT]',
-    read: readInspectAddress,
-  }),
-  inspectBrk: option<InspectAddress | undefined>({
-    group: 'Development',
-    describe: 'The same at [HOST:]PORT, and wait for the debugger before the application is loaded',
-    argument: '[=HOST:PORT]',
-    read: readInspectAddress,
-  }),
+  ...DEVELOPMENT_OPTIONS,
   cert: option<string>({
     group: 'Serving',
     basic: true,

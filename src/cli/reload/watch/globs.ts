@@ -18,7 +18,7 @@ export class Globs {
   constructor(globs: readonly string[], folder = process.cwd()) {
     this.#folder = folder;
     const all = globs.map((glob) => {
-      const plain = glob.replace(/\/+$/, '').replace(/^\.\//, '');
+      const plain = glob.replace(/^\.\//, '').replace(/\/$/, '');
       const isFolder = statSync(resolve(folder, plain), { throwIfNoEntry: false })?.isDirectory();
       return isFolder === true ? `${plain === '.' ? '' : `${plain}/`}**` : plain;
     });
