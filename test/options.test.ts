@@ -3,12 +3,18 @@
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { runWithCgi } from '../adapters/cgi/index.ts';
+import { CGI_OPTIONS } from '../adapters/cgi/options.ts';
 import { runWithFastCgi } from '../adapters/fastcgi/index.ts';
+import { FASTCGI_OPTIONS } from '../adapters/fastcgi/options.ts';
 import { makeServer, runWithHttp } from '../adapters/http/index.ts';
+import { HTTP_OPTIONS } from '../adapters/http/options.ts';
 import { runWithScgi } from '../adapters/scgi/index.ts';
 import { runWithUwsgi } from '../adapters/uwsgi/index.ts';
 import { UsageError } from '../src/errors.ts';
 import type { Server } from '../src/listening/server.ts';
+import { REQUEST_SERVER_OPTIONS } from '../src/one-request/options.ts';
+import type { Option } from '../src/cli/options/option.ts';
+import { OPTIONS, OPTION_NAMES } from '../src/cli/options/options.ts';
 import { toList } from '../src/options.ts';
 import { similarTo } from '../src/similar.ts';
 import type { Application } from '../src/types.ts';
@@ -84,6 +90,10 @@ describe.each(RUNS)('%s', (name, run) => {
       { forwardedAllowIps: '*', forwardedHeaders: { Proto: 'X' } },
       /^forwardedHeaders has no option "Proto": did you mean proto\?$/,
     ],
+    [{ forwardedAllowIps: '*', forwardedHeaders: 'X' }, /^forwardedHeaders takes an object of/],
+    [{ multiprocess: 'false' }, /^multiprocess is a string, not a boolean$/],
+    [{ sendfile: 'X-Sendfile' }, /^sendfile is a string, not an object$/],
+    [{ sendfile: null }, /^sendfile is null, not an object$/],
     [{ forwardedAllowIps: [7] }, /^forwardedAllowIps: a number is neither text nor a list of text/],
     [{ forwardedAllowIps: true }, /^forwardedAllowIps: a boolean is neither/],
     [{ forwardedAllowIps: '10.0.0.0/8, nobody' }, /^"nobody" is neither an IP address nor/],
@@ -103,9 +113,7 @@ describe.each(LISTENING)('%s', (name, run) => {
 
   test.each([undefined, null, 8000, '8000'])('needs an object: %o', async (options) => {
     expect(await refusal(run, options)).toMatch(
-      new RegExp(
-        `^the options of ${name} are (?:undefined|null|a number|a string), not an object$`,
-      ),
+      new RegExp(`^${name} takes an object of options, not (?:undefined|null|a number|a string)$`),
     );
   });
 
@@ -113,6 +121,16 @@ describe.each(LISTENING)('%s', (name, run) => {
     expect(await refusal(run, { [option]: 1 })).toBe(
       `${name} has no option "${option}": did you mean listen?`,
     );
+  });
+
+  test.each([
+    [{ socketMode: '660' }, 'socketMode is a string, not a number'],
+    [{ socketMode: 660 }, 'socketMode 660 is not a mode from 0 to 0o777'],
+    [{ backlog: '5' }, 'backlog is a string, not a number'],
+    [{ spoolDir: 5 }, 'spoolDir is a number, not a string'],
+    [{ maxRequests: '5' }, 'maxRequests 5 is not a number from 0 up'],
+  ])('refuses what it cannot use: %o', async (options, message) => {
+    expect(await refusal(run, { listen: 0, ...options })).toBe(message);
   });
 
   test.each([
@@ -144,6 +162,7 @@ test('the options of other functions are looked at, too', async () => {
     () => fromFetch(() => new Response(), { lightObject: true } as object),
     () => toFetch(demoApp, { scriptname: '/app' } as object),
     () => testClient(demoApp, { cookie: true } as object),
+    () => testClient(demoApp, { throwErrors: 'no' } as object),
   ];
   const messages = calls.map((call) => {
     try {
@@ -156,6 +175,7 @@ test('the options of other functions are looked at, too', async () => {
     'fromFetch has no option "lightObject": did you mean lightObjects?',
     'toFetch has no option "scriptname": did you mean scriptName?',
     'testClient has no option "cookie": did you mean cookies?',
+    'throwErrors is a string, not a boolean',
   ]);
   const request = testClient(demoApp).get('/', { header: {} } as object);
   await expect(request).rejects.toThrow(
@@ -171,6 +191,16 @@ test.each([{}, { certfile: 'x.pem' }, { key: 'x' }])(
     );
   },
 );
+
+test('every setting of the command that is for gateways is an option of one of them', () => {
+  const known = [CGI_OPTIONS, FASTCGI_OPTIONS, HTTP_OPTIONS, REQUEST_SERVER_OPTIONS];
+  const names = OPTION_NAMES.flatMap((name) => {
+    const { gateway = [] }: Option<unknown> = OPTIONS[name];
+    return gateway === true ? [name] : gateway;
+  });
+  expect(names.length).toBeGreaterThan(20);
+  expect(names.filter((name) => !known.some((table) => name in table))).toEqual([]);
+});
 
 describe('toList', () => {
   test.each<[unknown, string[]]>([

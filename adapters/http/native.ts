@@ -3,13 +3,12 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
-import { checkResult } from '../../src/apps/node/exchange.ts';
+import { checkResult, isNativePromise } from '../../src/apps/node/exchange.ts';
 import { listenerOfApplication } from '../../src/apps/node/native.ts';
 import { EMPTY } from '../../src/bytes.ts';
 import type { ApplicationError, RequestError } from '../../src/errors.ts';
 import { bodyTooShort } from '../../src/handler/response-sender.ts';
 import { BODY_SHARE, InputStream } from '../../src/input/input-stream.ts';
-import { isPromise } from '../../src/response/chunk.ts';
 import { checkStatus } from '../../src/response/headers.ts';
 import type { CheckedHeaders } from '../../src/response/headers.ts';
 import { isBodiless } from '../../src/response/status.ts';
@@ -80,7 +79,7 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
     response.on('close', () => this.#done());
     const result: unknown = listener(request, response);
     this.#keepContext();
-    if (isPromise(result)) result.then(undefined, (error: unknown) => this.bodyFailed(error));
+    if (isNativePromise(result)) result.then(undefined, (error: unknown) => this.bodyFailed(error));
     else checkResult(result, response);
     return [];
   }
@@ -135,13 +134,17 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
       return;
     }
     this.#isClosed = true;
-    if (this.#isCalled && !this.isOver) this.#hangUp();
+    const wasOver = this.isOver || !this.#isCalled;
+    if (!wasOver) this.#silence();
     super.bodyFailed(error);
+    if (!wasOver) this.#hangUp();
   }
 
   override cancel(error: RequestError): void {
-    if (!this.isOver) this.#hangUp(error);
+    if (this.isOver) return;
+    this.#silence();
     super.cancel(error);
+    this.#hangUp(error);
   }
 
   override refuse(error: RequestError): void {
@@ -152,10 +155,14 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
     abortRequest(this.#request);
   }
 
-  /** The gateway ends the response. @param error undefined if it is the listener that has failed */
-  #hangUp(error?: RequestError): void {
-    silenceResponse(this.#response); // at once: the answer may take its time
+  /** The gateway ends the response. */
+  #silence(): void {
+    silenceResponse(this.#response);
     this.#body?.abort();
+  }
+
+  /** Tells the listener, after the end of the response. @param error undefined if it is the listener that has failed */
+  #hangUp(error?: RequestError): void {
     process.nextTick(hangUp, this.#request, this.#response, error);
   }
 

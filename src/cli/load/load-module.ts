@@ -1,7 +1,6 @@
 /** Loads a module, whatever its file name. */
 
 import { existsSync } from 'node:fs';
-import * as nodeModule from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -22,7 +21,11 @@ type OnFile = (path: string) => void;
  */
 export function loadModule(path: string, onFile?: OnFile): unknown {
   // For these extensions Node knows the module system.
-  if (/^\.(?:[cm]?[jt]s|[jt]sx)$/.test(extname(path))) return loadScript(path, onFile);
+  const extension = extname(path);
+  // The same as import() gives, for which Node would load what it needs for ES modules. But a reload needs the hooks of
+  // import() to see what is loaded.
+  if (extension === '.cjs' && onFile === undefined) return { default: requireModule(path) };
+  if (/^\.(?:[cm]?[jt]s|[jt]sx)$/.test(extension)) return loadScript(path, onFile);
   return loadUnknownExtension(path);
 }
 
@@ -90,13 +93,17 @@ async function compileTypeScript(path: string, onFile: OnFile): Promise<unknown>
  */
 function loadUnknownExtension(path: string): unknown {
   try {
-    return nodeModule.createRequire(path)(path);
+    return requireModule(path);
   } catch (error) {
     // An ES module with top-level await. It has not been run.
     const { code } = isInstance(error, Error) ? (error as NodeJS.ErrnoException) : {};
     if (code === 'ERR_REQUIRE_ASYNC_MODULE') return importAsModule(path);
     throw error;
   }
+}
+
+function requireModule(path: string): unknown {
+  return process.getBuiltinModule('node:module').createRequire(path)(path);
 }
 
 /** The type declarations are those of the oldest supported Node, which lacks this function. */
@@ -108,6 +115,7 @@ type LoadNext = (url: string, context: object) => unknown;
 
 async function importAsModule(path: string): Promise<unknown> {
   const own = pathToFileURL(path).href;
+  const nodeModule = process.getBuiltinModule('node:module');
   const { registerHooks } = nodeModule as HooksApi;
   if (registerHooks === undefined) {
     // Node 20: hooks run in another thread, and are passed as source code.
