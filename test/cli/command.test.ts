@@ -9,11 +9,16 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import type { Option } from '../../src/cli/options/option.ts';
 import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options/options.ts';
+import { GROUPS, helpPage } from '../../src/cli/usage/help.ts';
 import { ask, untilRefused } from './ask.ts';
 import { CommandProcess, descriptorOf, fixture, run } from './process.ts';
 
 const APP = fixture('served.mjs');
+
+/** Lines of a terminal of 80 columns, as its window is opened today. */
+const SCREEN = 40;
 
 let folder: string;
 beforeAll(() => {
@@ -43,42 +48,67 @@ async function portOf(command: CommandProcess, gateway: string): Promise<number>
   return Number(port);
 }
 
+async function helpWith(...args: string[]): Promise<string> {
+  const { stdout, stderr, code } = await run(args);
+  expect(code).toBe(0);
+  expect(stderr).toBe('');
+  return stdout;
+}
+
 describe('--help', () => {
-  test('shows every option in its group, with its default', async () => {
-    const { stdout, stderr, code } = await run(['--help']);
-    expect(code).toBe(0);
-    expect(stderr).toBe('');
+  test('=all shows every option in its group, with its default', async () => {
+    const stdout = await helpWith('--help=all');
     for (const name of OPTION_NAMES) {
-      const { group, ...definition } = OPTIONS[name];
-      expect(stdout).toContain('positional' in definition ? 'APP' : `--${toFlag(name)}`);
-      expect(stdout).toContain(
-        group === 'Application' && 'positional' in definition ? 'Positionals:' : `${group}:`,
-      );
+      expect(stdout).toContain('positional' in OPTIONS[name] ? 'APP' : `--${toFlag(name)}`);
+      expect(stdout).toContain(`${OPTIONS[name].group}:`);
     }
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain('(default: 0660)');
   });
 
-  test('speaks English everywhere', async () => {
-    const { stdout } = await run(['--help'], {
-      env: { LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8' },
+  test.each(['', ...GROUPS.map((group) => `=${group.toLowerCase()}`)])(
+    '%s fits on a screen',
+    async (group) => {
+      const lines = helpPage(group.slice(1), 80).split('\n');
+      expect(lines.length).toBeLessThanOrEqual(SCREEN);
+      expect(lines.filter((line) => line.length > 80)).toEqual([]);
+      // A placeholder is in the text that explains it.
+      expect(lines.join('\n')).not.toContain('undefined');
+    },
+  );
+
+  test('names the groups, which have the rest', async () => {
+    const stdout = (await helpWith('-h')).replaceAll(/\s+/g, ' ');
+    for (const group of GROUPS) expect(stdout).toContain(group.toLowerCase());
+    expect(stdout).toContain('-b, -p, --http ADDR');
+    expect(await helpWith('app.mjs', '--help=limits')).toMatch(/^Limits:\n {2}--max-connections/);
+    expect(await run(['--help=limit'])).toMatchObject({
+      stderr: expect.stringMatching(/there is no group "limit".*; did you mean limits\?\n$/),
+      code: 2,
     });
-    expect(stdout).toContain('Show version number');
+  });
+
+  test('explains every placeholder', () => {
+    for (const name of OPTION_NAMES) {
+      const { argument = '', describe }: Option<unknown> = OPTIONS[name];
+      const [placeholder] = /[A-Z]+/.exec(argument) ?? [''];
+      if (name !== 'app') expect(describe).toContain(placeholder);
+    }
   });
 });
 
-test('--version is that of the package', async () => {
+test.each(['-V', '--version'])('%s is that of the package', async (flag) => {
   const { version } = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   ) as { version: string };
-  expect(await run(['--version'])).toMatchObject({ stdout: `${version}\n`, stderr: '', code: 0 });
+  expect(await run([flag])).toMatchObject({ stdout: `${version}\n`, stderr: '', code: 0 });
 });
 
 describe('an error', () => {
   test.each([
-    ['no application', [], /^postern: no application \(see postern --help\)\n$/],
-    ['an unknown option', [APP, '--bogus'], /^postern: Unknown argument: bogus .*\n$/],
-    ['one argument too many', [APP, 'x'], /^postern: Unknown argument: x .*\n$/],
-    ['a missing value', [APP, '--http'], /^postern: Not enough arguments following: http .*\n$/],
+    ['no application', [], /^postern: no application: .* \(see postern --help\)\n$/],
+    ['an unknown option', [APP, '--bogus'], /^postern: unknown option --bogus .*\n$/],
+    ['one argument too many', [APP, 'x'], /^postern: one argument too many: x .*\n$/],
+    ['a missing value', [APP, '--http'], /^postern: --http needs a value: --http ADDR .*\n$/],
     ['no address', [APP, '--http', 'x'], /^postern: --http: "x" is not an address: .*\n$/],
     [
       'a port that is none',
@@ -98,7 +128,7 @@ describe('an error', () => {
       /^postern: --log-level: "\\u001b\[31m" is none of/,
     ],
   ])('of usage (%s) is one line and exit code 2', async (_what, args, message) => {
-    const { stdout, stderr, code } = await run(args);
+    const { stdout, stderr, code } = await run(args, { cwd: folder });
     expect(stderr).toMatch(message);
     expect(stdout).toBe('');
     expect(code).toBe(2);

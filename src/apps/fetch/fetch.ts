@@ -12,6 +12,7 @@ import type {
   Header,
   StartResponse,
 } from '../../types.ts';
+import { isResponse } from './is-response.ts';
 import { createRequest } from './request.ts';
 import { createLightRequest, installLightRequest } from './light-request.ts';
 import { installLightResponse, lightPartsOf } from './light-response.ts';
@@ -127,12 +128,6 @@ function respondWithParts(
 /** Whether a header is passed on: not those of the connection, nor `Status`, which in CGI is the status line. */
 function isPassed([name]: Header): boolean {
   return !isHopByHop(name) && name !== 'status';
-}
-
-/** Recognises a Response by its members: it may come from another realm, or from a library. */
-export function isResponse(value: unknown): value is Response {
-  const members = value as Partial<Response> | null | undefined;
-  return typeof members?.status === 'number' && typeof members.headers?.get === 'function';
 }
 
 function responseHeaders(response: Response): Header[] {

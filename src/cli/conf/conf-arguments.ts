@@ -1,17 +1,18 @@
-/** The arguments of `postern conf`. */
-
-import yargs from 'yargs';
+/** The arguments of `postern conf`, and its help. */
 
 import { normalizeMount } from '../../uri/mount.ts';
 import { WrongUsage } from '../options/option.ts';
-import { withoutTypes } from '../options/parse.ts';
-import { FILES } from './front-ends.ts';
+import { parseCommandLine } from '../usage/command-line.ts';
+import { section, wrap } from '../usage/help.ts';
+import { didYouMean, similarTo } from '../usage/similar.ts';
+import { FILES, usualAddress } from './front-ends.ts';
 
 /** The arguments, as text. */
 export interface ConfArguments {
   readonly frontEnd: string;
   readonly app: string | undefined;
-  readonly gateway: string | undefined;
+  /** One that the front end has. */
+  readonly gateway: string;
   readonly address: string | undefined;
   readonly mount: string | undefined;
   readonly listen: string | undefined;
@@ -29,14 +30,11 @@ export interface ConfArguments {
   readonly output: string | undefined;
 }
 
-const USAGE = `$0 conf FRONTEND [APP] [options]
-
-Prints a configuration of the front end for the application APP.`;
-
 interface ConfOption {
   readonly describe: string;
-  /** The metavariable; without one it is a switch. */
+  /** The placeholder of its value; without one it is a switch. */
   readonly argument?: string;
+  readonly defaultText?: string;
   readonly choices?: readonly string[];
   /** It may be given several times. */
   readonly repeated?: true;
@@ -45,102 +43,117 @@ interface ConfOption {
 const OPTIONS: Readonly<Record<string, ConfOption>> = {
   gateway: {
     argument: 'GATEWAY',
-    describe: 'How the front end talks to the application (default: fastcgi)',
+    describe: 'How the front end talks to the application; see below',
+    defaultText: 'the first one below',
   },
   address: {
     argument: 'ADDR',
-    describe: 'Where the application listens (default: 127.0.0.1, on a port that is usual)',
+    describe: 'Where the application listens: HOST:PORT, PORT, unix:PATH',
+    defaultText: ['fastcgi', 'http', 'scgi', 'uwsgi']
+      .map((gateway) => `${usualAddress(gateway)} for ${gateway}`)
+      .join(', '),
   },
-  mount: { argument: 'PATH', describe: 'URL prefix of the application (default: the root)' },
+  mount: {
+    argument: 'PATH',
+    describe: 'URL prefix of the application',
+    defaultText: '/',
+  },
   part: {
     argument: 'PART',
     choices: ['site', 'location'],
-    describe:
-      'A site of its own, or only what goes into a site that is there already (default: site)',
+    describe: 'A site of its own, or only what goes into a site that is there already',
+    defaultText: 'site',
   },
   'server-name': {
     argument: 'NAME',
     repeated: true,
-    describe: 'Host name of the site; several with commas between them (default: localhost)',
+    describe: 'Host name of the site; several with commas between them, or the option again',
+    defaultText: 'localhost; with lighttpd every name',
   },
   listen: {
-    argument: '[HOST:]PORT',
-    describe: 'Where the front end listens (default: *:80, with --tls *:443)',
+    argument: 'ADDR',
+    describe: 'Where the front end listens: HOST:PORT or PORT; 443 only with --tls',
+    defaultText: '80, with --tls 443',
   },
-  ipv6: { describe: 'Listen on IPv6 as well where HOST is * (default: if this machine has IPv6)' },
-  tls: { argument: 'CERT KEY', describe: 'HTTPS with these files; plain HTTP is redirected to it' },
+  ipv6: {
+    describe: 'Listen on IPv6 as well, where --listen has no HOST',
+    defaultText: 'if this machine has IPv6',
+  },
+  tls: {
+    argument: 'CERT KEY',
+    describe: 'HTTPS with these two files; plain HTTP is redirected to it',
+  },
   'redirect-from': {
-    argument: '[HOST:]PORT',
-    describe: 'With --tls: where plain HTTP is redirected (default: port 80 of the same HOST)',
+    argument: 'ADDR',
+    describe: 'Where plain HTTP is redirected, with --tls',
+    defaultText: 'port 80',
   },
   name: {
     argument: 'NAME',
-    describe:
-      'What it is called in the configuration (default: after server name and mount, or after APP)',
+    describe: 'What it is called in the configuration',
+    defaultText: 'after server name and mount; for systemd, docker and kubernetes after APP',
   },
   user: {
     argument: 'ACCOUNT',
-    describe: "The web server's account, for unix sockets (default: the one of this machine)",
+    describe: "The web server's account, which may use the unix socket",
+    defaultText: 'the one of this machine, such as www-data',
   },
-  image: { argument: 'IMAGE', describe: 'kubernetes: the image that holds the application' },
+  image: {
+    argument: 'IMAGE',
+    describe: 'The image that holds the application, for docker and kubernetes',
+    defaultText: 'after APP',
+  },
   multiplex: {
-    describe: 'haproxy: Send many requests at once through one FastCGI connection (default: no)',
+    describe: 'HAProxy sends many requests at once through one FastCGI connection',
+    defaultText: 'no',
   },
-  output: { argument: 'FOLDER', describe: 'Write into this folder, under the usual names' },
+  output: {
+    argument: 'FOLDER',
+    describe: 'Write into FOLDER, under the usual names, what is printed otherwise',
+  },
 };
 
-/** @returns the arguments, or the text that was asked for */
-export function parseConfArguments(args: readonly string[]): ConfArguments | string {
-  const parser = withoutTypes(yargs())
-    .scriptName('postern')
-    .usage(USAGE)
-    .command('$0 <FRONTEND> [APP]', false)
-    .positional('FRONTEND', { type: 'string', describe: Object.keys(FILES).join(', ') })
-    .wrap(100)
-    .positional('APP', { type: 'string', describe: 'path[:export]' })
-    .parserConfiguration({ 'camel-case-expansion': false, 'parse-numbers': false })
-    .locale('en')
-    .strict()
-    .exitProcess(false)
-    .version(false);
-  for (const [name, { describe, argument, choices }] of Object.entries(OPTIONS)) {
-    if (argument === undefined) parser.option(name, { type: 'boolean', describe });
-    else {
-      const nargs = argument.split(' ').length;
-      parser.option(name, { type: 'string', requiresArg: true, nargs, choices, describe });
-    }
-  }
-  let text = '';
-  let failure: Error | null | undefined;
-  const parsed = parser.parseSync([...args], {}, (error: Error | null | undefined, _, output) => {
-    failure = error;
-    text = output;
-  }) as Readonly<Record<string, unknown>>;
-  if (failure) throw new WrongUsage(`${failure.message} (see postern conf --help)`);
-  if (text !== '') return `${text}\n`;
-
-  const readAll = (name: string): string[] => [parsed[name] ?? []].flat() as string[];
-  const read = <T = string>(name: string): T | undefined => {
-    const value = parsed[name];
-    if (Array.isArray(value)) throw new WrongUsage(`--${name}: it can be given once only`);
-    return value as T | undefined;
+/**
+ * Parses the arguments after `conf`.
+ *
+ * @returns the arguments, or the help that was asked for
+ * @throws {WrongUsage} for what there is not, with the one that may be meant
+ */
+export function parseConfArguments(args: readonly string[], width: number): ConfArguments | string {
+  const flags = Object.entries(OPTIONS).map(([name, { argument }]) => ({ name, argument }));
+  const { values, words } = withAdvice(() =>
+    parseCommandLine(joinPairs(args), [...flags, { name: 'help', aliases: ['h'] }]),
+  );
+  if (values.has('help')) return help(width);
+  const [frontEnd, app, ...more] = words;
+  if (frontEnd === undefined)
+    throw new WrongUsage(`the front end is missing: postern conf ${Object.keys(FILES).join(', ')}`);
+  if (more.length > 0)
+    throw new WrongUsage(`one argument too many: ${more[0]} (see postern conf --help)`);
+  const readAll = (name: string): readonly string[] => values.get(name) ?? [];
+  const read = (name: string): string | undefined => {
+    const [value, ...others] = readAll(name);
+    if (others.length > 0) throw new WrongUsage(`--${name}: it can be given once only`);
+    const choices = OPTIONS[name]?.choices;
+    if (value !== undefined && choices) checkChoice(`--${name} is`, value, choices);
+    return value;
   };
   const readSwitch = (name: string): 'yes' | 'no' | undefined => {
-    const value = read<boolean>(name);
-    return value === undefined ? undefined : value ? 'yes' : 'no';
+    const value = readAll(name).at(-1);
+    return value === undefined ? undefined : value === 'true' ? 'yes' : 'no';
   };
   const mount = read('mount');
   const serverNames = readAll('server-name').flatMap((names) => names.split(','));
   return {
-    frontEnd: read('FRONTEND')!,
-    app: read('APP'),
-    gateway: read('gateway'),
+    frontEnd,
+    app,
+    gateway: readGateway(frontEnd, read('gateway')),
     address: read('address'),
     mount: mount === undefined ? undefined : normalizeMount(mount),
     listen: readListen(read('listen')),
     ipv6: readSwitch('ipv6'),
     serverName: serverNames.length === 0 ? undefined : serverNames.join(' '),
-    tls: readTls(readAll('tls')),
+    tls: readPair(read('tls')),
     redirectFrom: readListen(read('redirect-from')),
     part: read('part'),
     name: read('name'),
@@ -151,13 +164,108 @@ export function parseConfArguments(args: readonly string[]): ConfArguments | str
   };
 }
 
+function withAdvice<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new WrongUsage(`${(error as Error).message} (see postern conf --help)`);
+  }
+}
+
+/** Stands between the two values of an option, which are one for the parser. No path has it. */
+const BETWEEN = '\0';
+
+/** `--tls CERT KEY` becomes one argument. */
+function joinPairs(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (!/^--tls(?:=|$)/.test(arg)) {
+      joined.push(arg);
+      continue;
+    }
+    const files = args.slice(i + 1, i + 3).filter((file) => !file.startsWith('-'));
+    if (arg !== '--tls' || files.length < 2)
+      throw new WrongUsage('--tls needs two values: --tls CERT KEY');
+    joined.push(`--tls=${files.join(BETWEEN)}`);
+    i += 2;
+  }
+  return joined;
+}
+
+function readPair(text: string | undefined): readonly [string, string] | undefined {
+  return text?.split(BETWEEN) as [string, string] | undefined;
+}
+
+function readGateway(frontEnd: string, gateway: string | undefined): string {
+  const frontEnds = Object.keys(FILES);
+  if (!frontEnds.includes(frontEnd)) {
+    const meant = didYouMean(whatIsMeant(frontEnd, frontEnds));
+    throw new WrongUsage(
+      `no front end ${JSON.stringify(frontEnd)}: ${frontEnds.join(', ')}${meant}`,
+    );
+  }
+  const gateways = Object.keys(FILES[frontEnd]!);
+  if (gateway !== undefined) checkChoice(`the gateway of ${frontEnd} is`, gateway, gateways);
+  return gateway ?? gateways[0]!;
+}
+
+function checkChoice(what: string, value: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return;
+  const meant = didYouMean(whatIsMeant(value, choices));
+  throw new WrongUsage(`${what} ${choices.join(', ')}, not ${JSON.stringify(value)}${meant}`);
+}
+
+/** Other names for the same. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  fcgi: 'fastcgi',
+  proxy: 'http',
+  httpd: 'apache',
+  k8s: 'kubernetes',
+  compose: 'docker',
+};
+
+function whatIsMeant(word: string, choices: readonly string[]): string | undefined {
+  // A gateway of other front ends is no typing error.
+  if (Object.values(FILES).some((gateways) => Object.hasOwn(gateways, word))) return undefined;
+  const other = Object.hasOwn(SYNONYMS, word) ? SYNONYMS[word]! : word;
+  return choices.includes(other) ? other : similarTo(word, choices);
+}
+
 /** A port alone is that of all addresses. */
 function readListen(text: string | undefined): string | undefined {
   return text?.replace(/^:?(\d+)$/, '*:$1');
 }
 
-function readTls(files: readonly string[]): readonly [cert: string, key: string] | undefined {
-  const [cert, key, ...more] = files;
-  if (more.length > 0) throw new WrongUsage('--tls: it can be given once only');
-  return cert === undefined || key === undefined ? undefined : [cert, key];
+const USAGE = 'postern conf FRONTEND [APP] [options]';
+
+const SUMMARY =
+  'Prints a configuration of the front end for the application APP, path[:export]; where it goes, and how to start the ' +
+  'application, is said on standard error.';
+
+function help(width: number): string {
+  const gateways = Object.entries(FILES).map(([frontEnd, files]) => ({
+    label: frontEnd,
+    text: Object.keys(files).join(', '),
+  }));
+  const options = Object.entries(OPTIONS).map(([name, option]) => ({
+    label: option.argument === undefined ? `--${name}` : `--${name} ${option.argument}`,
+    text: describe(option),
+  }));
+  const own = { label: '-h, --help', text: 'Show this' };
+  return [
+    `${USAGE}\n`,
+    `${wrap(SUMMARY, width).join('\n')}\n`,
+    section('Options:', [...options, own], width),
+    section('Front ends, and their gateways:', gateways, width),
+  ].join('\n');
+}
+
+function describe({ describe: text, choices, defaultText, repeated }: ConfOption): string {
+  const notes = [
+    choices && `one of ${choices.join(', ')}`,
+    repeated && 'may be repeated',
+    defaultText && `default: ${defaultText}`,
+  ].filter((note) => note !== undefined);
+  return notes.length === 0 ? text : `${text} (${notes.join('; ')})`;
 }

@@ -14,6 +14,9 @@ import { LONGEST_NAME } from './values.ts';
 import type { Values } from './values.ts';
 import { warnings } from './warnings.ts';
 
+/** Columns of the help. */
+const MAX_WIDTH = 100;
+
 /**
  * Prints the configuration to standard output, and its introductory comment to standard error as well; or writes the
  * configuration to a folder.
@@ -22,14 +25,13 @@ import { warnings } from './warnings.ts';
  * @throws {UsageError} for values that no configuration can hold
  */
 export function runConf(args: readonly string[]): void {
-  const given = parseConfArguments(args);
+  const given = parseConfArguments(args, Math.min(MAX_WIDTH, process.stdout.columns ?? MAX_WIDTH));
   if (typeof given === 'string') {
     process.stdout.write(given);
     return;
   }
-  const gateway = chooseGateway(given);
-  const files = FILES[given.frontEnd]![gateway]!;
-  const values = valuesOf(given, gateway);
+  const files = FILES[given.frontEnd]![given.gateway]!;
+  const values = valuesOf(given);
   const used = new Set(files.flatMap((file) => [...usedValues(file, values)]));
   checkUse(given, used);
   const texts = files.map((file) => renderConf(file, selectValues(file, values)));
@@ -46,22 +48,6 @@ export function runConf(args: readonly string[]): void {
   // A choice of ours, which nobody has asked for.
   if (given.ipv6 === undefined && used.has('ipv6') && !hasIpv6()) notes.push(NO_IPV6);
   for (const note of notes) process.stderr.write(`postern: ${note}\n`);
-}
-
-function chooseGateway({ frontEnd, gateway }: ConfArguments): string {
-  const gateways = FILES[frontEnd];
-  if (gateways === undefined) {
-    throw new WrongUsage(
-      `no front end ${JSON.stringify(frontEnd)}: ${Object.keys(FILES).join(', ')}`,
-    );
-  }
-  const names = Object.keys(gateways);
-  if (gateway !== undefined && !names.includes(gateway)) {
-    throw new WrongUsage(
-      `${frontEnd} has no gateway ${JSON.stringify(gateway)}, only ${names.join(', ')}`,
-    );
-  }
-  return gateway ?? names[0]!;
 }
 
 /** The options that become values of a configuration: the flag, and the values of which one has to be used. */
@@ -112,9 +98,9 @@ function isAutomatic({ frontEnd, serverName, tls, listen }: ConfArguments): bool
   return frontEnd === 'caddy' && serverName !== undefined && tls === undefined && usual;
 }
 
-function valuesOf(given: ConfArguments, gateway: string): Values {
+function valuesOf(given: ConfArguments): Values {
   const [file, exportName] = splitApplication(given.app);
-  const { frontEnd, mount = '', tls } = given;
+  const { frontEnd, gateway, mount = '', tls } = given;
   // A lighttpd without names serves the application under all of them.
   const serverName = given.serverName ?? (frontEnd === 'lighttpd' ? undefined : 'localhost');
   const isStarter = STARTERS.includes(frontEnd);

@@ -89,7 +89,7 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   // Empty where every address is meant.
   bind: (read) => map(hostOf(read('listen')), (host) => host.replaceAll(/[*[\]]/g, '')),
   // IPv6 beside IPv4. A single address is of the one or the other.
-  ipv6: (read) => yesIf(isOn(read('ipv6')!) && hostOf(read('listen')) === '*'),
+  ipv6: (read) => yesIf(hostOf(read('listen')) === '*' && isOn(read('ipv6')!)),
 
   tls: (read) => yesIf(read('cert') !== ''),
   // Behind the name in an https URL.
@@ -97,7 +97,7 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   redirectFrom: (read) => redirectFrom(read),
   redirectHost: (read) => hostOf(redirectFrom(read)),
   redirectPort: (read) => portOf(redirectFrom(read)),
-  redirectIpv6: (read) => yesIf(isOn(read('ipv6')!) && hostOf(redirectFrom(read)) === '*'),
+  redirectIpv6: (read) => yesIf(hostOf(redirectFrom(read)) === '*' && isOn(read('ipv6')!)),
 
   // Names in Kubernetes are DNS labels.
   label: (read) => map(read('name'), (name) => name.replaceAll('_', '-')),

@@ -1,7 +1,6 @@
 /** Loads the application of `path[:export]`, whatever its file name, module system and shape. */
 
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 
 import {
@@ -10,11 +9,12 @@ import {
   looksLikeApplication,
   ownServerMessage,
 } from '../../apps/interface.ts';
-import type { Interface } from '../../apps/interface.ts';
+import type { Interface } from '../../apps/shapes.ts';
 import { UsageError } from '../../errors.ts';
 import { isPromise } from '../../response/chunk.ts';
 import type { Application } from '../../types.ts';
 import { loadModule } from './load-module.ts';
+import type { ApplicationName } from './resolve.ts';
 
 /** Names of exports that are tried in this order when none is given. The last three are those of Astro and Nitro. */
 const EXPORT_NAMES = [
@@ -26,48 +26,12 @@ const EXPORT_NAMES = [
   'middleware',
 ] as const;
 
-/** A module and one of its exports. */
-export interface ApplicationName {
-  /** Absolute path. */
-  path: string;
-  /** The name that was given. Undefined: {@link EXPORT_NAMES} are tried. */
-  exportName: string | undefined;
-}
-
 /** Errors of loading, with a stack whose first frame is the place in the application. */
 const traces = new WeakMap<object, string>();
 
 /** The stack of an error of loading. Its first frame is the place in the application. Undefined if that is not known. */
 export function traceOf(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null ? traces.get(error) : undefined;
-}
-
-/** Paths whose content the kernel makes when they are read: it may be the input of a process. */
-const KERNEL_FILES = /^\/(?:dev|proc|sys)\//;
-
-/**
- * Parses `path[:export]`. The name of a file may have a colon: if the whole text is an existing path, there is no export.
- *
- * @throws {UsageError} when there is no such file, or it is not a regular one
- */
-export function resolveApplication(spec: string, folder = process.cwd()): ApplicationName {
-  const match = /^(.+):([\p{ID_Start}$_][\p{ID_Continue}$]*)$/u.exec(spec);
-  for (const [path, exportName] of match ? [[spec], [match[1]!, match[2]!]] : [[spec]]) {
-    const found = resolve(folder, path!);
-    if (!existsSync(found)) continue;
-    checkRegular(path!, found);
-    return { path: found, exportName };
-  }
-  throw new UsageError(`no such application: ${match ? match[1] : spec}`);
-}
-
-/** @param found the absolute path. It may be a link to anywhere */
-function checkRegular(path: string, found: string): void {
-  const stats = statSync(found);
-  if (stats.isDirectory()) throw new UsageError(`${path} is a folder, not a module`);
-  if (!stats.isFile()) throw new UsageError(`${path} is not a regular file`);
-  if (KERNEL_FILES.test(found) || KERNEL_FILES.test(realpathSync(found)))
-    throw new UsageError(`${path} is below /dev, /proc or /sys: no module is loaded from there`);
 }
 
 /**
@@ -82,7 +46,7 @@ export async function loadApplication(
   onFile?: (path: string) => void,
 ): Promise<Application> {
   const servers = countServers();
-  let found: { exported: unknown } | undefined;
+  let found: { exported: unknown; names: readonly string[] } | undefined;
   try {
     found = await withUncaught(findApplication(path, exportName, onFile));
   } catch (error) {
@@ -100,9 +64,8 @@ export async function loadApplication(
   if (exported === undefined) {
     if (isListening || (exportName === undefined && callsListen(path)))
       throw new UsageError(ownServerMessage(path));
-    const wanted =
-      exportName ?? `${EXPORT_NAMES.slice(0, -1).join(', ')} or ${EXPORT_NAMES.at(-1)}`;
-    throw new UsageError(`${path} has no export ${wanted}`);
+    const { noExport } = await import('./explain-export.ts');
+    throw new UsageError(noExport(path, exportName, EXPORT_NAMES, found.names));
   }
   // A warning only: the server may be for metrics or a debugger.
   if (isListening) process.emitWarning(ownServerMessage(path));
@@ -119,7 +82,7 @@ async function findApplication(
   path: string,
   exportName: string | undefined,
   onFile?: (path: string) => void,
-): Promise<{ exported: unknown } | undefined> {
+): Promise<{ exported: unknown; names: readonly string[] } | undefined> {
   const exports = await loadModule(path, onFile);
   let exported = exportName === undefined ? findExport(exports) : namedExport(exports, exportName);
   if (isPromise(exported) && !looksLikeApplication(exported)) {
@@ -128,7 +91,7 @@ async function findApplication(
     exported = findExport(settled.value) ?? settled.value;
   }
   await setImmediate(); // listen() with a host name takes another turn: see countServers()
-  return { exported };
+  return { exported, names: namesIn(exports) };
 }
 
 /** Milliseconds until it is said that a promise is waited for. */
@@ -188,6 +151,14 @@ function namedExport(exports: unknown, name: string): unknown {
   const direct = (exports as Exports)[name];
   // With import(), the exports of a CommonJS module may all be below `default`.
   return direct ?? (exports as { default?: Exports }).default?.[name];
+}
+
+/** The names of the exports; with import(), those of a CommonJS module may all be below `default`. */
+function namesIn(exports: unknown): string[] {
+  if (exports === null || typeof exports !== 'object') return [];
+  const { default: inner } = exports as { default?: unknown };
+  const below = inner !== null && typeof inner === 'object' ? Object.keys(inner) : [];
+  return [...new Set([...Object.keys(exports), ...below])];
 }
 
 /** Whether a value is an application, or a promise that may be fulfilled with one. */

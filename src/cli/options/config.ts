@@ -18,6 +18,7 @@ import type { Accounts } from '../../files/ownership.ts';
 import { OPTION_NAMES } from './options.ts';
 import type { OptionName, RawValue, Source } from './options.ts';
 import { reportLine } from '../report.ts';
+import { didYouMean, similarTo } from '../usage/similar.ts';
 
 const PACKAGE = 'package.json';
 
@@ -68,12 +69,22 @@ function accountsFor(application: string | undefined): Accounts {
     : new Set([...own, statSync(application).uid]);
 }
 
+/** Why a file that nobody has named is not trusted: because of its owner, or of who may replace it. */
+export function doubtFile(file: string): string | undefined {
+  const own = ownAccounts();
+  return doubtName(file, own) ?? doubtContent(statSync(file), own);
+}
+
+function doubtName(file: string, own: Accounts): string | undefined {
+  const named = lstatSync(file);
+  const doubt = doubtOwner(named, own) ?? doubtFolder(dirname(file), own);
+  if (doubt !== undefined || !named.isSymbolicLink()) return doubt;
+  return doubtFolder(dirname(realpathSync(file)), own);
+}
+
 /** The text of a file, or why it is not trusted. Nobody can replace the file between the check and the reading. */
 function readOwn(file: string, own: Accounts): { text: string } | { doubt: string } {
-  const named = lstatSync(file);
-  let doubt = doubtOwner(named, own) ?? doubtFolder(dirname(file), own);
-  if (doubt === undefined && named.isSymbolicLink())
-    doubt = doubtFolder(dirname(realpathSync(file)), own);
+  let doubt = doubtName(file, own);
   if (doubt !== undefined) return { doubt };
   // O_NONBLOCK: opening a pipe would block.
   const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -98,7 +109,8 @@ function orExplain<T>(file: string, read: () => T): T | undefined {
 
 function parse(file: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    // A byte order mark, as some editors of Windows write it, is no JSON.
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new UsageError(`${file} is not JSON: ${(error as Error).message}`, { cause: error });
   }
@@ -112,7 +124,9 @@ function toSource(file: string, config: unknown): Source {
   for (const [key, value] of Object.entries(config as Record<string, unknown>)) {
     const name = OPTION_NAMES.find((candidate) => candidate === key);
     if (name === undefined)
-      throw new UsageError(`${file}: there is no option ${JSON.stringify(key)}`);
+      throw new UsageError(
+        `${file}: there is no option ${JSON.stringify(key)}${didYouMean(similarKey(key))}`,
+      );
     if (!isRawValue(value))
       throw new UsageError(`${file}: ${key} is not a string, number, boolean or list`);
     values[name] = value;
@@ -120,6 +134,11 @@ function toSource(file: string, config: unknown): Source {
   // The path is relative to the configuration file.
   if (typeof values.app === 'string') values.app = resolve(dirname(file), values.app);
   return { label: (name) => `${file}: ${name}`, values };
+}
+
+function similarKey(key: string): string | undefined {
+  const meant = similarTo(key, OPTION_NAMES);
+  return meant && JSON.stringify(meant);
 }
 
 function isRawValue(value: unknown): value is RawValue {

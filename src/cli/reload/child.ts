@@ -6,7 +6,8 @@
 import type { Socket } from 'node:net';
 
 import { Gateways } from '../serve/gateways.ts';
-import { loadApplication, resolveApplication, traceOf } from '../load/load-app.ts';
+import { loadApplication, traceOf } from '../load/load-app.ts';
+import { resolveModuleOrFolder } from '../load/resolve.ts';
 import { formatFailure } from '../report.ts';
 import { guard } from '../serve/serve.ts';
 import { reopenOnSignals } from '../serve/signals.ts';
@@ -39,7 +40,7 @@ if (!process.connected) end();
 async function begin({ settings, listeners }: ServeOrder): Promise<void> {
   flushImports = watchImports(onFile);
   try {
-    const name = resolveApplication(settings.app!);
+    const name = resolveModuleOrFolder(settings.app!);
     const application = await loadApplication(name, settings.interface, onFile);
     await start(new Gateways(guard(application, settings), settings), listeners, settings);
   } catch (error) {

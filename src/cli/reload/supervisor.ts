@@ -13,7 +13,7 @@ import { listen } from '../../listening/listener.ts';
 import { createLog } from '../../logging/log.ts';
 import type { Log } from '../../types.ts';
 import type { Listener } from '../serve/gateways.ts';
-import { resolveApplication } from '../load/load-app.ts';
+import { resolveModuleOrFolder } from '../load/resolve.ts';
 import type { Settings } from '../options/options.ts';
 import { isManaged, reopenOnSignals, stopOnSignals } from '../serve/signals.ts';
 import { adviseOnPort, describeListener } from '../serve/describe-listener.ts';
@@ -80,7 +80,7 @@ class Supervisor {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#log = createLog(settings.logLevel);
-    this.#application = resolveApplication(settings.app!).path;
+    this.#application = resolveModuleOrFolder(settings.app!).path;
     this.#watcher = new Watcher({
       changed: (paths) => this.#onChange(paths),
       failed: (folder, error) => this.#onWatchFailure(folder, error),
