@@ -5,6 +5,7 @@
  * @module postern
  */
 
+export { toFunction } from './handler/application.ts';
 export { BaseHandler } from './handler/base-handler.ts';
 export { StreamHandler } from './handler/stream-handler.ts';
 export type { HandlerStreams } from './handler/stream-handler.ts';
@@ -18,8 +19,14 @@ export type { InputSource } from './input/input-source.ts';
 export { addVariable, guessScheme } from './environ/environ.ts';
 export type { Variables } from './environ/environ.ts';
 export type { ForwardedHeaders, ForwardingOptions } from './environ/forwarded/forwarding.ts';
+export { createAccessLog } from './logging/access-log.ts';
+export type { AccessLogOptions } from './logging/access-log.ts';
 export { createLog } from './logging/log.ts';
 export type { LogLevel } from './logging/log.ts';
+export type { TextList } from './options.ts';
+export { mount } from './middleware/mount.ts';
+export { wrapBody } from './middleware/wrap-body.ts';
+export type { BodyHooks } from './middleware/wrap-body.ts';
 export { applicationUri, requestUri, shiftPathInfo } from './environ/util.ts';
 export { setupTestingDefaults } from './testing/defaults.ts';
 export { VALIDATION_RULES, validator } from './validate/validator.ts';

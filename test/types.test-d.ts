@@ -31,6 +31,7 @@ import type {
   ErrorStream,
   FileLike,
   FileWrapperConstructor,
+  GatewayName,
   GatewayOptions,
   Header,
   HeaderList,
@@ -150,7 +151,11 @@ same<Same<Environ['wsgi.input'], Input>>();
 same<Same<Environ['wsgi.errors'], ErrorStream>>();
 same<Same<Environ['wsgi.file_wrapper'], FileWrapperConstructor>>();
 same<Same<Environ['postern.signal'], AbortSignal>>();
-same<Same<Environ['postern.gateway'], 'cgi' | 'fastcgi' | 'scgi' | 'uwsgi' | 'http'>>();
+same<Same<Environ['postern.gateway'], GatewayName>>();
+'fastcgi' satisfies GatewayName;
+'ajp' satisfies GatewayName; // one of its own
+// @ts-expect-error: a name is text
+5 satisfies GatewayName;
 same<Same<Environ['postern.role'], 'responder' | 'authorizer' | 'filter'>>();
 environ['my.extension'] = { anything: true };
 environ['wsgi.errors'].write('text');

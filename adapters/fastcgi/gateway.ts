@@ -19,6 +19,12 @@ export interface Gateway {
   readonly resources: Resources;
   readonly unread: UnreadBodies;
   readonly contexts: RequestContexts;
+  /**
+   * Whether the listening socket is descriptor 0: then it may be mod_fcgid that has started this process. When a connection is
+   * closed, that fills up the response with its own error page, to the very Content-Length. After END_REQUEST it does not, and
+   * the visitor sees that bytes are missing.
+   */
+  readonly isManaged: boolean;
   /** Whether a front end multiplexes: it has asked for it, or has sent several requests at once on a connection. */
   isMultiplexed: boolean;
   /** Makes a stop of the server wait for the end of a run. @param onEnd called at that end */

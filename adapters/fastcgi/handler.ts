@@ -27,8 +27,8 @@ export interface HandlerConnection {
   drained(request: FastCgiHandler): Promise<void>;
   /** Ends a complete response. */
   finish(request: FastCgiHandler, head: string, last: Uint8Array | string): void;
-  /** Ends a broken response, which must not look complete. */
-  abandon(request: FastCgiHandler): void;
+  /** Ends a broken response, which must not look complete. @param isShort of its Content-Length bytes are missing */
+  abandon(request: FastCgiHandler, isShort: boolean): void;
   /** END_REQUEST has been added to what is sent: the id is free. */
   ended(request: FastCgiHandler): void;
   /** A body has as much waiting in memory as it may. */
@@ -133,7 +133,7 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
   }
 
   protected override abandon(): void {
-    this.#connection.abandon(this);
+    this.#connection.abandon(this, this.responseState.missing > 0);
   }
 
   onEnd(): void {

@@ -48,8 +48,6 @@ export class Requests implements RecordVisitor {
   #ignored = 0; // bytes of stream records that belong to no request, since the last BEGIN_REQUEST
   /** BEGIN_REQUEST records so far. */
   begun = 0;
-  /** Whether the front end closes the connection: FCGI_KEEP_CONN of the last BEGIN_REQUEST (§ 5.1). */
-  keepConn = true;
 
   constructor(connection: RequestsConnection) {
     this.#connection = connection;
@@ -71,6 +69,10 @@ export class Requests implements RecordVisitor {
   /** Whether a response is broken: the connection must not end as if all were complete. */
   get isBroken(): boolean {
     return this.#running.isBroken;
+  }
+
+  get keepConn(): boolean {
+    return this.#running.keepConn;
   }
 
   // ---- records
@@ -131,7 +133,7 @@ export class Requests implements RecordVisitor {
       throw new ProtocolError(`BEGIN_REQUEST for id ${id}, which is active (FastCGI 1.0 § 3.3)`);
     }
     this.begun++;
-    this.keepConn = (bytes[start + 2]! & fcgi.FCGI_KEEP_CONN) !== 0;
+    this.#running.keepConn = (bytes[start + 2]! & fcgi.FCGI_KEEP_CONN) !== 0;
     this.#ignored = 0;
     const role = ROLES[bytes.readUInt16BE(start)];
     const overload = this.#overload();

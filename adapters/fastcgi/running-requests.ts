@@ -14,8 +14,8 @@ import type { RecordWriter } from './record-writer.ts';
 import { RequestMap } from './request-map.ts';
 import type { Timeouts } from './timeouts.ts';
 
-/** appStatus of a request that was aborted (§ 5.4). No front end looks at it. */
-const ABORTED = 1;
+/** appStatus of a request that was aborted (§ 5.4), or whose response is broken. No front end looks at it. */
+const FAILED = 1;
 
 /** The connection, as the responses on it see it. */
 export interface ResponseConnection {
@@ -35,6 +35,8 @@ export class RunningRequests implements HandlerConnection {
   peerKnowsLimits = false;
   /** Whether a response is broken: then nothing that follows on this connection may look complete. */
   isBroken = false;
+  /** Whether the front end closes the connection: FCGI_KEEP_CONN of the last BEGIN_REQUEST (§ 5.1). */
+  keepConn = true;
 
   constructor(connection: ResponseConnection, onRequestEnd: () => void) {
     this.#connection = connection;
@@ -75,7 +77,7 @@ export class RunningRequests implements HandlerConnection {
     const request = this.#requests.get(id);
     if (request === undefined) return;
     request.disconnect();
-    this.#connection.output.abort(request, ABORTED);
+    this.#connection.output.abort(request, FAILED);
   }
 
   /** The connection is closed. */
@@ -111,7 +113,11 @@ export class RunningRequests implements HandlerConnection {
     this.#connection.output.end(request, head, last, 0);
   }
 
-  abandon(request: FastCgiHandler): void {
+  abandon(request: FastCgiHandler, isShort: boolean): void {
+    if (isShort && this.gateway.isManaged && !this.keepConn) {
+      this.#connection.output.abort(request, FAILED);
+      return;
+    }
     // The connection stays open until its other requests end. Requests that the front end still sends are served.
     if (!this.isBroken && this.peerKnowsLimits) this.#connection.writer.add(encodeNoMoreRequests());
     this.isBroken = true;

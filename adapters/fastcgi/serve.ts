@@ -6,6 +6,8 @@ import { Deadlines } from '../../src/resources/deadlines.ts';
 import { RequestContexts } from '../../src/handler/request-contexts.ts';
 import { createForwarding } from '../../src/environ/forwarded/forwarding.ts';
 import { isWanted } from '../../src/environ/environ.ts';
+import { checkOptions } from '../../src/options.ts';
+import type { TextList } from '../../src/options.ts';
 import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_LOG } from '../../src/logging/log.ts';
 import { Resources } from '../../src/resources/resources.ts';
@@ -15,7 +17,7 @@ import type { Application, ApplicationFunction } from '../../src/types.ts';
 import { UnreadBodies } from '../../src/resources/unread-bodies.ts';
 import { FastCgiConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
-import { resolveLimits } from './options.ts';
+import { FASTCGI_OPTIONS, resolveLimits } from './options.ts';
 import type { FastCgiLimits, FastCgiOptions } from './options.ts';
 import { ParamsDecoder } from './params.ts';
 
@@ -32,6 +34,7 @@ export async function runWithFastCgi(
   given: FastCgiOptions,
 ): Promise<Server> {
   const run = toFunction(application);
+  checkOptions('runWithFastCgi', given, FASTCGI_OPTIONS);
   const options: FastCgiOptions = { ...given, forwarding: createForwarding(given) };
   const { engine = 'postern', log = DEFAULT_LOG } = options;
   const limits = resolveLimits(options);
@@ -67,6 +70,7 @@ async function serve(
     resources: new Resources(limits, options, deadlines, log),
     unread: new UnreadBodies(limits.unreadTimeout),
     contexts: new RequestContexts(),
+    isManaged: isDescriptorZero(options.listen),
     isMultiplexed: false,
     track: (run, onEnd) => server.track(run, onEnd),
   };
@@ -78,9 +82,12 @@ async function serve(
   return server;
 }
 
+function isDescriptorZero(listen: FastCgiOptions['listen']): boolean {
+  return listen === 'fd:0' || (typeof listen === 'object' && 'fd' in listen && listen.fd === 0);
+}
+
 /** FCGI_WEB_SERVER_ADDRS lists the peers that may connect, separated by commas (§ 3.2). */
-function allowedPeers({ allow }: FastCgiOptions): readonly string[] | undefined {
+function allowedPeers({ allow }: FastCgiOptions): TextList | undefined {
   // An empty variable counts as missing, as for libfcgi.
-  const bound = process.env['FCGI_WEB_SERVER_ADDRS'] || undefined;
-  return allow ?? bound?.split(',');
+  return allow ?? (process.env['FCGI_WEB_SERVER_ADDRS'] || undefined);
 }

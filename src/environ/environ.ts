@@ -191,7 +191,7 @@ function completeContentLength(environ: Variables, method: string): number {
   const isChunked = environ['HTTP_TRANSFER_ENCODING'] !== undefined;
   // The front end has removed the coding: the header says nothing about `wsgi.input`.
   if (isChunked) delete environ['HTTP_TRANSFER_ENCODING'];
-  if (text === undefined) return isChunked ? endlessBody(environ) : 0;
+  if (text === undefined) return isChunked && !isErrorPage(environ) ? endlessBody(environ) : 0;
   if (text === '-1' && environ['postern.gateway'] === 'fastcgi') return -1; // Caddy, for a chunked upload
   const length = parseContentLength(text);
   if (length === undefined) {
@@ -201,6 +201,7 @@ function completeContentLength(environ: Variables, method: string): number {
     );
   }
   checkHeaderLength(environ, text, length);
+  if (length > 0 && isErrorPage(environ)) return 0;
   // Half of the front ends send 0 when the client has sent no Content-Length.
   if (length > 0 || (method !== 'GET' && method !== 'HEAD')) environ['CONTENT_LENGTH'] = text;
   return length;
@@ -222,8 +223,21 @@ function checkHeaderLength(environ: Variables, text: string, length: number): vo
 }
 
 /**
+ * Whether the request is for the page of an error (`ErrorDocument`). Apache makes a GET of it, and leaves the length of the
+ * body that the visitor has sent, which it may have read and thrown away: over SCGI and uwsgi nobody would tell its end.
+ */
+function isErrorPage(environ: Variables): boolean {
+  const status = environ['REDIRECT_STATUS'];
+  return (
+    environ['REQUEST_METHOD'] === 'GET' && status !== undefined && /^[45]/.test(String(status))
+  );
+}
+
+/**
  * A body without a length ends with the STDIN stream in FastCGI, and with the last chunk in HTTP. In the other protocols
- * only CONTENT_LENGTH tells the end (RFC 3875 § 4.2). Apache starts CGI programs without it all the same.
+ * only CONTENT_LENGTH tells the end (RFC 3875 § 4.2). Apache starts CGI programs without it all the same, and ends their
+ * standard input. But it ends it in the same way when the visitor has left in the middle: part of an upload would pass for
+ * the whole.
  */
 function endlessBody(environ: Variables): -1 {
   const gateway = environ['postern.gateway'];

@@ -10,6 +10,7 @@ import type { ConnectionSource } from './connection-source.ts';
 import { SHUTDOWN_TIMEOUT } from '../limits.ts';
 import { listen, stopListening } from './listener.ts';
 import type { ListenOptions } from './listener.ts';
+import type { OptionNames } from '../options.ts';
 import { MAX_TIME } from '../resources/settle-limits.ts';
 
 /** A running gateway. `await using` closes it at the end of the block. */
@@ -38,6 +39,15 @@ export interface ServerOptions extends ListenOptions {
    */
   listen: string | number | Address | ConnectionSource;
 }
+
+/** Names of {@link ServerOptions}. */
+export const SERVER_OPTIONS: OptionNames<ServerOptions> = {
+  backlog: true,
+  listen: true,
+  socketGroup: true,
+  socketMode: true,
+  socketOwner: true,
+};
 
 /** One accepted socket and its protocol state, as the server sees it. */
 export interface Connection {

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { renderConf, usedValues } from '../../src/cli/conf/conf.ts';
-import { startApache } from '../servers/apache.ts';
+import { startApache, type ApacheOptions } from '../servers/apache.ts';
 import { startCaddy } from '../servers/caddy.ts';
 import { startHaproxy } from '../servers/haproxy.ts';
 import { freePort, type RunningServer, type ServerOptions } from '../servers/launch.ts';
@@ -68,16 +68,23 @@ export const SITES: readonly Site[] = Object.keys(SERVERS).flatMap((server) =>
  * Starts an application, unless it is the front end that does, and the front end.
  *
  * @param application a file of conf/apps
+ * @param more of the server
  */
 export async function startSite(
   { conf, prefork, values }: Site,
   mount: string,
   application = 'environ.mjs',
+  more: Pick<ApacheOptions, 'extra' | 'modules' | 'within'> = {},
 ): Promise<RunningServer> {
   const { apps, postern, path } = stagePackage();
   const app = join(apps, application);
   const upstream = `127.0.0.1:${await portFor(conf, mount, app)}`;
-  const options = { conf, values: { ...values, mount, upstream, app, postern, path }, prefork };
+  const options = {
+    conf,
+    values: { ...values, mount, upstream, app, postern, path },
+    prefork,
+    ...more,
+  };
   return SERVERS[conf.split('/', 1)[0]!]!(options);
 }
 

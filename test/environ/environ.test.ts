@@ -386,6 +386,26 @@ describe('the length of the body', () => {
     );
   });
 
+  test.each([['404'], ['500']])('of the page for an error (%s): there is none', (status) => {
+    const sent: Pairs = [
+      ['REQUEST_METHOD', 'GET'],
+      ['REDIRECT_STATUS', status],
+    ];
+    const { environ, length } = complete([...sent, ['CONTENT_LENGTH', '5']], { gateway: 'scgi' });
+    expect(length).toBe(0);
+    expect(environ).not.toHaveProperty(['CONTENT_LENGTH']);
+    expect(complete([...sent, CHUNKED], { gateway: 'cgi' }).length).toBe(0);
+  });
+
+  test('of a request that was redirected otherwise: it is there', () => {
+    const sent: Pairs = [['CONTENT_LENGTH', '5']];
+    expect(complete([...sent, ['REDIRECT_STATUS', '200']]).length).toBe(5);
+    // lighttpd and nginx keep the method, and the body with it.
+    expect(complete([...sent, ['REDIRECT_STATUS', '404'], ['REQUEST_METHOD', 'POST']]).length).toBe(
+      5,
+    );
+  });
+
   test('the front end has taken the chunks apart', () => {
     const { environ, length } = complete([CHUNKED, ['CONTENT_LENGTH', '5']], { gateway: 'scgi' });
     expect(length).toBe(5);

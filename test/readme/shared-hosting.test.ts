@@ -151,6 +151,37 @@ describe.skipIf(reason !== undefined)(
       expect((await visit('/style.css')).body).toBe('a file');
     });
 
+    test.each([
+      ['/what%3F', '/what?'],
+      ['/what%3Fx=1', '/what?x=1'],
+      ['/100%25', '/100%'],
+      ['/100%2525', '/100%25'],
+      ['/a%2541', '/a%41'],
+      ['/a%23b', '/a#b'],
+      ['/a%26b%3Dc+d', '/a&b=c+d'],
+      ['/a%5Cb%22c', '/a\\b"c'],
+      ['/a%0Ab', '/a\nb'],
+      ['/a;b:c@d', '/a;b:c@d'],
+      ['/%E9', '/\xe9'],
+    ])('without app.cgi in the addresses, %s is decoded once', async (path, pathInfo) => {
+      home.upload('public_html/.htaccess', HTACCESS! + REWRITING!);
+      upload(ROOTED_PROGRAM!);
+      expect(await environAt(`${path}?x=%25`)).toMatchObject({
+        SCRIPT_NAME: '',
+        PATH_INFO: pathInfo,
+        QUERY_STRING: 'x=%25',
+        REQUEST_URI: `${path}?x=%25`,
+      });
+    });
+
+    test('without app.cgi in the addresses, a path with %2F is answered 404', async () => {
+      home.upload('public_html/.htaccess', HTACCESS! + REWRITING!);
+      expect((await visit('/a%2Fb')).status).toBe(404);
+      const allowing = { directives: 'AllowEncodedSlashes On' };
+      upload(ROOTED_PROGRAM!);
+      expect((await visit('/a%2Fb', allowing)).status).toBe(200);
+    });
+
     /** What brings a failure about, by what the log then says. */
     const FAILURES: Readonly<Record<string, () => HostOptions | void>> = {
       'file has no execute permission: (…/app.cgi)': () => upload(PROGRAM!, 0o644),

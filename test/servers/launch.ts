@@ -31,7 +31,9 @@ export interface ServerOptions {
   /** What is started instead of the shipped file: made for the port that the server is to listen on. */
   readonly text?: (port: number) => string;
   /** More configuration, in the server's own language, beside the shipped file. */
-  readonly extra?: string;
+  readonly extra?: string | undefined;
+  /** More lines before the end of the last block of the shipped file: of the site itself. */
+  readonly within?: string | undefined;
   /** More environment variables for the server's process. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -142,7 +144,9 @@ export async function prepareSite(
     ...options.values,
   };
   const text = options.text?.(port) ?? renderConf(options.conf, values);
-  writeFileSync(join(folder, site), text);
+  const end = /(?:<\/VirtualHost>|\})\n$/;
+  const whole = options.within === undefined ? text : text.replace(end, `${options.within}\n$&`);
+  writeFileSync(join(folder, site), whole);
   return { folder, port };
 }
 

@@ -2,6 +2,8 @@
 
 import { describe, isPromise } from '../../response/chunk.ts';
 import { ApplicationError } from '../../errors.ts';
+import { checkNames } from '../../options.ts';
+import type { OptionNames } from '../../options.ts';
 import { isHopByHop } from '../../response/headers.ts';
 import { statusLine } from '../../response/status.ts';
 import type {
@@ -43,10 +45,13 @@ export interface FetchOptions {
    * alone; the command `postern`, whose process it is, does it.
    *
    * A class that has extended the global `Request` before, or a `fetch` that was stored before, does not take the
-   * requests of light objects.
+   * requests of light objects. The command replaces them before it loads a module that names `fetch`, `Request` or
+   * `Response`.
    */
   lightObjects?: boolean;
 }
+
+const FETCH_OPTIONS: OptionNames<FetchOptions> = { lightObjects: true };
 
 /**
  * Makes an application of a fetch handler.
@@ -57,11 +62,14 @@ export interface FetchOptions {
  *
  * Errors that the handler throws, or that its response body ends with, are handled as any
  * application's: 500 before the headers have left, a broken response after.
+ *
+ * @throws {UsageError} for an option that there is not
  */
 export function fromFetch(
   handler: FetchFunction | FetchObject,
   options: FetchOptions = {},
 ): ApplicationFunction {
+  checkNames('fromFetch', options, FETCH_OPTIONS);
   return makeApplication(handler, options.lightObjects === true, false);
 }
 

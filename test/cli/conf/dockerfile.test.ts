@@ -89,6 +89,12 @@ describeWithServer(['unshare', 'setpriv'], 'a container', () => {
     );
     const account = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--'];
     const command = listOf(found.get('CMD')!);
+    const check = (): number | null => {
+      const [program, ...args] = listOf(found.get('HEALTHCHECK')!);
+      const env = { PATH: staged.path };
+      return spawnSync(program, args, { cwd: folder, env, timeout: 10_000 }).status;
+    };
+    expect(check()).toBe(1); // not yet
     const child = spawn(
       'unshare',
       ['--pid', '--fork', '--kill-child', '--', ...account, ...command],
@@ -99,13 +105,7 @@ describeWithServer(['unshare', 'setpriv'], 'a container', () => {
       },
     );
     const exited = once(child, 'exit');
-    const check = (): number | null => {
-      const [program, ...args] = listOf(found.get('HEALTHCHECK')!);
-      const env = { PATH: staged.path };
-      return spawnSync(program, args, { cwd: folder, env, timeout: 10_000 }).status;
-    };
     try {
-      expect(check()).toBe(1); // not yet
       while (!(await accepts(port)) && child.exitCode === null) await sleep(10);
       expect(check()).toBe(0);
       const process_ = childOf(child.pid!);
