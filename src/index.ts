@@ -8,7 +8,7 @@
 export { toFunction } from './handler/application.ts';
 export { BaseHandler } from './handler/base-handler.ts';
 export { StreamHandler } from './handler/stream-handler.ts';
-export type { HandlerStreams } from './handler/stream-handler.ts';
+export type { HandlerStreams, OutputStream } from './handler/stream-handler.ts';
 export { FileWrapper } from './response/file-wrapper.ts';
 export { formatDateTime, isHopByHop } from './response/headers.ts';
 export type { CheckedHeaders } from './response/headers.ts';

@@ -31,9 +31,13 @@ export interface OutputStream {
   write(bytes: Uint8Array): boolean;
   /** Drops what has not been written. 'close' follows. */
   destroy(): unknown;
+  /** Whether nothing more is taken. */
   readonly destroyed: boolean;
+  /** Whether 'drain' is to be waited for. */
   readonly writableNeedDrain: boolean;
+  /** Adds a listener. */
   on(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
+  /** Removes a listener. */
   off(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
 }
 
