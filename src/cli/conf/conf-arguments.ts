@@ -43,8 +43,8 @@ interface ConfOption {
 const OPTIONS: Readonly<Record<string, ConfOption>> = {
   gateway: {
     argument: 'GATEWAY',
-    describe: 'How the front end talks to the application; see below',
-    defaultText: 'the first one below',
+    describe: 'How the front end talks to the application',
+    defaultText: 'fastcgi; for docker http',
   },
   address: {
     argument: 'ADDR',
@@ -67,7 +67,7 @@ const OPTIONS: Readonly<Record<string, ConfOption>> = {
   'server-name': {
     argument: 'NAME',
     repeated: true,
-    describe: 'Host name of the site; several with commas between them, or the option again',
+    describe: 'Host name of the site; several with commas between them',
     defaultText: 'localhost; with lighttpd every name',
   },
   listen: {
@@ -243,20 +243,23 @@ const SUMMARY =
   'Prints a configuration of the front end for the application APP, path[:export]; where it goes, and how to start the ' +
   'application, is said on standard error.';
 
+/** The options as pages show them. */
+export function confOptions(): { readonly label: string; readonly text: string }[] {
+  return Object.entries(OPTIONS).map(([name, option]) => ({
+    label: option.argument === undefined ? `--${name}` : `--${name} ${option.argument}`,
+    text: describe(option),
+  }));
+}
+
 function help(width: number): string {
   const gateways = Object.entries(FILES).map(([frontEnd, files]) => ({
     label: frontEnd,
     text: Object.keys(files).join(', '),
   }));
-  const options = Object.entries(OPTIONS).map(([name, option]) => ({
-    label: option.argument === undefined ? `--${name}` : `--${name} ${option.argument}`,
-    text: describe(option),
-  }));
-  const own = { label: '-h, --help', text: 'Show this' };
   return [
     `${USAGE}\n`,
     `${wrap(SUMMARY, width).join('\n')}\n`,
-    section('Options:', [...options, own], width),
+    section('Options:', [...confOptions(), { label: '-h, --help', text: 'Show this' }], width),
     section('Front ends, and their gateways:', gateways, width),
   ].join('\n');
 }
