@@ -13,7 +13,6 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
 import { ask } from '../conf/ask.ts';
-import { CERTIFICATE, KEY } from '../http/certificate.ts';
 import { apacheModules, startApache } from '../servers/apache.ts';
 import { describeWithServer } from '../servers/availability.ts';
 import { startCaddy } from '../servers/caddy.ts';
@@ -28,7 +27,6 @@ import {
 } from '../servers/launch.ts';
 import { startLighttpd } from '../servers/lighttpd.ts';
 import { startNginx } from '../servers/nginx.ts';
-import { canIsolate, runOnStock } from '../servers/stock.ts';
 import { stagePackage, type StagedPackage } from '../servers/staging.ts';
 import { blocks, commands, readPage, section } from './markdown.ts';
 
@@ -358,95 +356,6 @@ describeWithServer(['systemd-socket-activate', 'nginx'], '### systemd', () => {
   });
 });
 
-const isStock = canIsolate
-  ? 'stock nginx'
-  : 'stock nginx (skipped: this account may not make namespaces)';
-
-describeWithServer(['nginx', 'curl'], isStock, () => {
-  const FOLDERS = {
-    copied: ['/etc/nginx', '/var/log/nginx', '/var/lib/nginx', '/var/www'],
-    empty: ['/run', '/srv', '/etc/ssl'],
-  };
-
-  /** Applications of the recipes, and a certificate, where the recipes say. */
-  function files(): string {
-    const folder = temporaryFolder('recipe');
-    writeFileSync(join(folder, 'site.pem'), CERTIFICATE);
-    writeFileSync(join(folder, 'site.key'), KEY);
-    const apps = ['app', 'shop', 'blog'].map(
-      (name) => `mkdir /srv/${name}; cp ${staged.apps}/hello.mjs /srv/${name}/app.mjs`,
-    );
-    return `cp ${folder}/site.* /etc/ssl/\n${apps.join('\n')}\n`;
-  }
-
-  /** Runs a recipe as it is written on a running nginx, then asks. @returns what each curl has printed */
-  function follow(block: number, asks: readonly string[]): string[] {
-    const lines = takeCommands(CONF, '### nginx', block);
-    const script = lines.map((line) => {
-      const served = /^postern \S+ --fastcgi (?:unix:(\S+)|\S+:(\d+))/.exec(line);
-      if (served === null) return line;
-      const [, socket, port] = served;
-      return `${line} &\nuntil_up ${socket ? `test -S ${socket}` : `node -e "net.connect(${port}).on('connect', () => process.exit())"`}`;
-    });
-    const asking = asks.map((args) => `curl -gs --max-time 20 ${args}; echo; echo ----`);
-    const { status, stdout, stderr } = runOnStock(
-      FOLDERS,
-      [files(), 'nginx', ...script, ...asking, 'nginx -s stop'].join('\n'),
-      staged.path,
-    );
-    expect(status, stderr).toBe(0);
-    return stdout
-      .split('\n----\n')
-      .slice(0, -1)
-      .map((text) => text.trim());
-  }
-
-  const hello = (path: string, ip = '127.0.0.1'): string => `Hello, ${ip}! You asked for ${path}`;
-  /** A host without a site of its own: Debian's. */
-  const OTHER = '-o /dev/null -w %{http_code} http://127.0.0.1/none';
-
-  test.skipIf(!canIsolate)('a site beside the one of the distribution', () => {
-    const to = '--connect-to ::127.0.0.1: http://example.org/x';
-    const six = '--connect-to ::[::1]: http://example.org/x';
-    expect(follow(0, [to, six, OTHER])).toEqual([hello('/x'), hello('/x', '::1'), '404']);
-  });
-
-  test.skipIf(!canIsolate)('a site with HTTPS', () => {
-    const secure = (ip: string, name: string): string =>
-      `-k --http2 -w ' over %{http_version}' --connect-to ::${ip}: https://${name}/x`;
-    const plain =
-      "--connect-to ::[::1]: -o /dev/null -w '%{http_code} %{redirect_url}' http://www.example.org/x?y";
-    expect(
-      follow(1, [
-        secure('127.0.0.1', 'example.org'),
-        secure('[::1]', 'www.example.org'),
-        plain,
-        OTHER,
-      ]),
-    ).toEqual([
-      `${hello('/x')}\n over 2`,
-      `${hello('/x', '::1')}\n over 2`,
-      '301 https://www.example.org/x?y',
-      '404',
-    ]);
-  });
-
-  test.skipIf(!canIsolate)('two applications in the site of the distribution', () => {
-    const [shop, blog, six, other] = follow(2, [
-      'http://127.0.0.1/shop/x',
-      'http://127.0.0.1/blog',
-      'http://[::1]/blog/y',
-      OTHER,
-    ]);
-    expect([shop, blog, six, other]).toEqual([
-      hello('/x'),
-      hello('').trim(),
-      hello('/y', '::1'),
-      '404',
-    ]);
-  });
-});
-
 describe('### Docker', () => {
   const [printing] = takeCommands(CONF, '### Docker');
 
@@ -458,6 +367,8 @@ describe('### Docker', () => {
 test('no code of these pages is left out', () => {
   // These commands are typed by test/package/install.test.ts.
   take(README, '## Install', 'sh');
+  // And these are followed by test/readme/stock-nginx.test.ts.
+  for (const block of [0, 1, 2]) take(CONF, '### nginx', 'sh', block);
   const all = [README, CONF].flatMap((page) => [...blocks(page, 'sh'), ...blocks(page, 'js')]);
   expect(all.filter((block) => !tried.has(block))).toEqual([]);
   // And there is none in another language.

@@ -26,6 +26,7 @@ export interface StockResult {
  *
  * @param folders of the machine, of which the script gets copies; others that it is to write to are empty
  * @param script in it `until_up COMMAND` waits until a command succeeds
+ * @param path the PATH in which it finds postern and node
  */
 export function runOnStock(
   folders: { readonly copied: readonly string[]; readonly empty: readonly string[] },

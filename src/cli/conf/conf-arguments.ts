@@ -3,7 +3,7 @@
 import { normalizeMount } from '../../uri/mount.ts';
 import { WrongUsage } from '../options/option.ts';
 import { parseCommandLine } from '../usage/command-line.ts';
-import { section, wrap } from '../usage/help.ts';
+import { section, wrap } from '../usage/layout.ts';
 import { didYouMean, similarTo } from '../usage/similar.ts';
 import { FILES, usualAddress } from './front-ends.ts';
 

@@ -1,6 +1,5 @@
 /** `postern conf FRONTEND [APP]`: the configuration of a front end, ready to use. */
 
-import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 
@@ -8,6 +7,7 @@ import { UsageError } from '../../errors.ts';
 import { WrongUsage } from '../options/option.ts';
 import { parseConfArguments } from './conf-arguments.ts';
 import type { ConfArguments } from './conf-arguments.ts';
+import { groupOf } from './reach.ts';
 import { renderConf, usedValues } from './conf.ts';
 import { FILES, IMAGES, STARTERS, accountOf, usualAddress } from './front-ends.ts';
 import { LONGEST_NAME } from './values.ts';
@@ -103,6 +103,7 @@ function valuesOf(given: ConfArguments): Values {
   const { frontEnd, gateway, mount = '', tls } = given;
   // A lighttpd without names serves the application under all of them.
   const serverName = given.serverName ?? (frontEnd === 'lighttpd' ? undefined : 'localhost');
+  const user = given.user ?? accountOf(frontEnd);
   const isStarter = STARTERS.includes(frontEnd);
   const name = given.name ?? (isStarter ? nameAfter(file) : nameOfPlace(serverName ?? '', mount));
   // Paths in the image are not those of this machine.
@@ -119,7 +120,8 @@ function valuesOf(given: ConfArguments): Values {
     part: given.part ?? 'site',
     upstream: given.address ?? usualAddress(gateway),
     mount,
-    user: given.user ?? accountOf(frontEnd),
+    user,
+    group: groupOf(user),
     multiplex: given.multiplex ?? 'no',
     image: given.image ?? `${name.replaceAll('_', '-')}:latest`,
     gateway,
@@ -154,6 +156,7 @@ function nameOfPlace(serverNames: string, mount: string): string {
   const name = readable === '' ? 'postern' : `postern_${readable}`;
   // Of other characters several become the same: a-b and a_b, /App and /app.
   if (/^[a-z0-9./]*$/.test(place) && name.length <= LONGEST_NAME) return name;
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const hash = createHash('sha256').update(place).digest('hex').slice(0, 6);
   return `${name.slice(0, LONGEST_NAME - 7)}_${hash}`;
 }

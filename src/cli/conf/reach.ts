@@ -26,6 +26,12 @@ export function findAccount(name: string): Account | undefined {
   };
 }
 
+/** The name of an account's own group. @returns undefined where it is not known */
+export function groupOf(account: string): string | undefined {
+  const gid = linesOf('/etc/passwd').find(([name]) => name === account)?.[3];
+  return gid && linesOf('/etc/group').find((fields) => fields[2] === gid)?.[0];
+}
+
 function linesOf(file: string): string[][] {
   try {
     return readFileSync(file, 'utf8')

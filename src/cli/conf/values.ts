@@ -21,6 +21,7 @@ const PATH = /^\/[\p{L}\p{N}._~@+=,/-]+$/u;
 export const LONGEST_NAME = 36;
 const NAME = /^[a-z][a-z0-9_]{0,35}$/;
 const LISTEN = /^(\*|[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/;
+const ACCOUNT = /^[a-z_][a-z0-9_-]*$/;
 const YES_OR_NO = [/^(yes|no)$/, 'yes or no'] as const;
 
 /** What each value may be, and how an error message says it. */
@@ -48,7 +49,8 @@ const VALUES: Readonly<Record<string, readonly [pattern: RegExp, meaning: string
     /^(\/[\p{L}\p{N}._~@+=,/-]*)(:\/[\p{L}\p{N}._~@+=,/-]*)*$/u,
     'absolute paths with : between them',
   ],
-  user: [/^[a-z_][a-z0-9_-]*$/, 'the name of an account'],
+  user: [ACCOUNT, 'the name of an account'],
+  group: [ACCOUNT, 'the name of a group'],
   multiplex: YES_OR_NO,
 };
 
@@ -116,9 +118,11 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   peer: (read) => map(addressOf(read), peerOf),
   // The path of a unix socket; empty for TCP.
   socket: (read) => map(addressOf(read), (to) => ('path' in to ? to.path : '')),
+  // Of the account: it often has the same name.
+  group: (read) => groupOf(read),
   // What postern is to be told besides, so that the front end may use its unix socket.
   socketOptions: (read) =>
-    map(addressOf(read), (to) => ('path' in to ? ` --socket-group ${read('user')}` : '')),
+    map(addressOf(read), (to) => ('path' in to ? ` --socket-group ${groupOf(read)}` : '')),
 };
 
 /**
@@ -218,6 +222,11 @@ function caddyAddresses(read: Read): string | undefined {
       .map((name) => `${scheme}://${name}${port === usual && name !== '' ? '' : `:${port}`}`)
       .join(', '),
   );
+}
+
+function groupOf(read: Read): string {
+  const user = read('user')!;
+  return read('group') ?? user;
 }
 
 function addressOf(read: Read): Address | undefined {

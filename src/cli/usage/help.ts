@@ -4,14 +4,9 @@ import { WrongUsage } from '../options/option.ts';
 import type { Option } from '../options/option.ts';
 import { OPTIONS, OPTION_NAMES, isPositional, toFlag } from '../options/options.ts';
 import type { OptionName } from '../options/options.ts';
+import { section, wrap } from './layout.ts';
+import type { Entry } from './layout.ts';
 import { didYouMean, similarTo } from './similar.ts';
-
-/** An option as a page shows it. */
-export interface Entry {
-  /** `-b, -p, --http ADDR`. */
-  readonly label: string;
-  readonly text: string;
-}
 
 export const USAGE = ['postern [APP] [options]', 'postern conf FRONTEND [APP] [options]'] as const;
 
@@ -108,35 +103,4 @@ export function describeOption({ aliases = [], describe, repeated }: Option<unkn
 /** The default as a page shows it; `''` for none. */
 export function defaultOf({ default: value, defaultText }: Option<unknown>): string {
   return defaultText ?? (value === undefined || value === false ? '' : String(value));
-}
-
-// ---- layout
-
-const COLUMN = 26;
-const INDENT = '  ';
-
-/** Entries below a heading, in two columns. */
-export function section(heading: string, entries: readonly Entry[], width: number): string {
-  const lines = entries.flatMap(({ label, text }) => {
-    const [first = '', ...more] = wrap(text, width - COLUMN);
-    const rest = more.map((line) => ' '.repeat(COLUMN) + line);
-    const start = INDENT + label;
-    return start.length + INDENT.length <= COLUMN
-      ? [start.padEnd(COLUMN) + first, ...rest]
-      : [start, ' '.repeat(COLUMN) + first, ...rest];
-  });
-  return `${heading}\n${lines.join('\n')}\n`;
-}
-
-/** The lines of a text. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }
