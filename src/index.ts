@@ -2,6 +2,9 @@
  * The contract between gateways and applications, and what stands on either side of it. Each gateway has a subpath of
  * its own: `postern/cgi`, `postern/fastcgi`, …
  *
+ * These types use those of Node, `@types/node`, which is a peer dependency: `npm install --save-dev @types/node`. Without it
+ * what is a `Buffer` or a stream is `any`, or an error if `skipLibCheck` is off.
+ *
  * @module postern
  */
 

@@ -26,22 +26,34 @@ function notAList(option: string, value: unknown): UsageError {
 
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+  return nameOf(typeof value as ValueKind);
 }
 
-/** The names of all options of a kind, as keys. The type sees to it that none is left out. */
-export type OptionNames<Options> = Readonly<Record<Exclude<keyof Options, 'forwarding'>, unknown>>;
+/** What the value of an option has to be, as `typeof` says it; `any` where something else checks it. */
+export type ValueKind = 'any' | 'boolean' | 'function' | 'number' | 'object' | 'string';
+
+/** The names of options, with the kinds of their values. A number is the default of a limit, which `settleLimits` checks. */
+export type OptionTable = Readonly<Record<string, ValueKind | number>>;
+
+/** The table of an interface. The type sees to it that none of its options is left out. */
+export type OptionNames<Options> = Readonly<
+  Record<Exclude<keyof Options, 'forwarding'>, ValueKind | number>
+>;
 
 /** Names of {@link GatewayOptions}. */
 export const GATEWAY_OPTIONS: OptionNames<GatewayOptions> = {
-  accessLog: true,
-  log: true,
-  multiprocess: true,
-  scriptName: true,
-  sendfile: true,
+  accessLog: 'any',
+  log: 'any',
+  multiprocess: 'boolean',
+  scriptName: 'any',
+  sendfile: 'object',
 };
 
-const SENDFILE_OPTIONS: OptionNames<SendfileOptions> = { header: true, prefix: true, root: true };
+const SENDFILE_OPTIONS: OptionNames<SendfileOptions> = {
+  header: 'string',
+  prefix: 'string',
+  root: 'string',
+};
 
 /** What options of other servers are called here. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
@@ -63,30 +75,31 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Refuses options that a function does not have: a mistyped limit would be no limit.
+ * Refuses options that a function does not have: a mistyped limit would be no limit. And values of another kind: the text
+ * `'false'` would be true.
  *
- * @param caller the name of the function
- * @param known as keys: see {@link OptionNames}
+ * @param caller the function, or the option whose members these are
  * @throws {UsageError} for the first of them, and for what is no object
  */
-export function checkNames(
-  caller: string,
-  given: unknown,
-  known: Readonly<Record<string, unknown>>,
-): void {
+export function checkNames(caller: string, given: unknown, known: OptionTable): void {
   if (typeof given !== 'object' || given === null) {
-    throw new UsageError(`the options of ${caller} are ${kindOf(given)}, not an object`);
+    throw new UsageError(`${caller} takes an object of options, not ${kindOf(given)}`);
   }
-  for (const name of Object.keys(given)) {
+  for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(known, name)) throw unknownOption(caller, name, known);
+    const kind = known[name]!;
+    const isChecked = typeof kind === 'string' && kind !== 'any';
+    if (isChecked && value !== undefined && (typeof value !== kind || value === null)) {
+      throw new UsageError(`${name} is ${kindOf(value)}, not ${nameOf(kind)}`);
+    }
   }
 }
 
-function unknownOption(
-  caller: string,
-  name: string,
-  known: Readonly<Record<string, unknown>>,
-): UsageError {
+function nameOf(kind: ValueKind): string {
+  return kind === 'object' ? 'an object' : `a ${kind}`;
+}
+
+function unknownOption(caller: string, name: string, known: OptionTable): UsageError {
   const other = OTHER_NAMES[name];
   const meant =
     other !== undefined && Object.hasOwn(known, other)
@@ -99,30 +112,19 @@ function unknownOption(
 /**
  * Checks the options of a gateway, as far as nothing else does.
  *
- * @param caller the name of the function that starts it
- * @param known as keys: see {@link OptionNames}
+ * @param caller the function that starts it
  * @throws {UsageError} for one that the gateway does not have, and for a value that it cannot use
  */
-export function checkOptions(
-  caller: string,
-  given: GatewayOptions,
-  known: Readonly<Record<string, unknown>>,
-): void {
+export function checkOptions(caller: string, given: GatewayOptions, known: OptionTable): void {
   checkNames(caller, given, known);
-  if ('listen' in known && (given as { listen?: unknown }).listen == null) {
-    const where = "'127.0.0.1:8000', 8000, 'unix:/run/app.sock' or 'fd:0'";
-    throw new UsageError(`${caller} needs the option listen, where it listens: ${where}`);
-  }
   const { scriptName = '', accessLog, log, sendfile } = given;
   if (typeof scriptName !== 'string' || !/^(?:\/.*[^/])?$/s.test(scriptName)) {
-    throw new UsageError(
-      `scriptName ${JSON.stringify(scriptName)} is neither '' nor a path as '/app'`,
-    );
+    const shown = JSON.stringify(scriptName);
+    throw new UsageError(`scriptName ${shown} is neither '' nor a path as '/app'`);
   }
   if (accessLog !== undefined && typeof accessLog !== 'function') {
-    throw new UsageError(
-      `accessLog is ${kindOf(accessLog)}: createAccessLog() makes the function for it`,
-    );
+    const remedy = 'createAccessLog() makes the function for it';
+    throw new UsageError(`accessLog is ${kindOf(accessLog)}: ${remedy}`);
   }
   if (log !== undefined && !isLog(log)) {
     throw new UsageError('log lacks one of the methods error(), warn(), info() and debug()');

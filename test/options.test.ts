@@ -84,6 +84,10 @@ describe.each(RUNS)('%s', (name, run) => {
       { forwardedAllowIps: '*', forwardedHeaders: { Proto: 'X' } },
       /^forwardedHeaders has no option "Proto": did you mean proto\?$/,
     ],
+    [{ forwardedAllowIps: '*', forwardedHeaders: 'X' }, /^forwardedHeaders takes an object of/],
+    [{ multiprocess: 'false' }, /^multiprocess is a string, not a boolean$/],
+    [{ sendfile: 'X-Sendfile' }, /^sendfile is a string, not an object$/],
+    [{ sendfile: null }, /^sendfile is null, not an object$/],
     [{ forwardedAllowIps: [7] }, /^forwardedAllowIps: a number is neither text nor a list of text/],
     [{ forwardedAllowIps: true }, /^forwardedAllowIps: a boolean is neither/],
     [{ forwardedAllowIps: '10.0.0.0/8, nobody' }, /^"nobody" is neither an IP address nor/],
@@ -103,9 +107,7 @@ describe.each(LISTENING)('%s', (name, run) => {
 
   test.each([undefined, null, 8000, '8000'])('needs an object: %o', async (options) => {
     expect(await refusal(run, options)).toMatch(
-      new RegExp(
-        `^the options of ${name} are (?:undefined|null|a number|a string), not an object$`,
-      ),
+      new RegExp(`^${name} takes an object of options, not (?:undefined|null|a number|a string)$`),
     );
   });
 
@@ -113,6 +115,16 @@ describe.each(LISTENING)('%s', (name, run) => {
     expect(await refusal(run, { [option]: 1 })).toBe(
       `${name} has no option "${option}": did you mean listen?`,
     );
+  });
+
+  test.each([
+    [{ socketMode: '660' }, 'socketMode is a string, not a number'],
+    [{ socketMode: 660 }, 'socketMode 660 is not a mode from 0 to 0o777'],
+    [{ backlog: '5' }, 'backlog is a string, not a number'],
+    [{ spoolDir: 5 }, 'spoolDir is a number, not a string'],
+    [{ maxRequests: '5' }, 'maxRequests 5 is not a number from 0 up'],
+  ])('refuses what it cannot use: %o', async (options, message) => {
+    expect(await refusal(run, { listen: 0, ...options })).toBe(message);
   });
 
   test.each([
@@ -144,6 +156,7 @@ test('the options of other functions are looked at, too', async () => {
     () => fromFetch(() => new Response(), { lightObject: true } as object),
     () => toFetch(demoApp, { scriptname: '/app' } as object),
     () => testClient(demoApp, { cookie: true } as object),
+    () => testClient(demoApp, { throwErrors: 'no' } as object),
   ];
   const messages = calls.map((call) => {
     try {
@@ -156,6 +169,7 @@ test('the options of other functions are looked at, too', async () => {
     'fromFetch has no option "lightObject": did you mean lightObjects?',
     'toFetch has no option "scriptname": did you mean scriptName?',
     'testClient has no option "cookie": did you mean cookies?',
+    'throwErrors is a string, not a boolean',
   ]);
   const request = testClient(demoApp).get('/', { header: {} } as object);
   await expect(request).rejects.toThrow(

@@ -13,24 +13,32 @@ import {
   Headers,
   StreamHandler,
   applicationUri,
+  createAccessLog,
   demoApp,
   formatDateTime,
   isHopByHop,
+  mount,
   requestUri,
   setupTestingDefaults,
   shiftPathInfo,
+  toFunction,
+  wrapBody,
 } from '../src/index.ts';
 import type {
   AccessEntry,
+  AccessLogOptions,
   Application,
   ApplicationClass,
   ApplicationFunction,
   ApplicationObject,
+  Awaitable,
   Body,
+  BodyHooks,
   Environ,
   ErrorStream,
   FileLike,
   FileWrapperConstructor,
+  ForwardingOptions,
   GatewayName,
   GatewayOptions,
   Header,
@@ -39,6 +47,7 @@ import type {
   InputStream,
   SendfileOptions,
   StartResponse,
+  TextList,
   ValidationError,
   Write,
   guessScheme,
@@ -116,6 +125,39 @@ same<Same<ReturnType<typeof validator>, ApplicationFunction>>();
 ((_environ: Environ, _startResponse: StartResponse, _next: () => void) => []) satisfies Application;
 // @ts-expect-error: an object has call()
 ({ handle: () => [chunk] }) satisfies Application;
+
+// ---- middleware
+
+declare const anyApplication: Application;
+const callable = toFunction(anyApplication);
+same<Same<typeof callable, ApplicationFunction>>();
+void toFunction(InstanceIsBody);
+((environ, startResponse) => {
+  environ['app.user'] = 'ada';
+  const body = callable(environ, (status, headers, ...excInfo) => {
+    const write = startResponse(status, [...headers, ['X-A', 'b']], ...excInfo);
+    return (part) => write(part);
+  });
+  return wrapBody(body, { transform: (part) => part.subarray(1), close: () => {} });
+}) satisfies ApplicationFunction;
+declare const someBody: Body;
+same<Same<typeof wrapped, Body>>();
+const wrapped = wrapBody(someBody, { flush: () => chunk });
+const wrappedLater = wrapBody(Promise.resolve(someBody), {});
+same<Same<typeof wrappedLater, Awaitable<Body>>>();
+({ transform: undefined, flush() {}, close: async () => {} }) satisfies BodyHooks;
+mount({ '/a': anyApplication, '/b': InstanceIsBody, '': callable }) satisfies Application;
+createAccessLog('combined', (line) => void line) satisfies NonNullable<GatewayOptions['accessLog']>;
+createAccessLog('dev', () => {}, { colors: false } satisfies AccessLogOptions);
+'127.0.0.1, ::1' satisfies TextList;
+({ forwardedAllowIps: '*' }) satisfies ForwardingOptions;
+({ forwardedAllowIps: ['10.0.0.0/8'] as const }) satisfies ForwardingOptions;
+// @ts-expect-error: a chunk is bytes
+void wrapBody(someBody, { transform: (part) => String(part) });
+// @ts-expect-error: what was returned has to be wrapped, not the application
+void wrapBody(callable, {});
+// @ts-expect-error: a fetch handler is no application
+void mount({ '/a': { fetch: () => new Response() } });
 
 // ---- startResponse and write
 

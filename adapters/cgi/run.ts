@@ -32,11 +32,11 @@ export interface RunOptions extends CgiOptions, ForwardingOptions {
 /** Names of {@link RunOptions}. */
 export const CGI_OPTIONS: OptionNames<RunOptions> = {
   ...GATEWAY_OPTIONS,
-  forwardedAllowIps: true,
-  forwardedHeaders: true,
-  graceTimeout: true,
-  iis: true,
-  nph: true,
+  forwardedAllowIps: 'any',
+  forwardedHeaders: 'any',
+  graceTimeout: 'number',
+  iis: 'boolean',
+  nph: 'boolean',
 };
 
 const DEFAULT_GRACE_TIMEOUT = 500;

@@ -78,6 +78,11 @@ export class FastCgiHandler extends BaseHandler implements OutputStream, InputSo
     this.#decoder = decoder;
   }
 
+  /** SERVER_SOFTWARE: `nginx/1.22.1`. */
+  get frontEnd(): string {
+    return String(this.environ?.['SERVER_SOFTWARE'] ?? '');
+  }
+
   protected override getRole(): Role {
     return this.role;
   }

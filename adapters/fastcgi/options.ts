@@ -125,9 +125,9 @@ export const FASTCGI_OPTIONS: OptionNames<FastCgiOptions> = {
   ...SPOOL_OPTIONS,
   ...FORWARDING_OPTIONS,
   ...DEFAULTS,
-  allow: true,
-  engine: true,
-  multiplex: true,
+  allow: 'any',
+  engine: 'any',
+  multiplex: 'boolean',
 };
 
 /**

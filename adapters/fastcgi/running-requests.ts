@@ -17,6 +17,9 @@ import type { Timeouts } from './timeouts.ts';
 /** appStatus of a request that was aborted (§ 5.4), or whose response is broken. No front end looks at it. */
 const FAILED = 1;
 
+/** Caddy before 2.7 discards STDERR, also with `capture_stderr`. */
+const DISCARDS_STDERR = /^Caddy(?:$|\/v?2\.[0-6]\.)/;
+
 /** The connection, as the responses on it see it. */
 export interface ResponseConnection {
   readonly gateway: Gateway;
@@ -99,8 +102,9 @@ export class RunningRequests implements HandlerConnection {
   stderr(request: FastCgiHandler, text: string): void {
     const isRunning = this.#requests.get(request.id) === request && request.ending === undefined;
     const { output } = this.#connection;
-    if (isRunning && output.stderr(request, Buffer.from(text).toString('latin1'))) return;
-    // A request has no STDERR after its end, and text for a front end that does not read must not fill the memory.
+    const isLogged = isRunning && !DISCARDS_STDERR.test(request.frontEnd);
+    if (isLogged && output.stderr(request, Buffer.from(text).toString('latin1'))) return;
+    // A request has no STDERR after its end, Caddy throws it away, and text for a front end that does not read must not fill the memory.
     this.gateway.log.error(text.trimEnd());
   }
 

@@ -6,12 +6,11 @@ import { Deadlines } from '../../src/resources/deadlines.ts';
 import { RequestContexts } from '../../src/handler/request-contexts.ts';
 import { createForwarding } from '../../src/environ/forwarded/forwarding.ts';
 import { isWanted } from '../../src/environ/environ.ts';
-import { checkOptions } from '../../src/options.ts';
 import type { TextList } from '../../src/options.ts';
 import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_LOG } from '../../src/logging/log.ts';
 import { Resources } from '../../src/resources/resources.ts';
-import { SocketServer } from '../../src/listening/server.ts';
+import { SocketServer, checkServerOptions } from '../../src/listening/server.ts';
 import type { Server } from '../../src/listening/server.ts';
 import type { Application, ApplicationFunction } from '../../src/types.ts';
 import { UnreadBodies } from '../../src/resources/unread-bodies.ts';
@@ -34,7 +33,7 @@ export async function runWithFastCgi(
   given: FastCgiOptions,
 ): Promise<Server> {
   const run = toFunction(application);
-  checkOptions('runWithFastCgi', given, FASTCGI_OPTIONS);
+  checkServerOptions('runWithFastCgi', given, FASTCGI_OPTIONS);
   const options: FastCgiOptions = { ...given, forwarding: createForwarding(given) };
   const { engine = 'postern', log = DEFAULT_LOG } = options;
   const limits = resolveLimits(options);

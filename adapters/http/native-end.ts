@@ -3,6 +3,7 @@
  * answers the request, and waits until the client has read the answer.
  */
 
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { requestAborted } from '../../src/apps/node/request.ts';
@@ -20,13 +21,21 @@ export function hangUp(
   response: ServerResponse,
   error: RequestError | undefined,
 ): void {
-  const { socket } = request;
-  const ofConnection = error?.cause ?? error;
-  if (ofConnection !== undefined && socket.listenerCount('error') > 0) {
-    socket.emit('error', ofConnection);
-  }
+  if (error !== undefined) emitError(request.socket, error.cause ?? error);
   abortRequest(request, error instanceof LimitError ? error : requestAborted());
   closeResponse(response);
+}
+
+/** Emits 'error' of a socket that looks destroyed meanwhile. It is read on, so that the client can read the answer. */
+function emitError(socket: { readable: boolean } & EventEmitter, error: unknown): void {
+  if (socket.listenerCount('error') === 0) return;
+  const { readable } = socket;
+  socket.readable = false;
+  try {
+    socket.emit('error', error);
+  } finally {
+    socket.readable = readable;
+  }
 }
 
 /** Destroys a request as node:http does when its connection is gone. */

@@ -135,13 +135,17 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
       return;
     }
     this.#isClosed = true;
-    if (this.#isCalled && !this.isOver) this.#hangUp();
+    const wasOver = this.isOver || !this.#isCalled;
+    if (!wasOver) this.#silence();
     super.bodyFailed(error);
+    if (!wasOver) this.#hangUp();
   }
 
   override cancel(error: RequestError): void {
-    if (!this.isOver) this.#hangUp(error);
+    if (this.isOver) return;
+    this.#silence();
     super.cancel(error);
+    this.#hangUp(error);
   }
 
   override refuse(error: RequestError): void {
@@ -152,10 +156,14 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
     abortRequest(this.#request);
   }
 
-  /** The gateway ends the response. @param error undefined if it is the listener that has failed */
-  #hangUp(error?: RequestError): void {
-    silenceResponse(this.#response); // at once: the answer may take its time
+  /** The gateway ends the response. */
+  #silence(): void {
+    silenceResponse(this.#response);
     this.#body?.abort();
+  }
+
+  /** Tells the listener, after the end of the response. @param error undefined if it is the listener that has failed */
+  #hangUp(error?: RequestError): void {
     process.nextTick(hangUp, this.#request, this.#response, error);
   }
 

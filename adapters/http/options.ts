@@ -20,12 +20,12 @@ import {
 import { FORWARDING_OPTIONS } from '../../src/environ/forwarded/forwarding.ts';
 import type { ForwardingOptions } from '../../src/environ/forwarded/forwarding.ts';
 import { UsageError } from '../../src/errors.ts';
-import { GATEWAY_OPTIONS, checkOptions } from '../../src/options.ts';
+import { GATEWAY_OPTIONS } from '../../src/options.ts';
 import type { OptionNames, TextList } from '../../src/options.ts';
 import { RESOURCE_DEFAULTS, SPOOL_OPTIONS } from '../../src/resources/resources.ts';
 import type { ResourceLimits, SpoolOptions } from '../../src/resources/resources.ts';
 import { settleLimits } from '../../src/resources/settle-limits.ts';
-import { SERVER_OPTIONS } from '../../src/listening/server.ts';
+import { SERVER_OPTIONS, checkServerOptions } from '../../src/listening/server.ts';
 import type { ServerOptions } from '../../src/listening/server.ts';
 import type { ErrorStream, GatewayOptions } from '../../src/types.ts';
 
@@ -140,12 +140,12 @@ export const HTTP_OPTIONS: OptionNames<HttpOptions> = {
   ...SPOOL_OPTIONS,
   ...FORWARDING_OPTIONS,
   ...DEFAULTS,
-  allow: true,
-  errorPage: true,
-  errors: true,
-  serverHeader: true,
-  tls: true,
-  underscoreHeaders: true,
+  allow: 'any',
+  errorPage: 'boolean',
+  errors: 'object',
+  serverHeader: 'any',
+  tls: 'object',
+  underscoreHeaders: 'any',
 };
 
 /** What serves as a certificate, for node:tls or for the gateway. */
@@ -158,7 +158,7 @@ const CERTIFICATES = ['cert', 'certFile', 'pfx', 'SNICallback'];
  * @throws {UsageError} for one that there is not, and for one that cannot be used
  */
 export function checkHttpOptions(caller: string, options: HttpOptions): void {
-  checkOptions(caller, options, HTTP_OPTIONS);
+  checkServerOptions(caller, options, HTTP_OPTIONS);
   const { tls } = options;
   // Without a certificate node:tls listens, and every handshake fails.
   if (tls !== undefined && !CERTIFICATES.some((name) => Object(tls)[name] !== undefined)) {

@@ -58,6 +58,11 @@ export class HttpServer implements Server {
     return this.#sockets.connections;
   }
 
+  /** Requests that still run. */
+  get running(): number {
+    return this.#sockets.running;
+  }
+
   get closed(): Promise<void> {
     return this.#sockets.closed;
   }

@@ -42,7 +42,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
         process.stdout.write(helpPage(parsed.help, width));
         return;
       }
-      const { readSettings } = await import('./serve/settings.ts');
+      const { readSettings } = await import('./settings/settings.ts');
       settings = readSettings(parsed.source);
       const { start } = await import('./serve/start.ts');
       await start(settings);

@@ -181,7 +181,16 @@ export function endBoth(
 }
 
 function notIterable(body: unknown): ApplicationError {
-  return new ApplicationError(`the application returned ${describe(body)}, which is no body`);
+  const what = describe(body);
+  return new ApplicationError(
+    `the application returned ${what}, which is no body${remedyFor(what)}`,
+  );
+}
+
+/** What makes an application of a function that returns such a thing. */
+function remedyFor(what: string): string {
+  if (what === 'undefined') return '; fromNode() makes an application of a Node listener';
+  return what.endsWith(' Response') ? '; fromFetch() makes an application of a fetch handler' : '';
 }
 
 function isStep(value: unknown): boolean {

@@ -79,7 +79,7 @@ export const REQUEST_SERVER_OPTIONS: OptionNames<RequestServerOptions> = {
   ...SPOOL_OPTIONS,
   ...FORWARDING_OPTIONS,
   ...DEFAULTS,
-  allow: true,
+  allow: 'any',
 };
 
 /**

@@ -10,10 +10,9 @@ import type { Gateway, VariablesReader } from './gateway.ts';
 import { RequestContexts } from '../handler/request-contexts.ts';
 import type { RequestTransport, RequestHandler } from './handler.ts';
 import { REQUEST_SERVER_OPTIONS, resolveLimits } from './options.ts';
-import { checkOptions } from '../options.ts';
 import { Resources } from '../resources/resources.ts';
 import type { RequestLimits, RequestServerOptions } from './options.ts';
-import { SocketServer } from '../listening/server.ts';
+import { SocketServer, checkServerOptions } from '../listening/server.ts';
 import type { Server } from '../listening/server.ts';
 import type { Application, GatewayName, GatewayOptions } from '../types.ts';
 import { UnreadBodies } from '../resources/unread-bodies.ts';
@@ -43,7 +42,7 @@ export async function serveRequests(
   application: Application,
   given: RequestServerOptions,
 ): Promise<Server> {
-  checkOptions(protocol.caller, given, REQUEST_SERVER_OPTIONS);
+  checkServerOptions(protocol.caller, given, REQUEST_SERVER_OPTIONS);
   const options: RequestServerOptions = { ...given, forwarding: createForwarding(given) };
   const { name, Reader, Handler } = protocol;
   const limits = resolveLimits(options);

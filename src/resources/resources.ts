@@ -59,7 +59,7 @@ export interface SpoolOptions {
 }
 
 /** Names of {@link SpoolOptions}. */
-export const SPOOL_OPTIONS: OptionNames<SpoolOptions> = { spoolDir: true };
+export const SPOOL_OPTIONS: OptionNames<SpoolOptions> = { spoolDir: 'string' };
 
 export const RESOURCE_DEFAULTS: ResourceLimits = {
   responseTimeout: RESPONSE_TIMEOUT,

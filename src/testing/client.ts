@@ -35,12 +35,12 @@ export interface TestClientOptions extends DirectOptions {
 
 const CLIENT_OPTIONS: OptionNames<TestClientOptions> = {
   ...GATEWAY_OPTIONS,
-  baseUrl: true,
-  cookies: true,
-  gateway: true,
-  headers: true,
-  role: true,
-  throwErrors: true,
+  baseUrl: 'string',
+  cookies: 'boolean',
+  gateway: 'string',
+  headers: 'any',
+  role: 'string',
+  throwErrors: 'boolean',
 };
 
 /**

@@ -1,5 +1,6 @@
 /** The command: what it prints, how it fails, how it serves, how it stops. */
 
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -10,10 +11,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Option } from '../../src/cli/options/option.ts';
-import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options/options.ts';
+import { OPTIONS, OPTION_NAMES, resolveSettings, toFlag } from '../../src/cli/options/options.ts';
+import { adviseOnPort } from '../../src/cli/serve/describe-listener.ts';
 import { GROUPS, helpPage } from '../../src/cli/usage/help.ts';
+import { UsageError } from '../../src/errors.ts';
 import { ask, untilRefused } from './ask.ts';
-import { CommandProcess, descriptorOf, fixture, run } from './process.ts';
+import { CommandProcess, POSTERN, descriptorOf, fixture, run } from './process.ts';
 
 const APP = fixture('served.mjs');
 
@@ -25,6 +28,15 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'postern-command-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<AddressInfo> {
+  const server = await listening(0);
+  const address = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return address;
+}
 
 async function listening(port: number): Promise<Server> {
   const server = createServer().listen(port, 'localhost');
@@ -152,6 +164,47 @@ describe('an error', () => {
     );
     expect(Number(free)).toBeGreaterThan(port);
     expect(code).toBe(1);
+  });
+
+  test.each([
+    [['--http', '8123', '--scgi', '127.0.0.1:8123'], '127.0.0.1:8123', '--http and --scgi'],
+    [['--fastcgi', 'unix:a.sock', '--http', 'unix:a.sock'], 'unix:a.sock', '--http and --fastcgi'],
+    [['--http', 'fd:3', '--http', 'fd:3'], 'fd:3', '--http and --http'],
+  ])('of an address that is given twice is one of usage: %j', async (args, where, flags) => {
+    expect(await run([APP, ...args], { cwd: folder })).toMatchObject({
+      stderr: `postern: ${where} is given twice: ${flags}\n`,
+      code: 2,
+    });
+  });
+
+  test('of a port in use names this command where it is its own', async () => {
+    const { port } = await freePort();
+    const args = ['--http', `0.0.0.0:${port}`, '--scgi', `127.0.0.1:${port}`];
+    const { stderr, code } = await run([APP, ...args]);
+    expect(stderr).toMatch(
+      new RegExp(
+        `^postern: 127\\.0\\.0\\.1:${port} is in use by this command itself: --http 0\\.0\\.0\\.0:${port}$`,
+        'm',
+      ),
+    );
+    expect(code).toBe(1);
+  });
+
+  test('of a port that belongs to root has the remedies', async () => {
+    const denied = new UsageError('no permission to listen on 127.0.0.1:80', {
+      cause: Object.assign(new Error('denied'), { code: 'EACCES' }),
+    });
+    const adviceOn = (port: number): Promise<unknown> =>
+      adviseOnPort(
+        denied,
+        { gateway: 'http', address: { host: '127.0.0.1', port } },
+        [],
+        resolveSettings([]),
+      );
+    expect(String(await adviceOn(80))).toMatch(
+      /on 127\.0\.0\.1:80; ports below 1024 belong to root: /,
+    );
+    expect(await adviceOn(8000)).toBe(denied);
   });
 
   test('of a port in use proposes no port that is in use too', async () => {
@@ -285,6 +338,9 @@ describe('a stop', () => {
     command.child.kill(signal);
     await once(idle, 'close');
     for (const port of ports) await untilRefused(port);
+    await command.says(
+      /^postern: stopping: waits for 1 request, 30s at the most; a second signal ends it at once$/m,
+    );
     command.child.kill('SIGUSR2');
     expect(await response).toBe('slow');
     expect(await command.ended).toMatchObject({ code: 0, signal: null });
@@ -322,6 +378,14 @@ describe('a stop', () => {
     server.close();
     expect(await managed.stop('SIGWINCH')).toMatchObject({ code: 0 });
   });
+});
+
+// CommandProcess leaves the line out.
+test.skipIf(process.getuid?.() !== 0)('root is warned (as root)', async () => {
+  const child = spawn(process.execPath, [POSTERN, APP, '--http', '0'], { stdio: 'pipe' });
+  const [first] = (await once(child.stderr, 'data')) as [Buffer];
+  child.kill('SIGKILL');
+  expect(first.toString()).toMatch(/^postern: this is root, and so is the application: .*User=/);
 });
 
 describe('a log that nobody reads any more', () => {

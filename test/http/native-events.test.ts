@@ -5,7 +5,7 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { ServerOptions } from 'node:http';
+import type { RequestListener, ServerOptions } from 'node:http';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -199,10 +199,20 @@ describe('a listener whose request the gateway answers gets no event of that ans
   });
 });
 
-const onFinished = createRequire(import.meta.resolve('express'))('on-finished') as (
-  message: object,
-  listener: (error: Error | null) => void,
-) => void;
+const onFinished = createRequire(import.meta.resolve('express'))('on-finished') as {
+  (message: object, listener: (error: Error | null) => void): void;
+  isFinished(message: object): boolean;
+};
+
+it('what comes after a chunk that is none is thrown away', async () => {
+  const gateway = await serve(fromNode(nothing as RequestListener));
+  const client = await gateway.connect();
+  client.send(BAD_CHUNK);
+  await client.until(/Bad Request\n$/);
+  for (let i = 0; i < 10; i++) client.send('x'.repeat(60_000));
+  await client.rest();
+  expect(client.ending).toBe('closed');
+});
 
 describe('on-finished', () => {
   it.each<[string, Listener, Sent, string | null, Partial<HttpOptions>?]>([
@@ -228,14 +238,21 @@ describe('on-finished', () => {
     ['a client that leaves', nothing, { bytes: request(), leaves: 'ends' }, null],
   ])('%s', async (_, listener, sent, message, options) => {
     const told: (string | null)[] = [];
+    const isFinished: boolean[] = [];
     await underPostern(
       (req, res, seen) => {
-        for (const one of [req, res]) onFinished(one, (error) => told.push(error?.message ?? null));
+        for (const one of [req, res]) {
+          onFinished(one, (error) => {
+            told.push(error?.message ?? null);
+            isFinished.push(onFinished.isFinished(one));
+          });
+        }
         return listener(req, res, seen);
       },
       sent,
       options,
     );
     expect(told).toEqual([message, message]);
+    expect(isFinished).toEqual([true, true]);
   });
 });

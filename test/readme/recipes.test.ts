@@ -365,10 +365,11 @@ describe('### Docker', () => {
 });
 
 test('no code of these pages is left out', () => {
-  // These commands are typed by test/package/install.test.ts.
+  // These are tried by test/package/install.test.ts.
   take(README, '## Install', 'sh');
   // And these are followed by test/readme/stock-nginx.test.ts.
   for (const block of [0, 1, 2]) take(CONF, '### nginx', 'sh', block);
+  take(README, '## Middleware', 'js');
   const all = [README, CONF].flatMap((page) => [...blocks(page, 'sh'), ...blocks(page, 'js')]);
   expect(all.filter((block) => !tried.has(block))).toEqual([]);
   // And there is none in another language.

@@ -51,7 +51,7 @@ export interface FetchOptions {
   lightObjects?: boolean;
 }
 
-const FETCH_OPTIONS: OptionNames<FetchOptions> = { lightObjects: true };
+const FETCH_OPTIONS: OptionNames<FetchOptions> = { lightObjects: 'boolean' };
 
 /**
  * Makes an application of a fetch handler.

@@ -1,10 +1,12 @@
 /** The arguments of `postern conf`, and its help. */
 
+import { didYouMean, similarTo } from '../../similar.ts';
 import { normalizeMount } from '../../uri/mount.ts';
 import { WrongUsage } from '../options/option.ts';
 import { parseCommandLine } from '../usage/command-line.ts';
-import { section, wrap } from '../usage/layout.ts';
-import { didYouMean, similarTo } from '../usage/similar.ts';
+import type { CommandLine, Flag } from '../usage/command-line.ts';
+import { labelled, section, wrap } from '../usage/layout.ts';
+import type { Entry } from '../usage/layout.ts';
 import { FILES, usualAddress } from './front-ends.ts';
 
 /** The arguments, as text. */
@@ -113,29 +115,32 @@ const OPTIONS: Readonly<Record<string, ConfOption>> = {
   },
 };
 
+const FLAGS: readonly Flag[] = [
+  ...Object.entries(OPTIONS).map(([name, { argument, choices }]) => ({ name, argument, choices })),
+  { name: 'help', aliases: ['h'] },
+];
+
+const SEE = '(see postern conf --help)';
+
 /**
  * Parses the arguments after `conf`.
  *
  * @returns the arguments, or the help that was asked for
  * @throws {WrongUsage} for what there is not, with the one that may be meant
  */
-export function parseConfArguments(args: readonly string[], width: number): ConfArguments | string {
-  const flags = Object.entries(OPTIONS).map(([name, { argument }]) => ({ name, argument }));
-  const { values, words } = withAdvice(() =>
-    parseCommandLine(joinPairs(args), [...flags, { name: 'help', aliases: ['h'] }]),
-  );
-  if (values.has('help')) return help(width);
+export function parseConfArguments(args: readonly string[]): ConfArguments | string {
+  const { values, words } = parse(args);
+  if (values.has('help')) return helpPage(Math.min(WIDTH, process.stdout.columns ?? WIDTH));
   const [frontEnd, app, ...more] = words;
   if (frontEnd === undefined)
-    throw new WrongUsage(`the front end is missing: postern conf ${Object.keys(FILES).join(', ')}`);
-  if (more.length > 0)
-    throw new WrongUsage(`one argument too many: ${more[0]} (see postern conf --help)`);
+    throw new WrongUsage(
+      `the front end is missing: one of ${Object.keys(FILES).join(', ')} ${SEE}`,
+    );
+  if (more.length > 0) throw new WrongUsage(`one argument too many: ${more[0]} ${SEE}`);
   const readAll = (name: string): readonly string[] => values.get(name) ?? [];
   const read = (name: string): string | undefined => {
     const [value, ...others] = readAll(name);
     if (others.length > 0) throw new WrongUsage(`--${name}: it can be given once only`);
-    const choices = OPTIONS[name]?.choices;
-    if (value !== undefined && choices) checkChoice(`--${name} is`, value, choices);
     return value;
   };
   const readSwitch = (name: string): 'yes' | 'no' | undefined => {
@@ -153,7 +158,7 @@ export function parseConfArguments(args: readonly string[], width: number): Conf
     listen: readListen(read('listen')),
     ipv6: readSwitch('ipv6'),
     serverName: serverNames.length === 0 ? undefined : serverNames.join(' '),
-    tls: readPair(read('tls')),
+    tls: readPair(readAll('tls')),
     redirectFrom: readListen(read('redirect-from')),
     part: read('part'),
     name: read('name'),
@@ -164,37 +169,18 @@ export function parseConfArguments(args: readonly string[], width: number): Conf
   };
 }
 
-function withAdvice<T>(parse: () => T): T {
+function parse(args: readonly string[]): CommandLine {
   try {
-    return parse();
+    return parseCommandLine(args, FLAGS);
   } catch (error) {
-    throw new WrongUsage(`${(error as Error).message} (see postern conf --help)`);
+    throw new WrongUsage(`${(error as Error).message} ${SEE}`);
   }
 }
 
-/** Stands between the two values of an option, which are one for the parser. No path has it. */
-const BETWEEN = '\0';
-
-/** `--tls CERT KEY` becomes one argument. */
-function joinPairs(args: readonly string[]): string[] {
-  const joined: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (!/^--tls(?:=|$)/.test(arg)) {
-      joined.push(arg);
-      continue;
-    }
-    const files = args.slice(i + 1, i + 3).filter((file) => !file.startsWith('-'));
-    if (arg !== '--tls' || files.length < 2)
-      throw new WrongUsage('--tls needs two values: --tls CERT KEY');
-    joined.push(`--tls=${files.join(BETWEEN)}`);
-    i += 2;
-  }
-  return joined;
-}
-
-function readPair(text: string | undefined): readonly [string, string] | undefined {
-  return text?.split(BETWEEN) as [string, string] | undefined;
+function readPair(files: readonly string[]): readonly [string, string] | undefined {
+  const [first, second, ...more] = files;
+  if (more.length > 0) throw new WrongUsage('--tls: it can be given once only');
+  return first === undefined ? undefined : [first, second!];
 }
 
 function readGateway(frontEnd: string, gateway: string | undefined): string {
@@ -206,14 +192,13 @@ function readGateway(frontEnd: string, gateway: string | undefined): string {
     );
   }
   const gateways = Object.keys(FILES[frontEnd]!);
-  if (gateway !== undefined) checkChoice(`the gateway of ${frontEnd} is`, gateway, gateways);
+  if (gateway !== undefined && !gateways.includes(gateway)) {
+    const meant = didYouMean(whatIsMeant(gateway, gateways));
+    throw new WrongUsage(
+      `${frontEnd} has no gateway ${JSON.stringify(gateway)}, only ${gateways.join(', ')}${meant}`,
+    );
+  }
   return gateway ?? gateways[0]!;
-}
-
-function checkChoice(what: string, value: string, choices: readonly string[]): void {
-  if (choices.includes(value)) return;
-  const meant = didYouMean(whatIsMeant(value, choices));
-  throw new WrongUsage(`${what} ${choices.join(', ')}, not ${JSON.stringify(value)}${meant}`);
 }
 
 /** Other names for the same. */
@@ -243,15 +228,18 @@ const SUMMARY =
   'Prints a configuration of the front end for the application APP, path[:export]; where it goes, and how to start the ' +
   'application, is said on standard error.';
 
+/** Lines of help are no longer, however wide the terminal is. */
+const WIDTH = 100;
+
 /** The options as pages show them. */
-export function confOptions(): { readonly label: string; readonly text: string }[] {
+export function confOptions(): Entry[] {
   return Object.entries(OPTIONS).map(([name, option]) => ({
-    label: option.argument === undefined ? `--${name}` : `--${name} ${option.argument}`,
+    label: labelled({ name, argument: option.argument }),
     text: describe(option),
   }));
 }
 
-function help(width: number): string {
+function helpPage(width: number): string {
   const gateways = Object.entries(FILES).map(([frontEnd, files]) => ({
     label: frontEnd,
     text: Object.keys(files).join(', '),
@@ -259,7 +247,7 @@ function help(width: number): string {
   return [
     `${USAGE}\n`,
     `${wrap(SUMMARY, width).join('\n')}\n`,
-    section('Options:', [...confOptions(), { label: '-h, --help', text: 'Show this' }], width),
+    section('Options:', [...confOptions(), { label: '-h, --help', text: 'Show this page' }], width),
     section('Front ends, and their gateways:', gateways, width),
   ].join('\n');
 }

@@ -7,15 +7,12 @@ import { UsageError } from '../../errors.ts';
 import { WrongUsage } from '../options/option.ts';
 import { parseConfArguments } from './conf-arguments.ts';
 import type { ConfArguments } from './conf-arguments.ts';
-import { groupOf } from './reach.ts';
+import { groupOf } from '../accounts.ts';
 import { renderConf, usedValues } from './conf.ts';
 import { FILES, IMAGES, STARTERS, accountOf, usualAddress } from './front-ends.ts';
 import { LONGEST_NAME } from './values.ts';
 import type { Values } from './values.ts';
 import { warnings } from './warnings.ts';
-
-/** Columns of the help. */
-const MAX_WIDTH = 100;
 
 /**
  * Prints the configuration to standard output, and its introductory comment to standard error as well; or writes the
@@ -25,7 +22,7 @@ const MAX_WIDTH = 100;
  * @throws {UsageError} for values that no configuration can hold
  */
 export function runConf(args: readonly string[]): void {
-  const given = parseConfArguments(args, Math.min(MAX_WIDTH, process.stdout.columns ?? MAX_WIDTH));
+  const given = parseConfArguments(args);
   if (typeof given === 'string') {
     process.stdout.write(given);
     return;

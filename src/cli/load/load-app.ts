@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 
-import { installLightRequest } from '../../apps/fetch/light-request.ts';
 import {
   adaptApplication,
   countServers,
@@ -11,9 +10,10 @@ import {
   ownServerMessage,
 } from '../../apps/interface.ts';
 import type { Interface } from '../../apps/shapes.ts';
-import { UsageError } from '../../errors.ts';
+import { UsageError, isInstance } from '../../errors.ts';
 import { isPromise } from '../../response/chunk.ts';
 import type { Application } from '../../types.ts';
+import { NOTHING_LEFT, guardLoading } from './guard-loading.ts';
 import { loadModule } from './load-module.ts';
 import type { ApplicationName } from './resolve.ts';
 
@@ -47,97 +47,83 @@ export async function loadApplication(
   onFile?: (path: string) => void,
 ): Promise<Application> {
   const servers = countServers();
-  if (shape === 'fetch' || (shape === 'auto' && namesFetch(path))) installLightRequest();
-  let found: { exported: unknown; names: readonly string[] } | undefined;
+  if (shape === 'fetch' || (shape === 'auto' && namesFetch(path))) {
+    const { installLightRequest } = await import('../../apps/fetch/light-request.ts');
+    installLightRequest();
+  }
+  let found: Found | typeof NOTHING_LEFT;
   try {
-    found = await withUncaught(findApplication(path, exportName, onFile));
+    const onPatience = (): void => void tellWaiting(path);
+    found = await guardLoading(() => findApplication(path, exportName, onFile), onPatience);
+    if (found === NOTHING_LEFT) throw new UsageError(await nothingLeft(path));
   } catch (error) {
-    const { explainFailure } = await import('./explain.ts');
+    if (isInstance(error, UsageError)) throw error;
+    const { explainFailure } = await import('../explain/explain.ts');
     const { text, stack } = await explainFailure(error, path);
     const failure = new UsageError(`cannot load ${path}: ${text}`, { cause: error });
     if (stack !== undefined) traces.set(failure, stack);
     throw failure;
-  }
-  if (found === undefined) {
-    throw new UsageError(`${path} exports a promise that nothing is left to settle`);
   }
   const isListening = countServers() > servers;
   const { exported } = found;
   if (exported === undefined) {
     if (isListening || (exportName === undefined && callsListen(path)))
       throw new UsageError(ownServerMessage(path));
-    const { noExport } = await import('./explain-export.ts');
+    const { noExport } = await import('../explain/explain-export.ts');
     throw new UsageError(noExport(path, exportName, EXPORT_NAMES, found.names));
   }
   // A warning only: the server may be for metrics or a debugger.
   if (isListening) process.emitWarning(ownServerMessage(path));
+  if (shape === 'auto' && !looksLikeApplication(exported)) {
+    const { notApplication } = await import('../explain/explain-export.ts');
+    throw new UsageError(notApplication(path, exported));
+  }
   return adaptApplication(exported, shape);
+}
+
+/** In an object, because Fastify's application has a method then(). */
+interface Found {
+  readonly exported: unknown;
+  /** The names of all exports. */
+  readonly names: readonly string[];
 }
 
 /**
  * Loads a module and finds what it exports as an application. A promise is waited for: CommonJS has no await outside of
  * functions.
- *
- * @returns in an object, because Fastify's application has a method then(); undefined for a promise that cannot be settled
  */
 async function findApplication(
   path: string,
   exportName: string | undefined,
   onFile?: (path: string) => void,
-): Promise<{ exported: unknown; names: readonly string[] } | undefined> {
+): Promise<Found> {
   const exports = await loadModule(path, onFile);
   let exported = exportName === undefined ? findExport(exports) : namedExport(exports, exportName);
   if (isPromise(exported) && !looksLikeApplication(exported)) {
-    const settled = await settle(exported, path);
-    if (settled === undefined) return undefined;
-    exported = findExport(settled.value) ?? settled.value;
+    const settled: unknown = await exported;
+    exported = findExport(settled) ?? settled;
   }
   await setImmediate(); // listen() with a host name takes another turn: see countServers()
   return { exported, names: namesIn(exports) };
 }
 
-/** Milliseconds until it is said that a promise is waited for. */
-const PATIENCE = 10_000;
-
-/** Waits for a promise. Undefined when nothing is left that could settle it: node would end without a word. */
-async function settle(
-  promise: PromiseLike<unknown>,
-  path: string,
-): Promise<{ value: unknown } | undefined> {
-  const pending = `${path} exports a promise, which is not settled yet`;
-  const timer = setTimeout(() => process.emitWarning(pending), PATIENCE).unref();
-  let onEmpty!: () => void;
-  const empty = new Promise<undefined>((resolve) => {
-    onEmpty = () => resolve(undefined);
-  });
-  process.on('beforeExit', onEmpty);
-  try {
-    const settled = Promise.resolve(promise).then((value) => ({ value }));
-    return await Promise.race([settled, empty]);
-  } finally {
-    process.off('beforeExit', onEmpty);
-    clearTimeout(timer);
-  }
+/** Why loading cannot go on. */
+async function nothingLeft(path: string): Promise<string> {
+  const { findStalled } = await import('../explain/stalled.ts');
+  const stalled = await findStalled(path);
+  return stalled === undefined
+    ? `${path} exports a promise that nothing is left to settle`
+    : `cannot load ${path}: nothing is left to settle the top-level await of ${stalled}`;
 }
 
-/**
- * Waits for what is loaded. An error that nobody catches meanwhile, such as EADDRINUSE of a server that the module has
- * started, is an error of loading: otherwise it would end the process without an answer to the visitor.
- */
-async function withUncaught<T>(loading: Promise<T>): Promise<T> {
-  let onUncaught!: (error: unknown) => void;
-  const uncaught = new Promise<never>((_, reject) => {
-    // A listener of the application decides for itself.
-    onUncaught = (error) => {
-      if (process.listenerCount('uncaughtException') === 1) reject(error);
-    };
-  });
-  process.on('uncaughtException', onUncaught);
-  try {
-    return await Promise.race([loading, uncaught]);
-  } finally {
-    process.off('uncaughtException', onUncaught);
-  }
+async function tellWaiting(path: string): Promise<void> {
+  const { findStalled } = await import('../explain/stalled.ts');
+  const stalled = await findStalled(path);
+  process.emitWarning(
+    stalled === undefined
+      ? `${path} exports a promise, which is not settled yet`
+      : `${path} is not loaded yet: it waits for the top-level await of ${stalled}`,
+  );
 }
 
 /**

@@ -1,10 +1,10 @@
 /** Finds the module of `path[:export]`. */
 
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 
 import { UsageError } from '../../errors.ts';
-import { didYouMean } from '../usage/similar.ts';
+import { didYouMean } from '../../similar.ts';
 import { PLACES, defaultApplication } from './default-application.ts';
 import { similarFile } from './similar-file.ts';
 
@@ -53,6 +53,8 @@ function find(
     return { path: found, exportName };
   }
   const [path, suffix] = match ? [match[1]!, `:${match[2]!}`] : [spec, ''];
+  if (lstatSync(resolve(folder, path), { throwIfNoEntry: false }) !== undefined)
+    throw new UsageError(`no such application: ${path} is a link to a file that does not exist`);
   const meant = meantBy(path, folder);
   throw new UsageError(`no such application: ${path}${didYouMean(meant && meant + suffix)}`);
 }

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 
-import { typingErrors } from '../usage/similar.ts';
+import { typingErrors } from '../../similar.ts';
 
 /** Endings of modules, in the order in which they are tried. */
 const ENDINGS = ['.mjs', '.js', '.cjs', '.ts', '.mts', '.cts', '.tsx', '.jsx', '.json'];

@@ -5,6 +5,9 @@ import { UsageError } from '../../errors.ts';
 /** Wrong arguments, variables or configuration: exit code 2. */
 export class WrongUsage extends UsageError {}
 
+/** What a value names is not there: exit code 1, as for a port in use. The value itself is not wrong. */
+export class NotThere extends UsageError {}
+
 /** One option. */
 export interface Option<T> {
   /** Heading under which `--help` shows it. */

@@ -9,13 +9,13 @@
 import type { Address } from '../../sockets/address.ts';
 import { INTERFACES } from '../../apps/shapes.ts';
 import type { Interface } from '../../apps/shapes.ts';
-import { UsageError } from '../../errors.ts';
+import { UsageError, isInstance } from '../../errors.ts';
 import { SHUTDOWN_TIMEOUT } from '../../limits.ts';
 import { LOG_LEVELS } from '../../logging/log.ts';
 import type { LogLevel } from '../../logging/log.ts';
 import { normalizeMount } from '../../uri/mount.ts';
 import { LIMIT_OPTIONS } from './limit-options.ts';
-import { WrongUsage, option } from './option.ts';
+import { NotThere, WrongUsage, option } from './option.ts';
 import type { Option, Repeated, Required } from './option.ts';
 import { readAddress, readChoice, readSwitch, readText } from './readers.ts';
 import { FASTCGI_OPTIONS, HTTP_OPTIONS, SERVING_OPTIONS } from './serving-options.ts';
@@ -243,7 +243,8 @@ function readValue(definition: Option<unknown>, label: string, raw: RawValue): u
     const texts = typeof raw === 'object' ? raw : [raw];
     return texts.map((text) => definition.read(String(text)));
   } catch (error) {
-    throw new WrongUsage(`${label}: ${(error as Error).message}`, { cause: error });
+    const Failure = isInstance(error, NotThere) ? UsageError : WrongUsage;
+    throw new Failure(`${label}: ${(error as Error).message}`, { cause: error });
   }
 }
 

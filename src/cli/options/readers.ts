@@ -7,7 +7,8 @@ import { parseAddress } from '../../sockets/address.ts';
 import type { Address } from '../../sockets/address.ts';
 import { createAllowList } from '../../sockets/allow-list.ts';
 import { UsageError } from '../../errors.ts';
-import { didYouMean, similarTo } from '../usage/similar.ts';
+import { NotThere } from './option.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
 
 export function readText(text: string): string {
   if (text === '') throw new UsageError('a value is missing');
@@ -84,7 +85,7 @@ export function readPeer(...words: readonly string[]): (text: string) => string 
 export function readFolder(text: string): string {
   const path = resolve(readText(text));
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new UsageError(`${JSON.stringify(text)} is not a folder`);
+    throw new NotThere(`${JSON.stringify(text)} is not a folder`);
   return path;
 }
 

@@ -8,7 +8,7 @@ import type { ParseArgsConfig } from 'node:util';
 
 import { WrongUsage } from '../options/option.ts';
 import { foreignFlag } from './foreign-flags.ts';
-import { didYouMean, similarTo } from './similar.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
 
 /** An option as it is typed. */
 export interface Flag {
@@ -18,9 +18,11 @@ export interface Flag {
   readonly aliases?: readonly string[] | undefined;
   /**
    * The placeholder of its value. Without it the option is a switch. `[FILE]`: the value may be left out. `[=FILE]`: so it
-   * may, and the next argument never is the value.
+   * may, and the next argument never is the value. `CERT KEY`: there are two.
    */
   readonly argument?: string | undefined;
+  /** The values that there are, unless the reader of the option looks at that. */
+  readonly choices?: readonly string[] | undefined;
   /** `--no-NAME` is known as well. Every switch has it. */
   readonly negatable?: boolean | undefined;
 }
@@ -56,11 +58,17 @@ export function parseCommandLine(args: readonly string[], flags: readonly Flag[]
   const values = new Map<string, string[]>();
   const typed = new Map<string, string>();
   const words: string[] = [];
-  for (const token of tokens) {
+  const waiting = [...tokens];
+  for (let token = waiting.shift(); token !== undefined; token = waiting.shift()) {
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
     const { flag, value } = readOption(token, byName);
-    values.set(flag.name, [...(values.get(flag.name) ?? []), value]);
+    const more = (flag.argument?.split(' ') ?? []).slice(1).map(() => {
+      const next = waiting.shift();
+      if (next?.kind !== 'positional') throw missingValue(token!.rawName, flag);
+      return next.value;
+    });
+    values.set(flag.name, [...(values.get(flag.name) ?? []), value, ...more]);
     typed.set(flag.name, token.rawName);
   }
   return { values, typed, words };
@@ -109,6 +117,17 @@ function isOnlyInline(argument: string): boolean {
   return argument.startsWith('[=');
 }
 
+function missingValue(rawName: string, { argument }: Flag): WrongUsage {
+  return new WrongUsage(`${rawName} needs a value: ${rawName} ${argument}`);
+}
+
+function checkChoice(rawName: string, value: string, { choices }: Flag): void {
+  if (choices === undefined || choices.includes(value)) return;
+  throw new WrongUsage(
+    `${rawName}: ${JSON.stringify(value)} is none of ${choices.join(', ')}${didYouMean(similarTo(value, choices))}`,
+  );
+}
+
 interface OptionToken {
   readonly name: string;
   readonly rawName: string;
@@ -125,7 +144,8 @@ function readOption(
     if (flag.argument === undefined) return { flag, value: value ?? 'true' };
     if (isOnlyInline(flag.argument)) return { flag, value: value ?? '' };
     if (value === undefined || (inlineValue !== true && !isValue(value)))
-      throw new WrongUsage(`${rawName} needs a value: ${rawName} ${flag.argument}`);
+      throw missingValue(rawName, flag);
+    checkChoice(rawName, value, flag);
     return { flag, value };
   }
   const negated = name.startsWith('no-') ? byName.get(name.slice('no-'.length)) : undefined;

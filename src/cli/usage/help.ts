@@ -4,9 +4,9 @@ import { WrongUsage } from '../options/option.ts';
 import type { Option } from '../options/option.ts';
 import { OPTIONS, OPTION_NAMES, isPositional, toFlag } from '../options/options.ts';
 import type { OptionName } from '../options/options.ts';
-import { section, wrap } from './layout.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
+import { labelled, section, wrap } from './layout.ts';
 import type { Entry } from './layout.ts';
-import { didYouMean, similarTo } from './similar.ts';
 
 export const USAGE = ['postern [APP] [options]', 'postern conf FRONTEND [APP] [options]'] as const;
 
@@ -86,11 +86,9 @@ export function entryOf(name: OptionName, form: 'brief' | 'whole' = 'whole'): En
 
 /** `-b, -p, --http ADDR`. */
 export function labelOf(name: OptionName): string {
-  const { argument = '', aliases = [] }: Option<unknown> = OPTIONS[name];
-  if (isPositional(name)) return argument;
-  const letters = aliases.filter((alias) => alias.length === 1).map((letter) => `-${letter}, `);
-  const space = argument === '' || argument.startsWith('[=') ? '' : ' ';
-  return `${letters.join('')}--${toFlag(name)}${space}${argument}`;
+  const { argument, aliases }: Option<unknown> = OPTIONS[name];
+  if (isPositional(name)) return argument!;
+  return labelled({ name: toFlag(name), aliases, argument });
 }
 
 /** What an option does, with its other names. */

@@ -1,16 +1,25 @@
 /** The layout of pages of help. */
 
-/** A line of a page, such as an option. */
+import type { Flag } from './command-line.ts';
+
+/** An option as a page shows it. */
 export interface Entry {
   /** `-b, -p, --http ADDR`. */
   readonly label: string;
   readonly text: string;
 }
 
+/** An option with its letters and its placeholder. */
+export function labelled({ name, aliases = [], argument = '' }: Flag): string {
+  const letters = aliases.filter((alias) => alias.length === 1).map((letter) => `-${letter}, `);
+  const space = argument === '' || argument.startsWith('[=') ? '' : ' ';
+  return `${letters.join('')}--${name}${space}${argument}`;
+}
+
 const COLUMN = 26;
 const INDENT = '  ';
 
-/** Entries below a heading, in two columns. */
+/** A heading, and its entries in two columns. */
 export function section(heading: string, entries: readonly Entry[], width: number): string {
   const lines = entries.flatMap(({ label, text }) => {
     const [first = '', ...more] = wrap(text, width - COLUMN);

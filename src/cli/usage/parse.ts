@@ -3,7 +3,7 @@
 import { readVersion } from '../package.ts';
 import { parseCommandLine } from './command-line.ts';
 import type { Flag } from './command-line.ts';
-import { didYouMean, similarTo } from './similar.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
 import { WrongUsage } from '../options/option.ts';
 import type { Option } from '../options/option.ts';
 import { OPTIONS, OPTION_NAMES, isPositional, toFlag } from '../options/options.ts';

@@ -55,16 +55,16 @@ export interface ForwardingOptions {
 
 /** Names of {@link ForwardingOptions}. */
 export const FORWARDING_OPTIONS: OptionNames<ForwardingOptions> = {
-  forwardedAllowIps: true,
-  forwardedHeaders: true,
+  forwardedAllowIps: 'any',
+  forwardedHeaders: 'any',
 };
 
 const HEADER_NAMES: OptionNames<ForwardedHeaders> = {
-  for: true,
-  host: true,
-  port: true,
-  prefix: true,
-  proto: true,
+  for: 'any',
+  host: 'any',
+  port: 'any',
+  prefix: 'any',
+  proto: 'any',
 };
 
 /**

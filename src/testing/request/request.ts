@@ -34,15 +34,15 @@ export interface RequestOptions extends BodyParts {
 }
 
 const REQUEST_OPTIONS: OptionNames<RequestOptions> = {
-  body: true,
-  environ: true,
-  form: true,
-  headers: true,
-  json: true,
-  method: true,
-  onChunk: true,
-  query: true,
-  signal: true,
+  body: 'any',
+  environ: 'object',
+  form: 'any',
+  headers: 'any',
+  json: 'any',
+  method: 'any',
+  onChunk: 'function',
+  query: 'any',
+  signal: 'object',
 };
 
 /** A request as it is sent: what a {@link TestDriver} gets. */

@@ -303,22 +303,22 @@ describe('the command', () => {
   });
 
   test.each([
-    [[], `the front end is missing: postern conf ${FRONT_ENDS}`],
+    [[], `the front end is missing: one of ${FRONT_ENDS} (see postern conf --help)`],
     [['iis'], `no front end "iis": ${FRONT_ENDS}`],
     [['ngnix'], `no front end "ngnix": ${FRONT_ENDS}; did you mean nginx?`],
     [['k8s'], `no front end "k8s": ${FRONT_ENDS}; did you mean kubernetes?`],
     [['Apache2'], `no front end "Apache2": ${FRONT_ENDS}; did you mean apache?`],
     [
       ['nginx', '--gateway', 'cgi'],
-      'the gateway of nginx is fastcgi, scgi, uwsgi, http, not "cgi"',
+      'nginx has no gateway \"cgi\", only fastcgi, scgi, uwsgi, http',
     ],
     [
       ['nginx', '--gateway', 'fcgi'],
-      'the gateway of nginx is fastcgi, scgi, uwsgi, http, not "fcgi"; did you mean fastcgi?',
+      'nginx has no gateway \"fcgi\", only fastcgi, scgi, uwsgi, http; did you mean fastcgi?',
     ],
     [
       ['nginx', '--part', 'locaton'],
-      '--part is site, location, not "locaton"; did you mean location?',
+      '--part: "locaton" is none of site, location; did you mean location? (see postern conf --help)',
     ],
     [
       ['nginx', '--servername', 'x'],
@@ -326,12 +326,9 @@ describe('the command', () => {
     ],
     [['nginx', '--mount'], '--mount needs a value: --mount PATH (see postern conf --help)'],
     [['nginx', '--listen'], '--listen needs a value: --listen ADDR (see postern conf --help)'],
-    [['nginx', '--tls'], '--tls needs two values: --tls CERT KEY (see postern conf --help)'],
-    [
-      ['nginx', '--tls', 'a.pem'],
-      '--tls needs two values: --tls CERT KEY (see postern conf --help)',
-    ],
-    [['nginx', '--tls=a.pem'], '--tls needs two values: --tls CERT KEY (see postern conf --help)'],
+    [['nginx', '--tls'], '--tls needs a value: --tls CERT KEY (see postern conf --help)'],
+    [['nginx', '--tls', 'a.pem'], '--tls needs a value: --tls CERT KEY (see postern conf --help)'],
+    [['nginx', '--tls=a.pem'], '--tls needs a value: --tls CERT KEY (see postern conf --help)'],
     [['nginx', '--tls', 'a', 'b', '--tls', 'a', 'b'], '--tls: it can be given once only'],
     [
       ['nginx', '--listen', '443'],

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { findAccount, groupOf, isSelinuxEnforcing, obstacle } from '../../../src/cli/conf/reach.ts';
-import type { Account } from '../../../src/cli/conf/reach.ts';
+import { findAccount, groupOf } from '../../../src/cli/accounts.ts';
+import type { Account } from '../../../src/cli/accounts.ts';
+import { isSelinuxEnforcing, obstacle } from '../../../src/cli/conf/reach.ts';
 import { warnings } from '../../../src/cli/conf/warnings.ts';
 
 const GROUP = process.getgid!();

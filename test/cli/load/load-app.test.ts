@@ -381,7 +381,7 @@ describe('what cannot be loaded', () => {
       'a promise of something else',
       'promise.mjs',
       'export default Promise.resolve(5);',
-      /^postern: the application is a number: [^\n]*\n$/,
+      /^postern: .*promise\.mjs: the application is a number, [^\n]*\n$/,
     ],
     [
       'a promise of nothing',

@@ -13,7 +13,7 @@ import { gatewayOptions } from '../../../src/cli/options/gateway-options.ts';
 import { LIMIT_OPTIONS } from '../../../src/cli/options/limit-options.ts';
 import { WrongUsage } from '../../../src/cli/options/option.ts';
 import type { Option } from '../../../src/cli/options/option.ts';
-import { environmentSource } from '../../../src/cli/options/environment.ts';
+import { environmentSource } from '../../../src/cli/settings/environment.ts';
 import { OPTIONS, resolveSettings } from '../../../src/cli/options/options.ts';
 import type { OptionName, RawValue, Settings } from '../../../src/cli/options/options.ts';
 import { resolveLimits as requestLimits } from '../../../src/one-request/options.ts';
@@ -139,11 +139,16 @@ describe('values', () => {
     ['forwardedHeaders', 'for,by', /"by" is neither forwarded nor one of for, proto/],
     ['forwardedHeaders', 'for=X Y', /is neither forwarded nor/],
     ['sendfile', 'x-sendfile', /none of X-Accel-Redirect, X-Sendfile/],
-    ['sendfileRoot', '/nonexistent', /"\/nonexistent" is not a folder/],
     ['serverHeader', '', /a value is missing/],
   ])('%s %j is refused', (name, text, message) => {
     expect(() => settingsOf({ [name]: text })).toThrow(WrongUsage);
     expect(() => settingsOf({ [name]: text })).toThrow(message);
+  });
+
+  test('that name what is not there are not wrong in themselves', () => {
+    const given = { sendfileRoot: '/nonexistent' };
+    expect(() => settingsOf(given)).toThrow('the sendfileRoot: "/nonexistent" is not a folder');
+    expect(() => settingsOf(given)).not.toThrow(WrongUsage);
   });
 
   test.each([

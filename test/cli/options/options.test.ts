@@ -6,8 +6,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { readConfigFile, readPackageConfig } from '../../../src/cli/options/config.ts';
-import { doubtVariables, environmentSource } from '../../../src/cli/options/environment.ts';
+import { readConfigFile, readPackageConfig } from '../../../src/cli/settings/config.ts';
+import { doubtVariables, environmentSource } from '../../../src/cli/settings/environment.ts';
 import { WrongUsage } from '../../../src/cli/options/option.ts';
 import {
   OPTIONS,
@@ -119,12 +119,12 @@ describe('values', () => {
     ['http', ['80', '70000'], /^the http: "70000" is not an address/],
     ['socketMode', '999', /^the socketMode: "999" is not an octal mode/],
     ['socketMode', 'rw', /not an octal mode/],
-    ['socketOwner', 'no-one', /there is no account "no-one" on this machine/],
-    ['socketGroup', 'a:b', /there is no group "a:b" on this machine/],
-    ['socketGroup', '-1', /there is no group "-1" on this machine/],
     ['shutdownTimeout', '-1', /not a time such as 30s/],
     ['shutdownTimeout', '1e3', /not a time such as 30s/],
     ['accessLog', 'app.mjs', /app\.mjs is a module/],
+    ['socketOwner', 'no-one', /there is no account "no-one" on this machine/],
+    ['socketGroup', 'a:b', /there is no group "a:b" on this machine/],
+    ['socketGroup', '-1', /there is no group "-1" on this machine/],
     ['logLevel', 'loud', /"loud" is none of silent, error, warn, info, debug/],
     ['cgi', 'perhaps', /neither true nor false/],
     ['config', '', /a value is missing/],

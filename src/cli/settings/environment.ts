@@ -1,8 +1,8 @@
 /** Options from the environment. */
 
-import { didYouMean, similarTo } from '../usage/similar.ts';
-import { OPTIONS, OPTION_NAMES, toVariable } from './options.ts';
-import type { OptionName, RawValue, Source } from './options.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
+import { OPTIONS, OPTION_NAMES, toVariable } from '../options/options.ts';
+import type { OptionName, RawValue, Source } from '../options/options.ts';
 
 /** The `POSTERN_…` variables. Several values of one option are separated by spaces. */
 export function environmentSource(environment: NodeJS.ProcessEnv): Source {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 
-import { similarTo, typingErrors } from '../../../src/cli/usage/similar.ts';
+import { similarTo, typingErrors } from '../src/similar.ts';
 
 const KNOWN = ['http', 'fastcgi', 'scgi', 'script-name', 'access-log', 'access-log-format', 'warn'];
 

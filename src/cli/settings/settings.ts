@@ -5,8 +5,8 @@ import { dirname, relative, resolve } from 'node:path';
 
 import { defaultApplication } from '../load/default-application.ts';
 import { resolveModuleOrFolder } from '../load/resolve.ts';
-import { doubtFile, readConfigFile, readPackageConfig } from '../options/config.ts';
-import { doubtVariables, environmentSource } from '../options/environment.ts';
+import { doubtFile, readConfigFile, readPackageConfig } from './config.ts';
+import { doubtVariables, environmentSource } from './environment.ts';
 import { WrongUsage } from '../options/option.ts';
 import { resolveSettings } from '../options/options.ts';
 import type { RawValue, Settings, Source } from '../options/options.ts';
@@ -17,6 +17,8 @@ export function readSettings(flags: Source): Settings {
   doubtVariables(process.env).forEach(reportLine);
   const environment = environmentSource(process.env);
   const file = flags.values.config ?? environment.values.config;
+  if (Array.isArray(file))
+    throw new WrongUsage(`${flags.label('config')}: it can be given once only`);
   const app = flags.values.app ?? environment.values.app;
   const config = file === undefined ? findConfig(app) : readConfigFile(String(file));
   const settings = resolveSettings(

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { readConfigFile, readPackageConfig } from '../../../src/cli/options/config.ts';
+import { readConfigFile, readPackageConfig } from '../../../src/cli/settings/config.ts';
 import { run } from '../process.ts';
 
 /** Two accounts that are neither root nor this one. */

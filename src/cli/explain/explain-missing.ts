@@ -5,7 +5,7 @@ import { isBuiltin } from 'node:module';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
 import { packageFile } from '../package.ts';
-import { isFile, similarFile } from './similar-file.ts';
+import { isFile, similarFile } from '../load/similar-file.ts';
 
 /** @returns one line, and the place of the import as `file:line`; undefined for any other error */
 export function explainMissing(
