@@ -308,13 +308,10 @@ describe('the command', () => {
     [['ngnix'], `no front end "ngnix": ${FRONT_ENDS}; did you mean nginx?`],
     [['k8s'], `no front end "k8s": ${FRONT_ENDS}; did you mean kubernetes?`],
     [['Apache2'], `no front end "Apache2": ${FRONT_ENDS}; did you mean apache?`],
-    [
-      ['nginx', '--gateway', 'cgi'],
-      'nginx has no gateway \"cgi\", only fastcgi, scgi, uwsgi, http',
-    ],
+    [['nginx', '--gateway', 'cgi'], 'nginx has no gateway "cgi", only fastcgi, scgi, uwsgi, http'],
     [
       ['nginx', '--gateway', 'fcgi'],
-      'nginx has no gateway \"fcgi\", only fastcgi, scgi, uwsgi, http; did you mean fastcgi?',
+      'nginx has no gateway "fcgi", only fastcgi, scgi, uwsgi, http; did you mean fastcgi?',
     ],
     [
       ['nginx', '--part', 'locaton'],
