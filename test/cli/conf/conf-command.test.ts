@@ -184,6 +184,10 @@ describe('conf kubernetes', () => {
       '--forwarded-allow-ips',
       '127.0.0.1',
     ]);
+    const [, pause] = container.lifecycle.preStop.exec.command as [string, string];
+    expect(pod.spec.terminationGracePeriodSeconds).toBeGreaterThan(
+      OPTIONS.shutdownTimeout.default + Number(pause),
+    );
     expect(Deployment!.spec.selector.matchLabels).toEqual(pod.metadata.labels);
     expect(Service!.spec.selector).toEqual(pod.metadata.labels);
     expect(NetworkPolicy!.spec.podSelector.matchLabels).toEqual(pod.metadata.labels);

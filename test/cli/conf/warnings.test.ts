@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findAccount, groupOf } from '../../../src/cli/accounts.ts';
 import type { Account } from '../../../src/cli/accounts.ts';
 import { isSelinuxEnforcing, obstacle } from '../../../src/cli/conf/reach.ts';
-import { warnings } from '../../../src/cli/conf/warnings.ts';
+import { chrootOf, warnings } from '../../../src/cli/conf/warnings.ts';
 
 const GROUP = process.getgid!();
 /** None of the accounts that have made the files. */
@@ -90,6 +90,19 @@ function said(frontEnd: string, values: Record<string, string>, enforcing = fals
     (line) => line.replaceAll(folder, '/srv'),
   );
 }
+
+describe('chrootOf', () => {
+  test.each([
+    ['global\n\tchroot /var/lib/haproxy\n\tuser haproxy\n', '/var/lib/haproxy'],
+    ['global\n    # chroot /x\n', undefined],
+    ['', undefined],
+  ])('%j: %s', (text, chroot) => {
+    const file = join(folder, 'haproxy.cfg');
+    writeFileSync(file, text);
+    expect(chrootOf(file)).toBe(chroot);
+    expect(chrootOf(join(folder, 'none'))).toBeUndefined();
+  });
+});
 
 describe('warnings', () => {
   const started = { path: '/bin' };
