@@ -227,12 +227,12 @@ describe('upstreamFor', () => {
   });
 });
 
-describe('values that are derived', () => {
-  /** A value, of these that are given. */
-  function derived(name: string, given: Readonly<Record<string, string>>, file = 'x'): unknown {
-    return resolveValue(file, name, (value) => given[value]);
-  }
+/** A value, of these that are given. */
+function derived(name: string, given: Readonly<Record<string, string>>): unknown {
+  return resolveValue('x', name, (value) => given[value]);
+}
 
+describe('values that are derived', () => {
   test.each([
     [{ serverName: 'a.example' }, 'a.example', 'a.example', '', String.raw`a\.example`],
     [
