@@ -9,7 +9,7 @@ import { WrongUsage } from '../options/option.ts';
 import { parseConfArguments } from './conf-arguments.ts';
 import type { ConfArguments } from './conf-arguments.ts';
 import { renderConf, usedValues } from './conf.ts';
-import { FILES, IMAGES, STARTERS, accountOf, usualAddress } from './front-ends.ts';
+import { FILES, IMAGES, NAMELESS, STARTERS, accountOf, usualAddress } from './front-ends.ts';
 import { LONGEST_NAME } from './values.ts';
 import type { Values } from './values.ts';
 import { warnings } from './warnings.ts';
@@ -115,8 +115,7 @@ function isAutomatic({ frontEnd, serverName, tls, listen }: ConfArguments): bool
 function valuesOf(given: ConfArguments, gateway: string): Values {
   const [file, exportName] = splitApplication(given.app);
   const { frontEnd, mount = '', tls } = given;
-  // A lighttpd without names serves the application under all of them.
-  const serverName = given.serverName ?? (frontEnd === 'lighttpd' ? undefined : 'localhost');
+  const serverName = given.serverName ?? (NAMELESS.includes(frontEnd) ? undefined : 'localhost');
   const isStarter = STARTERS.includes(frontEnd);
   const name = given.name ?? (isStarter ? nameAfter(file) : nameOfPlace(serverName ?? '', mount));
   // Paths in the image are not those of this machine.
