@@ -2,12 +2,16 @@
  * The contract between gateways and applications, and what stands on either side of it. Each gateway has a subpath of
  * its own: `postern/cgi`, `postern/fastcgi`, …
  *
+ * These types use those of Node, `@types/node`, which is a peer dependency: `npm install --save-dev @types/node`. Without it
+ * what is a `Buffer` or a stream is `any`, or an error if `skipLibCheck` is off.
+ *
  * @module postern
  */
 
+export { toFunction } from './handler/application.ts';
 export { BaseHandler } from './handler/base-handler.ts';
 export { StreamHandler } from './handler/stream-handler.ts';
-export type { HandlerStreams } from './handler/stream-handler.ts';
+export type { HandlerStreams, OutputStream } from './handler/stream-handler.ts';
 export { FileWrapper } from './response/file-wrapper.ts';
 export { formatDateTime, isHopByHop } from './response/headers.ts';
 export type { CheckedHeaders } from './response/headers.ts';
@@ -18,8 +22,14 @@ export type { InputSource } from './input/input-source.ts';
 export { addVariable, guessScheme } from './environ/environ.ts';
 export type { Variables } from './environ/environ.ts';
 export type { ForwardedHeaders, ForwardingOptions } from './environ/forwarded/forwarding.ts';
+export { createAccessLog } from './logging/access-log.ts';
+export type { AccessLogOptions } from './logging/access-log.ts';
 export { createLog } from './logging/log.ts';
 export type { LogLevel } from './logging/log.ts';
+export type { TextList } from './options.ts';
+export { mount } from './middleware/mount.ts';
+export { wrapBody } from './middleware/wrap-body.ts';
+export type { BodyHooks } from './middleware/wrap-body.ts';
 export { applicationUri, requestUri, shiftPathInfo } from './environ/util.ts';
 export { setupTestingDefaults } from './testing/defaults.ts';
 export { VALIDATION_RULES, validator } from './validate/validator.ts';

@@ -150,8 +150,8 @@ export type FileLike =
       close?(): unknown;
     };
 
-/** Names of the gateways. */
-export type GatewayName = 'cgi' | 'fastcgi' | 'scgi' | 'uwsgi' | 'http';
+/** Name of a gateway, a token: postern's own, or that of another one. (`string & {}`: editors still suggest the known ones.) */
+export type GatewayName = 'cgi' | 'fastcgi' | 'scgi' | 'uwsgi' | 'http' | (string & {});
 
 /** FastCGI roles (FastCGI 1.0 § 6); every other gateway is a responder. */
 export type Role = 'responder' | 'authorizer' | 'filter';

@@ -98,7 +98,7 @@ describe('floors', () => {
     ['src/input', 'src/response', 'src/sockets'],
     ['src/environ', 'src/listening'],
     ['src/handler'],
-    ['src/one-request', 'src/apps/request', 'src/validate', 'src/testing'],
+    ['src/one-request', 'src/apps/request', 'src/middleware', 'src/validate', 'src/testing'],
     ['src/apps/node', 'src/apps/fetch'],
     ['src/apps'],
     ['src/index.ts'],

@@ -13,24 +13,33 @@ import {
   Headers,
   StreamHandler,
   applicationUri,
+  createAccessLog,
   demoApp,
   formatDateTime,
   isHopByHop,
+  mount,
   requestUri,
   setupTestingDefaults,
   shiftPathInfo,
+  toFunction,
+  wrapBody,
 } from '../src/index.ts';
 import type {
   AccessEntry,
+  AccessLogOptions,
   Application,
   ApplicationClass,
   ApplicationFunction,
   ApplicationObject,
+  Awaitable,
   Body,
+  BodyHooks,
   Environ,
   ErrorStream,
   FileLike,
   FileWrapperConstructor,
+  ForwardingOptions,
+  GatewayName,
   GatewayOptions,
   Header,
   HeaderList,
@@ -38,6 +47,7 @@ import type {
   InputStream,
   SendfileOptions,
   StartResponse,
+  TextList,
   ValidationError,
   Write,
   guessScheme,
@@ -116,6 +126,39 @@ same<Same<ReturnType<typeof validator>, ApplicationFunction>>();
 // @ts-expect-error: an object has call()
 ({ handle: () => [chunk] }) satisfies Application;
 
+// ---- middleware
+
+declare const anyApplication: Application;
+const callable = toFunction(anyApplication);
+same<Same<typeof callable, ApplicationFunction>>();
+void toFunction(InstanceIsBody);
+((environ, startResponse) => {
+  environ['app.user'] = 'ada';
+  const body = callable(environ, (status, headers, ...excInfo) => {
+    const write = startResponse(status, [...headers, ['X-A', 'b']], ...excInfo);
+    return (part) => write(part);
+  });
+  return wrapBody(body, { transform: (part) => part.subarray(1), close: () => {} });
+}) satisfies ApplicationFunction;
+declare const someBody: Body;
+same<Same<typeof wrapped, Body>>();
+const wrapped = wrapBody(someBody, { flush: () => chunk });
+const wrappedLater = wrapBody(Promise.resolve(someBody), {});
+same<Same<typeof wrappedLater, Awaitable<Body>>>();
+({ transform: undefined, flush() {}, close: async () => {} }) satisfies BodyHooks;
+mount({ '/a': anyApplication, '/b': InstanceIsBody, '': callable }) satisfies Application;
+createAccessLog('combined', (line) => void line) satisfies NonNullable<GatewayOptions['accessLog']>;
+createAccessLog('dev', () => {}, { colors: false } satisfies AccessLogOptions);
+'127.0.0.1, ::1' satisfies TextList;
+({ forwardedAllowIps: '*' }) satisfies ForwardingOptions;
+({ forwardedAllowIps: ['10.0.0.0/8'] as const }) satisfies ForwardingOptions;
+// @ts-expect-error: a chunk is bytes
+void wrapBody(someBody, { transform: (part) => String(part) });
+// @ts-expect-error: what was returned has to be wrapped, not the application
+void wrapBody(callable, {});
+// @ts-expect-error: a fetch handler is no application
+void mount({ '/a': { fetch: () => new Response() } });
+
 // ---- startResponse and write
 
 declare const startResponse: StartResponse;
@@ -150,7 +193,11 @@ same<Same<Environ['wsgi.input'], Input>>();
 same<Same<Environ['wsgi.errors'], ErrorStream>>();
 same<Same<Environ['wsgi.file_wrapper'], FileWrapperConstructor>>();
 same<Same<Environ['postern.signal'], AbortSignal>>();
-same<Same<Environ['postern.gateway'], 'cgi' | 'fastcgi' | 'scgi' | 'uwsgi' | 'http'>>();
+same<Same<Environ['postern.gateway'], GatewayName>>();
+'fastcgi' satisfies GatewayName;
+'ajp' satisfies GatewayName; // one of its own
+// @ts-expect-error: a name is text
+5 satisfies GatewayName;
 same<Same<Environ['postern.role'], 'responder' | 'authorizer' | 'filter'>>();
 environ['my.extension'] = { anything: true };
 environ['wsgi.errors'].write('text');

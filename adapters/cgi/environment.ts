@@ -12,6 +12,9 @@ import { toByteString } from '../../src/bytes.ts';
 /** The environment block that the process was started with (proc(5)). */
 const ENVIRONMENT_FILE = '/proc/self/environ';
 
+/** What decoding UTF-8 makes of bytes that are none. */
+const REPLACEMENT = '\ufffd';
+
 /**
  * The variables of `process.env`, each with the bytes that it really has: values, and names, are byte
  * strings. Where the system does not show them they are encoded again as UTF-8, which loses bytes
@@ -19,12 +22,14 @@ const ENVIRONMENT_FILE = '/proc/self/environ';
  */
 export function readEnvironment(): Record<string, string> {
   const environment: Record<string, string> = Object.create(null) as Record<string, string>;
-  const original = readOriginal();
+  const variables = Object.entries(process.env) as [string, string][];
+  const isLossy = variables.some(([, value]) => value.includes(REPLACEMENT));
+  const original = isLossy ? readOriginal() : undefined;
   // process.env decides which variables exist: the program may have changed them since it was started.
-  for (const [name, value] of Object.entries(process.env)) {
-    const bytes = original.get(name);
+  for (const [name, value] of variables) {
+    const bytes = original?.get(name);
     const unchanged = bytes !== undefined && bytes.toString('utf8') === value;
-    environment[toByteString(name)] = unchanged ? bytes.toString('latin1') : toByteString(value!);
+    environment[toByteString(name)] = unchanged ? bytes.toString('latin1') : toByteString(value);
   }
   return environment;
 }

@@ -78,6 +78,7 @@ export class IisCgiHandler extends CgiHandler {
 /** RFC 3875 § 5: servers recognize such a script by its name. */
 function hasNphName(environ: Readonly<Record<string, string>>): boolean {
   return [environ['SCRIPT_NAME'], environ['SCRIPT_FILENAME']].some(
-    (path) => path !== undefined && /(?:^|[/\\])nph-[^/\\]*$/.test(path),
+    // Looked for first without the expression, which takes a process of one request longer to compile.
+    (path) => path?.includes('nph-') === true && /(?:^|[/\\])nph-[^/\\]*$/.test(path),
   );
 }

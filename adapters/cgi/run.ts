@@ -1,10 +1,10 @@
 /** Runs a CGI process: it serves one request and ends. */
 
 import { closeSync, fstatSync } from 'node:fs';
-import { finished } from 'node:stream/promises';
-import type { Writable } from 'node:stream';
 
 import { escapeLines } from '../../src/bytes.ts';
+import { GATEWAY_OPTIONS, checkOptions } from '../../src/options.ts';
+import type { OptionNames } from '../../src/options.ts';
 import { toFunction } from '../../src/handler/application.ts';
 import { guardProcess } from '../../src/handler/process-guard.ts';
 import { writeTo } from '../../src/handler/stream-handler.ts';
@@ -15,6 +15,7 @@ import { readEnvironment } from './environment.ts';
 import { CgiHandler, IisCgiHandler } from './handler.ts';
 import type { CgiOptions } from './handler.ts';
 import { takeStdout } from './stdout.ts';
+import type { ResponseOutput } from './stdout.ts';
 
 /** Options of {@link runWithCgi}. */
 export interface RunOptions extends CgiOptions, ForwardingOptions {
@@ -27,6 +28,16 @@ export interface RunOptions extends CgiOptions, ForwardingOptions {
    */
   graceTimeout?: number | undefined;
 }
+
+/** Names of {@link RunOptions}. */
+export const CGI_OPTIONS: OptionNames<RunOptions> = {
+  ...GATEWAY_OPTIONS,
+  forwardedAllowIps: 'any',
+  forwardedHeaders: 'any',
+  graceTimeout: 'number',
+  iis: 'boolean',
+  nph: 'boolean',
+};
 
 const DEFAULT_GRACE_TIMEOUT = 500;
 
@@ -54,10 +65,11 @@ export function prepareCgi(): void {
  *
  * @returns a promise that is fulfilled when the response has been written to standard output and the
  *   body is closed. It never rejects.
- * @throws {UsageError} when `application` is none, or for an invalid entry of `forwardedAllowIps`
+ * @throws {UsageError} when `application` is none, or for an option that there is not or that cannot be used
  */
 export async function runWithCgi(application: Application, given: RunOptions = {}): Promise<void> {
   const run = toFunction(application);
+  checkOptions('runWithCgi', given, CGI_OPTIONS);
   prepareCgi();
   const options = given.forwardedAllowIps === undefined ? given : await withForwarding(given);
   const stdout = takeStdout();
@@ -74,15 +86,19 @@ export async function runWithCgi(application: Application, given: RunOptions = {
   };
   const handler = new (options.iis === true ? IisCgiHandler : CgiHandler)(streams, options);
   const grace = options.graceTimeout ?? DEFAULT_GRACE_TIMEOUT;
-  const end = (): unknown => setTimeout(() => process.exit(), grace).unref();
+  const end = (): void => {
+    // Otherwise the process ends by itself.
+    if (process.getActiveResourcesInfo().length > 0)
+      setTimeout(() => process.exit(), grace).unref();
+  };
   onTerminate(stdout, end);
   await serve(handler, run);
   const drained = stdin.close();
-  await flush(stdout);
+  await stdout.end();
   await drained;
   if (handler.broken) process.exitCode = 1;
   closeDescriptor(1);
-  end();
+  setImmediate(end);
 }
 
 /** Loaded only where it is used: few CGI programs have a proxy in front of their web server. */
@@ -109,20 +125,13 @@ async function serve(handler: CgiHandler, application: ApplicationFunction): Pro
  * Apache and lighttpd send SIGTERM to a CGI program when the client has left. Apache sends it also when it has read the
  * whole response, but then the process is ending anyway.
  */
-function onTerminate(stdout: Writable, end: () => void): void {
+function onTerminate(stdout: ResponseOutput, end: () => void): void {
   process.on('SIGTERM', () => {
-    if (!stdout.writableFinished) process.exitCode = TERMINATED;
+    if (!stdout.isFinished) process.exitCode = TERMINATED;
     // The handler takes it for a client that has left, and closes the body.
     stdout.destroy();
     end();
   });
-}
-
-/** Resolves when stdout has been written, or has failed. */
-async function flush(stdout: Writable): Promise<void> {
-  stdout.end();
-  // Not the callback of end(): a broken response has destroyed the stream, and then it is never called.
-  await finished(stdout, { readable: false }).catch(() => {});
 }
 
 /** Standard input. Opening it takes time, so it is opened by the first read of the body. */
@@ -150,6 +159,7 @@ class Stdin {
    */
   async close(): Promise<void> {
     if (this.#mayHaveBody && isSameSocket(0, 1)) {
+      const { finished } = await import('node:stream/promises');
       process.stdin.removeAllListeners('data').resume();
       await finished(process.stdin, { writable: false }).catch(() => {}); // on an error the server has left
       return;

@@ -14,10 +14,14 @@ import {
   SEND_TIMEOUT,
   VARIABLES_TIMEOUT,
 } from '../../src/limits.ts';
+import { FORWARDING_OPTIONS } from '../../src/environ/forwarded/forwarding.ts';
 import type { ForwardingOptions } from '../../src/environ/forwarded/forwarding.ts';
-import { RESOURCE_DEFAULTS } from '../../src/resources/resources.ts';
+import { GATEWAY_OPTIONS } from '../../src/options.ts';
+import type { OptionNames, TextList } from '../../src/options.ts';
+import { RESOURCE_DEFAULTS, SPOOL_OPTIONS } from '../../src/resources/resources.ts';
 import type { ResourceLimits, SpoolOptions } from '../../src/resources/resources.ts';
 import { settleLimits } from '../../src/resources/settle-limits.ts';
+import { SERVER_OPTIONS } from '../../src/listening/server.ts';
 import type { ServerOptions } from '../../src/listening/server.ts';
 import type { GatewayOptions } from '../../src/types.ts';
 
@@ -88,7 +92,7 @@ export interface FastCgiOptions
    * Addresses and networks (CIDR) that may connect over TCP. Default: those in the variable FCGI_WEB_SERVER_ADDRS
    * (FastCGI 1.0 § 3.2); without it, all.
    */
-  allow?: readonly string[] | undefined;
+  allow?: TextList | undefined;
   /**
    * What speaks the protocol: the npm package `node-fastcgi` in place of postern, for those who depend on it. Of the
    * limits it knows `maxConnections` alone, it keeps no connection, and it holds uploads in memory. Default `postern`.
@@ -113,6 +117,18 @@ const DEFAULTS: FastCgiLimits = {
 };
 
 export const limitNames = Object.keys(DEFAULTS) as (keyof FastCgiLimits)[];
+
+/** Names of {@link FastCgiOptions}. */
+export const FASTCGI_OPTIONS: OptionNames<FastCgiOptions> = {
+  ...SERVER_OPTIONS,
+  ...GATEWAY_OPTIONS,
+  ...SPOOL_OPTIONS,
+  ...FORWARDING_OPTIONS,
+  ...DEFAULTS,
+  allow: 'any',
+  engine: 'any',
+  multiplex: 'boolean',
+};
 
 /**
  * The limits in force: those that were given, and the defaults.

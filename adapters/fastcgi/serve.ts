@@ -6,16 +6,17 @@ import { Deadlines } from '../../src/resources/deadlines.ts';
 import { RequestContexts } from '../../src/handler/request-contexts.ts';
 import { createForwarding } from '../../src/environ/forwarded/forwarding.ts';
 import { isWanted } from '../../src/environ/environ.ts';
+import type { TextList } from '../../src/options.ts';
 import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_LOG } from '../../src/logging/log.ts';
 import { Resources } from '../../src/resources/resources.ts';
-import { SocketServer } from '../../src/listening/server.ts';
+import { SocketServer, checkServerOptions } from '../../src/listening/server.ts';
 import type { Server } from '../../src/listening/server.ts';
 import type { Application, ApplicationFunction } from '../../src/types.ts';
 import { UnreadBodies } from '../../src/resources/unread-bodies.ts';
 import { FastCgiConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
-import { resolveLimits } from './options.ts';
+import { FASTCGI_OPTIONS, resolveLimits } from './options.ts';
 import type { FastCgiLimits, FastCgiOptions } from './options.ts';
 import { ParamsDecoder } from './params.ts';
 
@@ -32,6 +33,7 @@ export async function runWithFastCgi(
   given: FastCgiOptions,
 ): Promise<Server> {
   const run = toFunction(application);
+  checkServerOptions('runWithFastCgi', given, FASTCGI_OPTIONS);
   const options: FastCgiOptions = { ...given, forwarding: createForwarding(given) };
   const { engine = 'postern', log = DEFAULT_LOG } = options;
   const limits = resolveLimits(options);
@@ -84,8 +86,7 @@ function isDescriptorZero(listen: FastCgiOptions['listen']): boolean {
 }
 
 /** FCGI_WEB_SERVER_ADDRS lists the peers that may connect, separated by commas (§ 3.2). */
-function allowedPeers({ allow }: FastCgiOptions): readonly string[] | undefined {
+function allowedPeers({ allow }: FastCgiOptions): TextList | undefined {
   // An empty variable counts as missing, as for libfcgi.
-  const bound = process.env['FCGI_WEB_SERVER_ADDRS'] || undefined;
-  return allow ?? bound?.split(',');
+  return allow ?? (process.env['FCGI_WEB_SERVER_ADDRS'] || undefined);
 }

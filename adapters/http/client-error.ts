@@ -56,9 +56,14 @@ export function createRefusal(status: string): Refusal {
 
 /** A whole response. It is written to the socket directly, because node:http has no response for a faulty request. */
 export function formatRefusal({ status, headers, body }: Refusal): string {
+  return formatLastHead(status, headers) + body;
+}
+
+/** The head of a response that is written to the socket directly, and ends the connection. */
+export function formatLastHead(status: string, headers: HeaderList): string {
   const fields = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   const date = new Date().toUTCString();
-  return `HTTP/1.1 ${status}\r\nDate: ${date}\r\nConnection: close\r\n${fields}\r\n${body}`;
+  return `HTTP/1.1 ${status}\r\nDate: ${date}\r\nConnection: close\r\n${fields}\r\n`;
 }
 
 /**

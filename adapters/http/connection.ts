@@ -3,9 +3,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { RequestError } from '../../src/errors.ts';
+import { GatewayError, LimitError, RequestError } from '../../src/errors.ts';
 import type { Connection } from '../../src/listening/server.ts';
 import { peerOf } from '../../src/sockets/peer.ts';
+import type { IncomingBody } from './body.ts';
 import { createRefusal, describeClientError, formatRefusal, isDisconnect } from './client-error.ts';
 import type { ClientError } from './client-error.ts';
 import { ConnectionLimits } from './connection-limits.ts';
@@ -169,6 +170,11 @@ export class HttpConnection
     });
   }
 
+  answer(response: Buffer, body: IncomingBody | undefined): void {
+    this.#current = undefined;
+    this.tearDown.endWith(response, body);
+  }
+
   abandon(endsWithConnection: boolean): void {
     this.#current = undefined;
     this.tearDown.abandon(endsWithConnection);
@@ -211,16 +217,18 @@ export class HttpConnection
 
   /** node:http's parser has failed, or a request has taken too long. */
   clientError(error: ClientError): void {
+    if (error instanceof GatewayError) return; // the listeners of the socket are told of it
     if (isDisconnect(error) || this.#socket.readableEnded) {
-      this.destroy();
+      this.destroy(this.tearDown.hasBegun ? undefined : error);
       return;
     }
     if (this.tearDown.isLingering) return; // what comes after the last response need not be HTTP
     const [status, message] = describeClientError(error);
     const current = this.#current;
     if (current?.isReceiving === true) {
-      if (this.tearDown.hasBegun || !this.#socket.writable) this.destroy();
-      else current.refuse(new RequestError(status, message));
+      const refusal = Object.assign(new RequestError(status, message), { cause: error });
+      if (this.tearDown.hasBegun || !this.#socket.writable) this.destroy(error);
+      else current.refuse(refusal);
     } else if (this.acceptsRequests) {
       const isFirst = this.#requests === 0 && this.#waiting.isEmpty;
       this.#refusal = [status, message, isFirst ? error.rawPacket : undefined];
@@ -248,8 +256,9 @@ export class HttpConnection
   }
 
   sendTimedOut(): void {
-    this.log('nothing of the response was taken for sendTimeout');
-    this.destroy();
+    const message = 'nothing of the response was taken for sendTimeout';
+    this.log(message);
+    this.destroy(new LimitError('sendTimeout', message));
   }
 
   // ---- the end
@@ -264,12 +273,13 @@ export class HttpConnection
   #shutdown(): void {
     if (this.#current !== undefined || !this.#waiting.isEmpty) return;
     if (this.response === undefined) return; // its first request is coming
-    if (this.response.closed) this.destroy();
+    if (this.response.closed && this.#socket.writableLength === 0) this.destroy();
     else this.tearDown.closeAfterResponse();
   }
 
-  destroy(): void {
-    this.#socket.destroy();
+  /** @param error what the socket's listeners are told */
+  destroy(error?: Error): void {
+    this.#socket.destroy(error);
     this.#onClose(); // now, and not at 'close', so that nothing is sent to a client that has left
   }
 

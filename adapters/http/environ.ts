@@ -8,6 +8,7 @@ import { SERVER_SOFTWARE } from '../../src/handler/handler-hooks.ts';
 import { addVariable, setVariable, splitPort } from '../../src/environ/environ.ts';
 import type { Variables } from '../../src/environ/environ.ts';
 import { LimitError, RequestError } from '../../src/errors.ts';
+import { toList } from '../../src/options.ts';
 import { createForwarding } from '../../src/environ/forwarded/forwarding.ts';
 import type { Forwarding } from '../../src/environ/forwarded/forwarding.ts';
 import { plainAddress } from '../../src/environ/forwarded/node.ts';
@@ -37,7 +38,9 @@ export class EnvironBuilder {
 
   /** @throws {UsageError} for an option that cannot be used */
   constructor(options: HttpOptions, limits: HttpLimits) {
-    this.variableOf = createVariableNamer(options.underscoreHeaders);
+    this.variableOf = createVariableNamer(
+      toList('underscoreHeaders', options.underscoreHeaders ?? []),
+    );
     this.#forwarding = createForwarding(options);
     this.#limits = limits;
   }

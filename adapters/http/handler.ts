@@ -33,6 +33,12 @@ export interface HandlerConnection {
   closeAfterCurrent(): void;
   /** The application has given the whole response. Some of it may wait to be sent. */
   finished(handler: HttpHandler): void;
+  /**
+   * The gateway answers, and closes the connection: the response is not node:http's.
+   *
+   * @param body of the request, if a part of it has not come yet
+   */
+  answer(response: Buffer, body: IncomingBody | undefined): void;
   /** A response is broken. @param endsWithConnection whether closing the connection would make it look complete */
   abandon(endsWithConnection: boolean): void;
 }
@@ -257,7 +263,11 @@ export class HttpHandler extends BaseHandler implements Expiring {
     });
   }
 
-  /** The rest of the request cannot be parsed. Answers with the error's status, if no head has been sent. */
+  /**
+   * The rest of the request cannot be parsed. Answers with the error's status, if no head has been sent.
+   *
+   * @param error its `cause` is that of node:http's parser
+   */
   refuse(error: RequestError): void {
     this.#connection.closeAfterCurrent();
     this.body?.stop();

@@ -164,7 +164,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
     } else if (!this.#isOver && this.#received > this.#gateway.limits.maxBodySize) {
       this.#fail(tooLong(this.#gateway.limits.maxBodySize));
     }
-    if (this.#request.destroyed) return true;
+    if (this.#failed || this.#request.destroyed) return true;
     if (this.#overflow.isOpen) return this.#overflow.append(chunk);
     this.#pushed += chunk.length;
     const more = this.#push(chunk);
@@ -247,15 +247,13 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
   #fail(error: LimitError): void {
     this.#failed = true;
     this.#owner.cancel(error);
-    this.abort(error);
   }
 
-  /** Nothing more of the body will come, and the request has been answered. The listener is told as by node:http. */
-  abort(error: Error): void {
+  /** The listener gets nothing more of it. */
+  abort(): void {
+    this.#failed = true;
     this.giveUp();
     this.#overflow.close();
-    this.#request._destroy = destroyRequest;
-    this.#request.destroy(error);
   }
 }
 
@@ -270,14 +268,3 @@ interface DumpedMessage extends IncomingMessage {
 }
 
 function doNothing(): void {}
-
-/** IncomingMessage's own method without the end of the connection, on which the answer is being sent. */
-function destroyRequest(
-  this: IncomingMessage,
-  error: Error | null,
-  done: (error?: Error | null) => void,
-): void {
-  this.aborted = true;
-  this.emit('aborted');
-  process.nextTick(done, this.listenerCount('error') > 0 ? error : null);
-}

@@ -74,19 +74,6 @@ export function bindResponse(response: ServerResponse, owner: ResponseOwner): vo
   native.end = end as NativeResponse['end'];
 }
 
-/** Takes a response from the listener, whose head has not been sent: the gateway answers with it. */
-export function takeResponse(response: ServerResponse): void {
-  // Middleware replaces these, too.
-  const own = response as unknown as Partial<NativeResponse>;
-  delete own._storeHeader;
-  delete own._implicitHeader;
-  delete own.writeHead;
-  delete own.write;
-  delete own.end;
-  for (const name of response.getHeaderNames()) response.removeHeader(name);
-  own._hasBody = response.req.method !== 'HEAD'; // writeHead has set it for a status without a body
-}
-
 /** Ignores what the listener still writes. */
 export function silenceResponse(response: ServerResponse): void {
   response.write = ignoreWrite;

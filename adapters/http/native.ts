@@ -5,6 +5,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 
 import { checkResult } from '../../src/apps/node/exchange.ts';
 import { listenerOfApplication } from '../../src/apps/node/native.ts';
+import { EMPTY } from '../../src/bytes.ts';
 import type { ApplicationError, RequestError } from '../../src/errors.ts';
 import { bodyTooShort } from '../../src/handler/response-sender.ts';
 import { BODY_SHARE, InputStream } from '../../src/input/input-stream.ts';
@@ -13,14 +14,16 @@ import { checkStatus } from '../../src/response/headers.ts';
 import type { CheckedHeaders } from '../../src/response/headers.ts';
 import { isBodiless } from '../../src/response/status.ts';
 import type { ApplicationFunction, Awaitable, Environ, Header } from '../../src/types.ts';
+import { formatLastHead } from './client-error.ts';
 import type { Gateway } from './gateway.ts';
 import { HttpHandler } from './handler.ts';
 import type { HandlerConnection } from './handler.ts';
 import { NativeBody } from './native-body.ts';
 import type { BodyOwner } from './native-body.ts';
+import { abortRequest, hangUp } from './native-end.ts';
 import { sentHeaders } from './native-head.ts';
 import { describeRequest } from './native-request.ts';
-import { bindResponse, silenceResponse, takeResponse } from './native-response.ts';
+import { bindResponse, silenceResponse } from './native-response.ts';
 import type { NativeHead, NativeResponse, ResponseOwner } from './native-response.ts';
 import type { Exchange } from './pipeline.ts';
 
@@ -41,7 +44,7 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
   #isDone = false; // the response has been closed
   #clientKeeps = false; // the client has not asked for the end of the connection
   #closes = false; // the gateway closes the connection after this response
-  #isTaken = false; // the gateway answers instead of the listener
+  #isCalled = false; // the listener has the request: it gets no answer of the gateway to see
 
   constructor(exchange: Exchange, connection: HandlerConnection, gateway: Gateway) {
     super(exchange, connection, gateway);
@@ -71,6 +74,7 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
     ) {
       describeRequest(request, environ, builder.variableOf, this.#connection.peer.trusted);
     }
+    this.#isCalled = true;
     bindResponse(response, this);
     response.on('finish', () => this.#onFinish());
     response.on('close', () => this.#done());
@@ -99,7 +103,6 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
   }
 
   #onFinish(): void {
-    if (this.#isTaken) return; // HttpHandler does it
     const body = this.incompleteBody;
     const { tearDown } = this.#connection;
     // With `Connection: close` node:http ends the connection now.
@@ -116,7 +119,7 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
     this.responseOver();
     // The next request of the connection has no part in it.
     if (this.#request.socket.timeout) this.#request.socket.setTimeout(0);
-    this.ended = true;
+    if (!this.failed) this.ended = true; // otherwise an error page may still be made
     this.bodySent();
   }
 
@@ -132,8 +135,36 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
       return;
     }
     this.#isClosed = true;
-    silenceResponse(this.#response); // at once: the answer may take its time
+    const wasOver = this.isOver || !this.#isCalled;
+    if (!wasOver) this.#silence();
     super.bodyFailed(error);
+    if (!wasOver) this.#hangUp();
+  }
+
+  override cancel(error: RequestError): void {
+    if (this.isOver) return;
+    this.#silence();
+    super.cancel(error);
+    this.#hangUp(error);
+  }
+
+  override refuse(error: RequestError): void {
+    const wasOver = this.isOver;
+    super.refuse(error);
+    if (!wasOver) return;
+    this.#body?.abort();
+    abortRequest(this.#request);
+  }
+
+  /** The gateway ends the response. */
+  #silence(): void {
+    silenceResponse(this.#response);
+    this.#body?.abort();
+  }
+
+  /** Tells the listener, after the end of the response. @param error undefined if it is the listener that has failed */
+  #hangUp(error?: RequestError): void {
+    process.nextTick(hangUp, this.#request, this.#response, error);
   }
 
   // ---- the request
@@ -151,11 +182,6 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
   protected override get footprint(): number {
     const body = this.contentLength < 0 ? BODY_SHARE : Math.min(this.contentLength, BODY_SHARE);
     return super.footprint + body;
-  }
-
-  override refuse(error: RequestError): void {
-    super.refuse(error);
-    this.#body?.abort(error);
   }
 
   /** node:http emits no 'close' for a response that waits for others to be sent. */
@@ -251,18 +277,19 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
   // ---- the response of the gateway, instead
 
   protected override formatHead(status: string, headers: CheckedHeaders): string {
-    this.#isTaken = true;
-    takeResponse(this.#response);
-    return super.formatHead(status, headers);
+    if (!this.#isCalled) return super.formatHead(status, headers);
+    const { serverHeader } = this;
+    if (headers.hasServer || serverHeader === false) return formatLastHead(status, headers.list);
+    return formatLastHead(status, [...headers.list, ['Server', serverHeader]]);
   }
 
   protected override finish(head: string, last: Uint8Array | undefined): void {
-    super.finish(head, last);
-    silenceResponse(this.#response);
-  }
-
-  protected override abandon(): void {
-    silenceResponse(this.#response);
-    super.abandon();
+    if (!this.#isCalled) {
+      super.finish(head, last);
+      return;
+    }
+    this.responseOver();
+    const response = Buffer.concat([Buffer.from(head, 'latin1'), last ?? EMPTY]);
+    this.#connection.answer(response, this.incompleteBody);
   }
 }

@@ -17,10 +17,15 @@ import {
   REQUEST_TIMEOUT,
   SEND_TIMEOUT,
 } from '../../src/limits.ts';
+import { FORWARDING_OPTIONS } from '../../src/environ/forwarded/forwarding.ts';
 import type { ForwardingOptions } from '../../src/environ/forwarded/forwarding.ts';
-import { RESOURCE_DEFAULTS } from '../../src/resources/resources.ts';
+import { UsageError } from '../../src/errors.ts';
+import { GATEWAY_OPTIONS } from '../../src/options.ts';
+import type { OptionNames, TextList } from '../../src/options.ts';
+import { RESOURCE_DEFAULTS, SPOOL_OPTIONS } from '../../src/resources/resources.ts';
 import type { ResourceLimits, SpoolOptions } from '../../src/resources/resources.ts';
 import { settleLimits } from '../../src/resources/settle-limits.ts';
+import { SERVER_OPTIONS, checkServerOptions } from '../../src/listening/server.ts';
 import type { ServerOptions } from '../../src/listening/server.ts';
 import type { ErrorStream, GatewayOptions } from '../../src/types.ts';
 
@@ -87,7 +92,7 @@ export interface TlsOptions extends NodeTlsOptions {
 export interface HttpOptions
   extends ServerOptions, GatewayOptions, SpoolOptions, ForwardingOptions, Partial<HttpLimits> {
   /** Addresses and networks (CIDR) that may connect over TCP: `['10.0.0.1', 'fd00::/8']`. Default: all. */
-  allow?: readonly string[] | undefined;
+  allow?: TextList | undefined;
   /** Serves HTTPS, with this certificate and key. Default: plain HTTP. */
   tls?: TlsOptions | undefined;
   /** Value of the `Server` header, unless the application sets its own; false sends none. Default `postern`. */
@@ -96,7 +101,7 @@ export interface HttpOptions
    * Headers with `_` in their name that are let through; all others are dropped, because in the environ they
    * cannot be told from their twins with `-`. Default: none.
    */
-  underscoreHeaders?: readonly string[] | undefined;
+  underscoreHeaders?: TextList | undefined;
   /**
    * For development: an error of the application is shown to browsers on this machine, with its causes, source and the
    * environ, instead of the plain 500 that everybody else gets. Secrets are masked as far as their names or their form
@@ -127,6 +132,39 @@ const DEFAULTS: HttpLimits = {
   closeTimeout: CLOSE_TIMEOUT,
   lingerTimeout: LINGER_TIMEOUT,
 };
+
+/** Names of {@link HttpOptions}. */
+export const HTTP_OPTIONS: OptionNames<HttpOptions> = {
+  ...SERVER_OPTIONS,
+  ...GATEWAY_OPTIONS,
+  ...SPOOL_OPTIONS,
+  ...FORWARDING_OPTIONS,
+  ...DEFAULTS,
+  allow: 'any',
+  errorPage: 'boolean',
+  errors: 'object',
+  serverHeader: 'any',
+  tls: 'object',
+  underscoreHeaders: 'any',
+};
+
+/** What serves as a certificate, for node:tls or for the gateway. */
+const CERTIFICATES = ['cert', 'certFile', 'pfx', 'SNICallback'];
+
+/**
+ * Checks the options, as far as nothing else does.
+ *
+ * @param caller the function that they were given to
+ * @throws {UsageError} for one that there is not, and for one that cannot be used
+ */
+export function checkHttpOptions(caller: string, options: HttpOptions): void {
+  checkServerOptions(caller, options, HTTP_OPTIONS);
+  const { tls } = options;
+  // Without a certificate node:tls listens, and every handshake fails.
+  if (tls !== undefined && !CERTIFICATES.some((name) => Object(tls)[name] !== undefined)) {
+    throw new UsageError('tls has no certificate: certFile is the file of one');
+  }
+}
 
 /**
  * The limits in force: those that were given, and the defaults.

@@ -10,6 +10,7 @@ import type { Connection, Server } from '../../src/listening/server.ts';
 import type { Application } from '../../src/types.ts';
 import { Gateway } from './gateway.ts';
 import { connectionOf, createNodeServer } from './node-server.ts';
+import { checkHttpOptions } from './options.ts';
 import type { HttpOptions } from './options.ts';
 
 /**
@@ -20,7 +21,9 @@ import type { HttpOptions } from './options.ts';
  * @throws {UsageError} when the application is none, or the address or another option cannot be used
  */
 export async function runWithHttp(application: Application, options: HttpOptions): Promise<Server> {
-  return HttpServer.start(new Gateway(toFunction(application), options));
+  const run = toFunction(application);
+  checkHttpOptions('runWithHttp', options);
+  return HttpServer.start(new Gateway(run, options));
 }
 
 /** A running HTTP server. */
@@ -53,6 +56,11 @@ export class HttpServer implements Server {
   /** Open connections. */
   get connections(): ReadonlySet<Connection> {
     return this.#sockets.connections;
+  }
+
+  /** Requests that still run. */
+  get running(): number {
+    return this.#sockets.running;
   }
 
   get closed(): Promise<void> {

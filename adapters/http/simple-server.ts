@@ -8,6 +8,7 @@ import type { Server } from '../../src/listening/server.ts';
 import type { Application } from '../../src/types.ts';
 import { Gateway } from './gateway.ts';
 import type { ConnectionQueue, QueuedConnection } from './gateway.ts';
+import { checkHttpOptions } from './options.ts';
 import type { HttpOptions } from './options.ts';
 import { HttpServer } from './serve.ts';
 
@@ -52,7 +53,9 @@ export async function makeServer(
   options: Omit<HttpOptions, 'listen'> = {},
 ): Promise<SimpleServer> {
   const listen = { host: host === '' ? DEFAULT_HOST : host, port };
-  const gateway = new Gateway(toFunction(application), { ...options, listen });
+  const run = toFunction(application);
+  checkHttpOptions('makeServer', { ...options, listen });
+  const gateway = new Gateway(run, { ...options, listen });
   const queue = new Queue();
   gateway.queue = queue;
   const server = await HttpServer.start(gateway);

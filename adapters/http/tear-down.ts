@@ -92,6 +92,28 @@ export class TearDown {
   /** Ends the connection while the client is still sending a body: it gets the time to read the response. */
   linger(body: IncomingBody): void {
     this.#afterPrevious(() => this.#endAndLinger());
+    this.#discard(body);
+  }
+
+  /**
+   * Ends the connection with a response that node:http knows nothing of.
+   *
+   * @param body of the request, if a part of it has not come yet
+   */
+  endWith(response: Buffer, body: IncomingBody | undefined): void {
+    this.hasBegun = true;
+    // In a later tick: then the parser has seen whether the request is complete.
+    process.nextTick(() => this.#afterPrevious(() => this.#sendLast(response)));
+    if (body !== undefined) this.#discard(body);
+  }
+
+  #sendLast(response: Buffer): void {
+    this.#connection.limits.watchOutput();
+    this.#socket.write(response);
+    this.#closeSoon();
+  }
+
+  #discard(body: IncomingBody): void {
     const socket = this.#socket;
     body.discard((isWhole) => {
       if (isWhole && this.#connection.acceptsNoMore) return; // more may come after the body

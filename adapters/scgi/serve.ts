@@ -10,7 +10,12 @@ import { NetstringReader } from './netstring.ts';
 /** Options of {@link runWithScgi}. */
 export type ScgiOptions = RequestServerOptions;
 
-const SCGI = { name: 'scgi', Reader: NetstringReader, Handler: ScgiHandler } as const;
+const SCGI = {
+  name: 'scgi',
+  caller: 'runWithScgi',
+  Reader: NetstringReader,
+  Handler: ScgiHandler,
+} as const;
 
 /**
  * Serves an application over SCGI.

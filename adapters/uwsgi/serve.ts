@@ -10,7 +10,12 @@ import { PacketReader } from './packet.ts';
 /** Options of {@link runWithUwsgi}. */
 export type UwsgiOptions = RequestServerOptions;
 
-const UWSGI = { name: 'uwsgi', Reader: PacketReader, Handler: UwsgiHandler } as const;
+const UWSGI = {
+  name: 'uwsgi',
+  caller: 'runWithUwsgi',
+  Reader: PacketReader,
+  Handler: UwsgiHandler,
+} as const;
 
 /**
  * Serves an application over the uwsgi protocol.

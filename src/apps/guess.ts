@@ -6,7 +6,7 @@
 import { ApplicationError } from '../errors.ts';
 import { isPromise } from '../response/chunk.ts';
 import type { ApplicationFunction, Environ, StartResponse } from '../types.ts';
-import { isResponse } from './fetch/fetch.ts';
+import { isResponse } from './fetch/is-response.ts';
 
 /** What a function is: an application, a Node listener, a fetch handler, or one that only its first call shows. */
 export type Guess = 'wsgi' | 'node' | 'fetch' | 'unknown';

@@ -4,17 +4,10 @@ import { isClass } from '../handler/application.ts';
 import { describe } from '../response/chunk.ts';
 import { UsageError } from '../errors.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
-import { fromFetchForCommand } from './fetch/fetch.ts';
 import type { FetchFunction, FetchObject } from './fetch/fetch.ts';
 import { isNodeFramework, listenerOf } from './frameworks.ts';
 import { guessInterface, watchFirstCalls } from './guess.ts';
-
-/**
- * Shapes of an application, as in `--interface`: `wsgi` is the contract of this package, `fetch` a fetch handler, `node` a
- * listener `(req, res)` or the application of a framework for node:http.
- */
-export const INTERFACES = ['auto', 'wsgi', 'fetch', 'node'] as const;
-export type Interface = (typeof INTERFACES)[number];
+import type { Interface } from './shapes.ts';
 
 /**
  * Makes an application of what a module exports.
@@ -74,19 +67,20 @@ function asApplication(exported: unknown): Application {
   );
 }
 
-function asFetch(exported: unknown): Application {
-  if (hasMethod(exported, 'fetch')) return fromFetchForCommand(exported as FetchObject);
-  if (typeof exported === 'function' && !isClass(exported)) {
-    return fromFetchForCommand(exported as FetchFunction);
+async function asFetch(exported: unknown): Promise<Application> {
+  const isFunction = typeof exported === 'function' && !isClass(exported);
+  if (!isFunction && !hasMethod(exported, 'fetch')) {
+    throw new UsageError(
+      `the application is ${describe(exported)}: not a fetch handler, which is a function or an ` +
+        'object with fetch()',
+    );
   }
-  throw new UsageError(
-    `the application is ${describe(exported)}: not a fetch handler, which is a function or an ` +
-      'object with fetch()',
-  );
+  const { fromFetchForCommand } = await import('./fetch/fetch.ts');
+  return fromFetchForCommand(exported as FetchFunction | FetchObject);
 }
 
 async function asNode(exported: unknown): Promise<Application> {
-  // Loaded only when it is needed, because it loads node:http. Without it a CGI process starts faster.
+  // Loaded only when it is needed, as fetch.ts is, and node:http with it. Without them a CGI process starts faster.
   const { fromNodeForCommand } = await import('./node/node.ts');
   return fromNodeForCommand(await listenerOf(exported));
 }

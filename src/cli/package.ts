@@ -1,6 +1,6 @@
 /** Finds the package itself. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** The nearest package.json above this file: `src` and `dist` are not equally deep. */
@@ -9,4 +9,10 @@ export function packageFile(): string {
     const file = join(folder, 'package.json');
     if (existsSync(file)) return file;
   }
+}
+
+/** The version of the package. */
+export function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string };
+  return version;
 }

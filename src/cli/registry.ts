@@ -14,14 +14,44 @@ export type RunServer = (
 
 /** Gateways that listen. */
 export const SERVERS = {
-  http: async () => (await import('../../adapters/http/index.ts')).runWithHttp,
-  fastcgi: async () => (await import('../../adapters/fastcgi/index.ts')).runWithFastCgi,
-  scgi: async () => (await import('../../adapters/scgi/index.ts')).runWithScgi,
-  uwsgi: async () => (await import('../../adapters/uwsgi/index.ts')).runWithUwsgi,
+  http: async () => {
+    const { runWithHttp } = await import('../../adapters/http/index.ts');
+    const { HTTP_OPTIONS } = await import('../../adapters/http/options.ts');
+    return withKnown(runWithHttp, HTTP_OPTIONS);
+  },
+  fastcgi: async () => {
+    const { runWithFastCgi } = await import('../../adapters/fastcgi/index.ts');
+    const { FASTCGI_OPTIONS } = await import('../../adapters/fastcgi/options.ts');
+    return withKnown(runWithFastCgi, FASTCGI_OPTIONS);
+  },
+  scgi: async () => {
+    const { runWithScgi } = await import('../../adapters/scgi/index.ts');
+    const { REQUEST_SERVER_OPTIONS } = await import('../one-request/options.ts');
+    return withKnown(runWithScgi, REQUEST_SERVER_OPTIONS);
+  },
+  uwsgi: async () => {
+    const { runWithUwsgi } = await import('../../adapters/uwsgi/index.ts');
+    const { REQUEST_SERVER_OPTIONS } = await import('../one-request/options.ts');
+    return withKnown(runWithUwsgi, REQUEST_SERVER_OPTIONS);
+  },
 } satisfies Record<string, () => Promise<RunServer>>;
 
 export type ServerName = keyof typeof SERVERS;
 export const SERVER_NAMES = Object.keys(SERVERS) as ServerName[];
 
 /** The gateway that serves one request and ends. */
-export const loadCgi = () => import('../../adapters/cgi/index.ts');
+export async function loadCgi() {
+  const { CGI_OPTIONS, prepareCgi, runWithCgi } = await import('../../adapters/cgi/run.ts');
+  return { prepareCgi, runWithCgi: withKnown(runWithCgi, CGI_OPTIONS) };
+}
+
+/** The settings of the command are for all gateways. Each is given those that it knows. */
+function withKnown<Options extends object, Result>(
+  run: (application: Application, options: Options) => Result,
+  known: Readonly<Record<string, unknown>>,
+): (application: Application, options: Options) => Result {
+  return (application, options) => {
+    const entries = Object.entries(options).filter(([name]) => Object.hasOwn(known, name));
+    return run(application, Object.fromEntries(entries) as Options);
+  };
+}

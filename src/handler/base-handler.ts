@@ -14,7 +14,14 @@ import type { AsyncResource } from 'node:async_hooks';
 import { asEnviron, completeEnviron, createEnviron } from '../environ/environ.ts';
 import { DisconnectError, RequestError, isInstance } from '../errors.ts';
 import { isPromise } from '../response/chunk.ts';
-import type { AccessEntry, ApplicationFunction, Awaitable, Environ } from '../types.ts';
+import type {
+  AccessEntry,
+  Application,
+  ApplicationFunction,
+  Awaitable,
+  Environ,
+} from '../types.ts';
+import { toFunction } from './application.ts';
 import { BodySender } from './body-sender.ts';
 import type { InputStream } from '../input/input-stream.ts';
 import { RequestContexts } from './request-contexts.ts';
@@ -36,13 +43,18 @@ export abstract class BaseHandler extends BodySender {
   // ---- the run
 
   /**
-   * Serves the request, in an async context of its own. Never throws and never rejects.
+   * Serves the request, in an async context of its own. It never rejects, whatever the application does.
    *
+   * @param application in any of its shapes
    * @returns `undefined` when all was done at once, or a promise of the end: response sent as far as
    *   the gateway is concerned, body closed
+   * @throws {UsageError} at once, when the application is none
    */
-  run(application: ApplicationFunction): Awaitable<void> {
-    return this.runIn(new RequestContexts(), application);
+  run(application: Application): Awaitable<void> {
+    const run = toFunction(application);
+    // The only request of its process has no other one to be kept apart from.
+    if (this.runOnce) return this.serve(run);
+    return this.runIn(new RequestContexts(), run);
   }
 
   /** {@link run} in the next of the contexts of a gateway. @internal */

@@ -158,15 +158,39 @@ export class BodyReader implements PullCallbacks {
     if (this.#closed) return undefined;
     this.#closed = true;
     const body = this.#body as Closable & { close(): unknown };
-    const left = this.#exhausted ? undefined : promised(() => leaveEarly(body, this.#iterator));
-    const closed = typeof body.close === 'function' ? promised(() => body.close()) : undefined;
-    if (!isPromise(left) && !isPromise(closed)) return undefined;
-    return Promise.all([left, closed]).then(() => undefined);
+    return endBoth(
+      this.#exhausted ? undefined : () => leaveEarly(body, this.#iterator),
+      typeof body.close === 'function' ? () => body.close() : undefined,
+    );
   }
 }
 
+/**
+ * Does both parts of an end. The second is done also if the first fails, and does not wait for it.
+ *
+ * @returns a promise when there is something to wait for; rejected with what one of the two throws
+ */
+export function endBoth(
+  first: (() => unknown) | undefined,
+  second: (() => unknown) | undefined,
+): Awaitable<void> {
+  const one = first && promised(first);
+  const other = second && promised(second);
+  if (!isPromise(one) && !isPromise(other)) return undefined;
+  return Promise.all([one, other]).then(() => undefined);
+}
+
 function notIterable(body: unknown): ApplicationError {
-  return new ApplicationError(`the application returned ${describe(body)}, which is no body`);
+  const what = describe(body);
+  return new ApplicationError(
+    `the application returned ${what}, which is no body${remedyFor(what)}`,
+  );
+}
+
+/** What makes an application of a function that returns such a thing. */
+function remedyFor(what: string): string {
+  if (what === 'undefined') return '; fromNode() makes an application of a Node listener';
+  return what.endsWith(' Response') ? '; fromFetch() makes an application of a fetch handler' : '';
 }
 
 function isStep(value: unknown): boolean {

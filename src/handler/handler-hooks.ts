@@ -29,7 +29,7 @@ export const SERVER_SOFTWARE = 'postern';
 
 /** What a gateway fills in, what it may override, and what it can use. */
 export abstract class HandlerHooks {
-  /** `postern.gateway`. */
+  /** `postern.gateway`: one word, which also begins the lines of the log. A gateway of your own has a name of its own. */
   abstract readonly gateway: GatewayName;
   /** `wsgi.run_once`: whether the process ends after this request. */
   readonly runOnce: boolean = false;

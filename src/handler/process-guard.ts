@@ -7,6 +7,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { escapeLine } from '../bytes.ts';
 import { formatError } from '../logging/log.ts';
+import { prepareStream } from './standard-streams.ts';
 import type { ApplicationFunction, Environ } from '../types.ts';
 
 /** What {@link guardProcess} does with such an error. */
@@ -25,9 +26,9 @@ export interface GuardOptions {
  * @returns a function that ends it
  */
 export function guardProcess(options: GuardOptions = {}): () => void {
-  const write = options.write ?? ((text: string) => void process.stderr.write(text));
   // A log that nobody reads any more is no error to be logged: that would go on for ever.
-  process.stderr.on('error', ignore);
+  const stderr = prepareStream('stderr', (stream) => stream.on('error', ignore));
+  const write = options.write ?? ((text: string) => void process.stderr.write(text));
   const report = (kind: string, error: unknown): void => {
     const request = options.request?.();
     const where = request === undefined ? '' : ` while serving ${escapeLine(request)}`;
@@ -39,7 +40,7 @@ export function guardProcess(options: GuardOptions = {}): () => void {
   process.on('uncaughtException', onException).on('unhandledRejection', onRejection);
   return () => {
     process.off('uncaughtException', onException).off('unhandledRejection', onRejection);
-    process.stderr.off('error', ignore);
+    stderr().off('error', ignore);
   };
 }
 

@@ -18,11 +18,27 @@ export interface HandlerStreams {
    */
   stdin: Readable;
   /** Takes the response. It is not ended: more may have to be written to it. A broken response destroys it. */
-  stdout: Writable;
+  stdout: OutputStream;
   /** `wsgi.errors`. */
   stderr: ErrorStream | Writable;
   /** CGI variables, byte strings (RFC 3875 § 4.1). */
   environ: Readonly<Record<string, string>>;
+}
+
+/** What a {@link StreamHandler} needs of the stream that takes its response. A Writable has all of it. */
+export interface OutputStream {
+  /** @returns whether more can be taken at once; if not, 'drain' follows */
+  write(bytes: Uint8Array): boolean;
+  /** Drops what has not been written. 'close' follows. */
+  destroy(): unknown;
+  /** Whether nothing more is taken. */
+  readonly destroyed: boolean;
+  /** Whether 'drain' is to be waited for. */
+  readonly writableNeedDrain: boolean;
+  /** Adds a listener. */
+  on(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
+  /** Removes a listener. */
+  off(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
 }
 
 /** Serves one request from streams, with a response as in CGI (RFC 3875 § 6). */
@@ -67,10 +83,10 @@ export class StreamHandler extends BaseHandler {
     if (stdout.destroyed || !stdout.writableNeedDrain) return Promise.resolve();
     return new Promise((resolve) => {
       const settle = (): void => {
-        stdout.off('drain', settle).off('close', settle).off('error', settle);
+        for (const event of READY) stdout.off(event, settle);
         resolve();
       };
-      stdout.on('drain', settle).on('close', settle).on('error', settle);
+      for (const event of READY) stdout.on(event, settle);
     });
   }
 
@@ -82,6 +98,9 @@ export class StreamHandler extends BaseHandler {
     this.streams.stdout.destroy();
   }
 }
+
+/** The events after which waiting for the sink is over. */
+const READY = ['drain', 'close', 'error'] as const;
 
 /** Head and chunk in one piece: one system call for a small response. */
 function withHead(head: string, chunk: Uint8Array | string = EMPTY): Uint8Array {

@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 
 import { createAllowList } from '../sockets/allow-list.ts';
 import type { LimitError } from '../errors.ts';
+import { toList } from '../options.ts';
+import type { TextList } from '../options.ts';
 import { isTcp, peerOf } from '../sockets/peer.ts';
 import type { GatewayName, Log } from '../types.ts';
 
@@ -18,16 +20,11 @@ export class Admission {
    * @param allow addresses and networks that may connect over TCP. Undefined: all
    * @throws {UsageError} for an entry that is neither an address nor a network
    */
-  constructor(
-    gateway: GatewayName,
-    maxConnections: number,
-    allow: readonly string[] | undefined,
-    log: Log,
-  ) {
+  constructor(gateway: GatewayName, maxConnections: number, allow: TextList | undefined, log: Log) {
     this.#gateway = gateway;
     this.#maxConnections = maxConnections;
     this.#log = log;
-    if (allow !== undefined) this.#isAllowed = createAllowList(allow);
+    if (allow !== undefined) this.#isAllowed = createAllowList(toList('allow', allow));
   }
 
   /**

@@ -10,6 +10,10 @@ import type { ConnectionSource } from './connection-source.ts';
 import { SHUTDOWN_TIMEOUT } from '../limits.ts';
 import { listen, stopListening } from './listener.ts';
 import type { ListenOptions } from './listener.ts';
+import { UsageError } from '../errors.ts';
+import { checkOptions } from '../options.ts';
+import type { OptionNames, OptionTable } from '../options.ts';
+import type { GatewayOptions } from '../types.ts';
 import { MAX_TIME } from '../resources/settle-limits.ts';
 
 /** A running gateway. `await using` closes it at the end of the block. */
@@ -37,6 +41,37 @@ export interface ServerOptions extends ListenOptions {
    * the same as an object; or connections that are accepted elsewhere. Port 0 takes a free one.
    */
   listen: string | number | Address | ConnectionSource;
+}
+
+/** Names of {@link ServerOptions}. */
+export const SERVER_OPTIONS: OptionNames<ServerOptions> = {
+  backlog: 'number',
+  listen: 'any',
+  socketGroup: 'number',
+  socketMode: 'number',
+  socketOwner: 'number',
+};
+
+/**
+ * Checks the options of a gateway that listens, as far as nothing else does.
+ *
+ * @param caller the function that starts it
+ * @throws {UsageError} for one that the gateway does not have, and for a value that it cannot use
+ */
+export function checkServerOptions(
+  caller: string,
+  given: ServerOptions & GatewayOptions,
+  known: OptionTable,
+): void {
+  checkOptions(caller, given, known);
+  if ((given.listen ?? undefined) === undefined) {
+    const where = "'127.0.0.1:8000', 8000, 'unix:/run/app.sock' or 'fd:0'";
+    throw new UsageError(`${caller} needs the option listen, where it listens: ${where}`);
+  }
+  const { socketMode = 0 } = given;
+  if (!Number.isInteger(socketMode) || socketMode < 0 || socketMode > 0o777) {
+    throw new UsageError(`socketMode ${socketMode} is not a mode from 0 to 0o777`);
+  }
 }
 
 /** One accepted socket and its protocol state, as the server sees it. */
@@ -89,6 +124,11 @@ export class SocketServer implements Server {
   /** Open connections. */
   get connections(): ReadonlySet<Connection> {
     return this.#connections;
+  }
+
+  /** Requests that still run. */
+  get running(): number {
+    return this.#runs;
   }
 
   /**

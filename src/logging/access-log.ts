@@ -5,7 +5,7 @@ import type { AccessEntry, Environ } from '../types.ts';
 
 /** How an access log looks, beside its format. */
 export interface AccessLogOptions {
-  /** Whether `dev` is coloured. Default: whether stderr shows colours, and nobody has set NO_COLOR. */
+  /** Whether `dev` is coloured. Default: whether stderr shows colours; NO_COLOR and FORCE_COLOR decide. */
   colors?: boolean | undefined;
 }
 
@@ -61,8 +61,10 @@ function createFormatter(format: string, options: AccessLogOptions): Formatter {
 }
 
 function showsColors(): boolean {
-  const { stderr } = process;
-  return stderr.isTTY && stderr.hasColors(); // hasColors() respects NO_COLOR and TERM
+  const { stderr, env } = process;
+  // hasColors() respects FORCE_COLOR, NO_COLOR and TERM. FORCE_COLOR is for what is no terminal, too.
+  if (stderr.isTTY) return stderr.hasColors();
+  return env['FORCE_COLOR'] !== undefined && !/^(?:0|false)$/.test(env['FORCE_COLOR']);
 }
 
 // ---- format strings

@@ -10,10 +10,14 @@ import {
   SEND_TIMEOUT,
   VARIABLES_TIMEOUT,
 } from '../limits.ts';
+import { FORWARDING_OPTIONS } from '../environ/forwarded/forwarding.ts';
 import type { ForwardingOptions } from '../environ/forwarded/forwarding.ts';
-import { RESOURCE_DEFAULTS } from '../resources/resources.ts';
+import { GATEWAY_OPTIONS } from '../options.ts';
+import type { OptionNames, TextList } from '../options.ts';
+import { RESOURCE_DEFAULTS, SPOOL_OPTIONS } from '../resources/resources.ts';
 import type { ResourceLimits, SpoolOptions } from '../resources/resources.ts';
 import { settleLimits } from '../resources/settle-limits.ts';
+import { SERVER_OPTIONS } from '../listening/server.ts';
 import type { ServerOptions } from '../listening/server.ts';
 import type { GatewayOptions } from '../types.ts';
 
@@ -53,7 +57,7 @@ export interface RequestLimits extends ResourceLimits {
 export interface RequestServerOptions
   extends ServerOptions, GatewayOptions, SpoolOptions, ForwardingOptions, Partial<RequestLimits> {
   /** Addresses and networks (CIDR) that may connect over TCP: `['10.0.0.1', 'fd00::/8']`. Default: all. */
-  allow?: readonly string[] | undefined;
+  allow?: TextList | undefined;
 }
 
 const DEFAULTS: RequestLimits = {
@@ -66,6 +70,16 @@ const DEFAULTS: RequestLimits = {
   sendTimeout: SEND_TIMEOUT,
   closeTimeout: CLOSE_TIMEOUT,
   lingerTimeout: LINGER_TIMEOUT,
+};
+
+/** Names of {@link RequestServerOptions}. */
+export const REQUEST_SERVER_OPTIONS: OptionNames<RequestServerOptions> = {
+  ...SERVER_OPTIONS,
+  ...GATEWAY_OPTIONS,
+  ...SPOOL_OPTIONS,
+  ...FORWARDING_OPTIONS,
+  ...DEFAULTS,
+  allow: 'any',
 };
 
 /**

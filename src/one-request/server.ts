@@ -9,10 +9,10 @@ import { RequestConnection } from './connection.ts';
 import type { Gateway, VariablesReader } from './gateway.ts';
 import { RequestContexts } from '../handler/request-contexts.ts';
 import type { RequestTransport, RequestHandler } from './handler.ts';
-import { resolveLimits } from './options.ts';
+import { REQUEST_SERVER_OPTIONS, resolveLimits } from './options.ts';
 import { Resources } from '../resources/resources.ts';
 import type { RequestLimits, RequestServerOptions } from './options.ts';
-import { SocketServer } from '../listening/server.ts';
+import { SocketServer, checkServerOptions } from '../listening/server.ts';
 import type { Server } from '../listening/server.ts';
 import type { Application, GatewayName, GatewayOptions } from '../types.ts';
 import { UnreadBodies } from '../resources/unread-bodies.ts';
@@ -20,6 +20,8 @@ import { UnreadBodies } from '../resources/unread-bodies.ts';
 /** A protocol of this kind: its name, codec and handler. */
 export interface RequestProtocol {
   readonly name: GatewayName;
+  /** The function that serves it, for messages: `runWithScgi`. */
+  readonly caller: string;
   /** Its codec. */
   readonly Reader: new (limits: RequestLimits) => VariablesReader;
   readonly Handler: new (
@@ -40,6 +42,7 @@ export async function serveRequests(
   application: Application,
   given: RequestServerOptions,
 ): Promise<Server> {
+  checkServerOptions(protocol.caller, given, REQUEST_SERVER_OPTIONS);
   const options: RequestServerOptions = { ...given, forwarding: createForwarding(given) };
   const { name, Reader, Handler } = protocol;
   const limits = resolveLimits(options);

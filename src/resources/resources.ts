@@ -10,6 +10,7 @@ import {
   RESPONSE_TIMEOUT,
   UNREAD_TIMEOUT,
 } from '../limits.ts';
+import type { OptionNames } from '../options.ts';
 import { Spool } from '../files/spool.ts';
 import type { Log } from '../types.ts';
 
@@ -56,6 +57,9 @@ export interface SpoolOptions {
    */
   spoolDir?: string | undefined;
 }
+
+/** Names of {@link SpoolOptions}. */
+export const SPOOL_OPTIONS: OptionNames<SpoolOptions> = { spoolDir: 'string' };
 
 export const RESOURCE_DEFAULTS: ResourceLimits = {
   responseTimeout: RESPONSE_TIMEOUT,

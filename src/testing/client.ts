@@ -1,6 +1,8 @@
 /** A client for tests, as Werkzeug's and Plack's. */
 
 import { UsageError } from '../errors.ts';
+import { GATEWAY_OPTIONS, checkOptions } from '../options.ts';
+import type { OptionNames } from '../options.ts';
 import type { Application, HeaderList } from '../types.ts';
 import { CookieJar } from './cookies.ts';
 import type { TestDriver } from './driver.ts';
@@ -31,6 +33,16 @@ export interface TestClientOptions extends DirectOptions {
   throwErrors?: boolean | undefined;
 }
 
+const CLIENT_OPTIONS: OptionNames<TestClientOptions> = {
+  ...GATEWAY_OPTIONS,
+  baseUrl: 'string',
+  cookies: 'boolean',
+  gateway: 'string',
+  headers: 'any',
+  role: 'string',
+  throwErrors: 'boolean',
+};
+
 /**
  * A client for tests.
  *
@@ -41,9 +53,10 @@ export interface TestClientOptions extends DirectOptions {
  *   request to one: a running HTTP server or an `http:` URL (of a front end before any gateway), or a
  *   driver of the test's own
  * @throws {UsageError} when the target is none of them, a server that does not listen, or a URL with another protocol; and
- *   for headers that no request can carry
+ *   for headers that no request can carry, and options that there are not
  */
 export function testClient(target: TestTarget, options: TestClientOptions = {}): TestClient {
+  checkOptions('testClient', options, CLIENT_OPTIONS);
   return new TestClient(driverOf(target, options), options);
 }
 

@@ -1,12 +1,13 @@
 /** Checks both sides of a body: what the application returns, and how the gateway iterates and closes it. */
 
 import { BodyReader } from '../handler/body-reader.ts';
+import type { Step } from '../handler/body-reader.ts';
 import { isPromise } from '../response/chunk.ts';
 import { FileWrapper } from '../response/file-wrapper.ts';
 import type { Awaitable, Body } from '../types.ts';
 import { check, violation } from './rules.ts';
 
-type Step = IteratorResult<Uint8Array, undefined>;
+type Checked = IteratorResult<Uint8Array, undefined> & { isLast?: boolean };
 
 /** The response to which a body belongs. */
 export interface Progress {
@@ -130,19 +131,22 @@ class CheckedBody {
     return (this.#reader ??= new BodyReader(this.#body)).close();
   }
 
-  #next(): Awaitable<Step> {
+  #next(): Awaitable<Checked> {
     check(!this.#closed, 'body.after-close', this.#body);
     const step = (this.#reader ??= new BodyReader(this.#body)).next();
     // `!`: undefined would mean that the reader was interrupted, which nobody does here.
     return isPromise(step) ? step.then((later) => this.#step(later!)) : this.#step(step!);
   }
 
-  #step(step: IteratorResult<unknown>): Step {
+  #step(step: Step): Checked {
     if (step.done === true) {
       this.#progress.end();
       return { done: true, value: undefined };
     }
-    return { done: false, value: this.#chunk(step.value) };
+    const value = this.#chunk(step.value);
+    if (step.isLast !== true) return { done: false, value };
+    this.#progress.end();
+    return { done: false, value, isLast: true };
   }
 
   #chunk(chunk: unknown): Uint8Array {

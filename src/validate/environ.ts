@@ -29,7 +29,6 @@ const REQUIRED = [
   'postern.signal',
 ];
 const FORBIDDEN = ['HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_PROXY'];
-const GATEWAYS = ['cgi', 'fastcgi', 'scgi', 'uwsgi', 'http'];
 const ROLES = ['responder', 'authorizer', 'filter'];
 
 /** @throws {ValidationError} for the first variable that breaks a rule. `wsgi.input` and `wsgi.errors` are in streams.ts */
@@ -101,12 +100,10 @@ function checkWsgi(environ: Vars): void {
 }
 
 function checkPostern(environ: Vars): void {
-  for (const [name, known] of [
-    ['postern.gateway', GATEWAYS],
-    ['postern.role', ROLES],
-  ] as const) {
-    check(known.includes(environ[name] as string), 'environ.postern', environ[name], name);
-  }
+  const { 'postern.gateway': gateway, 'postern.role': role } = environ;
+  const isName = typeof gateway === 'string' && isToken(gateway);
+  check(isName, 'environ.postern', gateway, 'postern.gateway');
+  check(ROLES.includes(role as string), 'environ.postern', role, 'postern.role');
   // A gateway makes the signal when it is first read. The check must not cause that.
   const signal = Object.getOwnPropertyDescriptor(environ, 'postern.signal');
   if (signal === undefined || !('value' in signal)) return;

@@ -11,7 +11,7 @@ import polka from 'polka';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { adaptApplication, countServers, looksLikeApplication } from '../../src/apps/interface.ts';
-import type { Interface } from '../../src/apps/interface.ts';
+import type { Interface } from '../../src/apps/shapes.ts';
 import { UsageError } from '../../src/errors.ts';
 import { toFunction } from '../../src/handler/application.ts';
 import type { ApplicationFunction, Environ, StartResponse } from '../../src/types.ts';

@@ -42,6 +42,20 @@ describe('the response', () => {
     else expect(body.equals(large)).toBe(true);
   });
 
+  // The pipe is nearly full, and a write to it does not wait: by "fcntl" of a server, or of another process that has it.
+  test.each(['hello', 'large', 'pieces'])(
+    'of %s arrives whole where a write does not wait for the reader',
+    async (name) => {
+      const nonBlocking = 'use Fcntl; fcntl(STDOUT, F_SETFL, O_WRONLY | O_NONBLOCK); exec @ARGV';
+      const { stdout } = await runApplication(name, {
+        shell: `{ head -c 65530 /dev/zero; perl -e '${nonBlocking}' "$@"; } | { sleep 0.5; cat; }`,
+      });
+      const expected = await runApplication(name);
+      expect(stdout.subarray(0, 65_530).equals(Buffer.alloc(65_530))).toBe(true);
+      expect(stdout.subarray(65_530).equals(expected.stdout)).toBe(true);
+    },
+  );
+
   test('arrives whole in a file', async () => {
     const { stdout } = await runApplication('large', {
       shell: 'file=$(mktemp); "$@" > "$file"; cat "$file"; rm "$file"',
@@ -59,6 +73,14 @@ describe('the response', () => {
       expect(stderr).toContain(text);
     }
   });
+});
+
+test('whose log nobody reads is sent all the same, and the process ends well', async () => {
+  const { stdout } = await runApplication('complaining', {
+    shell:
+      'exec 3>&1; { sleep 0.2; "$@" >&3; echo "exit code $?" >&3; } 2>&1 >&3 | true; sleep 0.5',
+  });
+  expect(stdout.toString()).toBe(`${EXPECTED_HELLO}exit code 0\n`);
 });
 
 test('row 16: what the error log is told has no control characters', async () => {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { NetConnectOpts } from 'node:net';
 
-import type { GatewayName } from '../../src/types.ts';
+import type { ServerName } from '../../src/cli/registry.ts';
 import { encodeRequest as encodeScgi } from '../scgi/client.ts';
 import {
   RecordParser,
@@ -16,11 +16,7 @@ import {
 import { encodeRequest as encodeUwsgi } from '../uwsgi/client.ts';
 
 /** @returns the body of the response; `''` when there is none */
-export async function ask(
-  gateway: Exclude<GatewayName, 'cgi'>,
-  where: NetConnectOpts,
-  path = '/',
-): Promise<string> {
+export async function ask(gateway: ServerName, where: NetConnectOpts, path = '/'): Promise<string> {
   const socket = connect(where);
   await once(socket, 'connect');
   socket.write(encode(gateway, path));
@@ -31,7 +27,7 @@ export async function ask(
   return response.slice(response.indexOf('\r\n\r\n') + 4);
 }
 
-function encode(gateway: Exclude<GatewayName, 'cgi'>, path: string): Buffer {
+function encode(gateway: ServerName, path: string): Buffer {
   const variables = [
     ['REQUEST_METHOD', 'GET'],
     ['REQUEST_URI', path],

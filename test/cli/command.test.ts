@@ -1,5 +1,6 @@
 /** The command: what it prints, how it fails, how it serves, how it stops. */
 
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -9,17 +10,33 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options/options.ts';
+import type { Option } from '../../src/cli/options/option.ts';
+import { OPTIONS, OPTION_NAMES, resolveSettings, toFlag } from '../../src/cli/options/options.ts';
+import { adviseOnPort } from '../../src/cli/serve/describe-listener.ts';
+import { GROUPS, helpPage } from '../../src/cli/usage/help.ts';
+import { UsageError } from '../../src/errors.ts';
 import { ask, untilRefused } from './ask.ts';
-import { CommandProcess, descriptorOf, fixture, run } from './process.ts';
+import { CommandProcess, POSTERN, descriptorOf, fixture, run } from './process.ts';
 
 const APP = fixture('served.mjs');
+
+/** Lines of a terminal of 80 columns, as its window is opened today. */
+const SCREEN = 40;
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'postern-command-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<AddressInfo> {
+  const server = await listening(0);
+  const address = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return address;
+}
 
 async function listening(port: number): Promise<Server> {
   const server = createServer().listen(port, 'localhost');
@@ -43,42 +60,67 @@ async function portOf(command: CommandProcess, gateway: string): Promise<number>
   return Number(port);
 }
 
+async function helpWith(...args: string[]): Promise<string> {
+  const { stdout, stderr, code } = await run(args);
+  expect(code).toBe(0);
+  expect(stderr).toBe('');
+  return stdout;
+}
+
 describe('--help', () => {
-  test('shows every option in its group, with its default', async () => {
-    const { stdout, stderr, code } = await run(['--help']);
-    expect(code).toBe(0);
-    expect(stderr).toBe('');
+  test('=all shows every option in its group, with its default', async () => {
+    const stdout = await helpWith('--help=all');
     for (const name of OPTION_NAMES) {
-      const { group, ...definition } = OPTIONS[name];
-      expect(stdout).toContain('positional' in definition ? 'APP' : `--${toFlag(name)}`);
-      expect(stdout).toContain(
-        group === 'Application' && 'positional' in definition ? 'Positionals:' : `${group}:`,
-      );
+      expect(stdout).toContain('positional' in OPTIONS[name] ? 'APP' : `--${toFlag(name)}`);
+      expect(stdout).toContain(`${OPTIONS[name].group}:`);
     }
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain('(default: 0660)');
   });
 
-  test('speaks English everywhere', async () => {
-    const { stdout } = await run(['--help'], {
-      env: { LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8' },
+  test.each(['', ...GROUPS.map((group) => `=${group.toLowerCase()}`)])(
+    '%s fits on a screen',
+    async (group) => {
+      const lines = helpPage(group.slice(1), 80).split('\n');
+      expect(lines.length).toBeLessThanOrEqual(SCREEN);
+      expect(lines.filter((line) => line.length > 80)).toEqual([]);
+      // A placeholder is in the text that explains it.
+      expect(lines.join('\n')).not.toContain('undefined');
+    },
+  );
+
+  test('names the groups, which have the rest', async () => {
+    const stdout = (await helpWith('-h')).replaceAll(/\s+/g, ' ');
+    for (const group of GROUPS) expect(stdout).toContain(group.toLowerCase());
+    expect(stdout).toContain('-b, -p, --http ADDR');
+    expect(await helpWith('app.mjs', '--help=limits')).toMatch(/^Limits:\n {2}--max-connections/);
+    expect(await run(['--help=limit'])).toMatchObject({
+      stderr: expect.stringMatching(/there is no group "limit".*; did you mean limits\?\n$/),
+      code: 2,
     });
-    expect(stdout).toContain('Show version number');
+  });
+
+  test('explains every placeholder', () => {
+    for (const name of OPTION_NAMES) {
+      const { argument = '', describe }: Option<unknown> = OPTIONS[name];
+      const [placeholder] = /[A-Z]+/.exec(argument) ?? [''];
+      if (name !== 'app') expect(describe).toContain(placeholder);
+    }
   });
 });
 
-test('--version is that of the package', async () => {
+test.each(['-V', '--version'])('%s is that of the package', async (flag) => {
   const { version } = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   ) as { version: string };
-  expect(await run(['--version'])).toMatchObject({ stdout: `${version}\n`, stderr: '', code: 0 });
+  expect(await run([flag])).toMatchObject({ stdout: `${version}\n`, stderr: '', code: 0 });
 });
 
 describe('an error', () => {
   test.each([
-    ['no application', [], /^postern: no application \(see postern --help\)\n$/],
-    ['an unknown option', [APP, '--bogus'], /^postern: Unknown argument: bogus .*\n$/],
-    ['one argument too many', [APP, 'x'], /^postern: Unknown argument: x .*\n$/],
-    ['a missing value', [APP, '--http'], /^postern: Not enough arguments following: http .*\n$/],
+    ['no application', [], /^postern: no application: .* \(see postern --help\)\n$/],
+    ['an unknown option', [APP, '--bogus'], /^postern: unknown option --bogus .*\n$/],
+    ['one argument too many', [APP, 'x'], /^postern: one argument too many: x .*\n$/],
+    ['a missing value', [APP, '--http'], /^postern: --http needs a value: --http ADDR .*\n$/],
     ['no address', [APP, '--http', 'x'], /^postern: --http: "x" is not an address: .*\n$/],
     [
       'a port that is none',
@@ -98,7 +140,7 @@ describe('an error', () => {
       /^postern: --log-level: "\\u001b\[31m" is none of/,
     ],
   ])('of usage (%s) is one line and exit code 2', async (_what, args, message) => {
-    const { stdout, stderr, code } = await run(args);
+    const { stdout, stderr, code } = await run(args, { cwd: folder });
     expect(stderr).toMatch(message);
     expect(stdout).toBe('');
     expect(code).toBe(2);
@@ -122,6 +164,47 @@ describe('an error', () => {
     );
     expect(Number(free)).toBeGreaterThan(port);
     expect(code).toBe(1);
+  });
+
+  test.each([
+    [['--http', '8123', '--scgi', '127.0.0.1:8123'], '127.0.0.1:8123', '--http and --scgi'],
+    [['--fastcgi', 'unix:a.sock', '--http', 'unix:a.sock'], 'unix:a.sock', '--http and --fastcgi'],
+    [['--http', 'fd:3', '--http', 'fd:3'], 'fd:3', '--http and --http'],
+  ])('of an address that is given twice is one of usage: %j', async (args, where, flags) => {
+    expect(await run([APP, ...args], { cwd: folder })).toMatchObject({
+      stderr: `postern: ${where} is given twice: ${flags}\n`,
+      code: 2,
+    });
+  });
+
+  test('of a port in use names this command where it is its own', async () => {
+    const { port } = await freePort();
+    const args = ['--http', `0.0.0.0:${port}`, '--scgi', `127.0.0.1:${port}`];
+    const { stderr, code } = await run([APP, ...args]);
+    expect(stderr).toMatch(
+      new RegExp(
+        `^postern: 127\\.0\\.0\\.1:${port} is in use by this command itself: --http 0\\.0\\.0\\.0:${port}$`,
+        'm',
+      ),
+    );
+    expect(code).toBe(1);
+  });
+
+  test('of a port that belongs to root has the remedies', async () => {
+    const denied = new UsageError('no permission to listen on 127.0.0.1:80', {
+      cause: Object.assign(new Error('denied'), { code: 'EACCES' }),
+    });
+    const adviceOn = (port: number): Promise<unknown> =>
+      adviseOnPort(
+        denied,
+        { gateway: 'http', address: { host: '127.0.0.1', port } },
+        [],
+        resolveSettings([]),
+      );
+    expect(String(await adviceOn(80))).toMatch(
+      /on 127\.0\.0\.1:80; ports below 1024 belong to root: /,
+    );
+    expect(await adviceOn(8000)).toBe(denied);
   });
 
   test('of a port in use proposes no port that is in use too', async () => {
@@ -255,6 +338,9 @@ describe('a stop', () => {
     command.child.kill(signal);
     await once(idle, 'close');
     for (const port of ports) await untilRefused(port);
+    await command.says(
+      /^postern: stopping: waits for 1 request, 30s at the most; a second signal ends it at once$/m,
+    );
     command.child.kill('SIGUSR2');
     expect(await response).toBe('slow');
     expect(await command.ended).toMatchObject({ code: 0, signal: null });
@@ -292,6 +378,14 @@ describe('a stop', () => {
     server.close();
     expect(await managed.stop('SIGWINCH')).toMatchObject({ code: 0 });
   });
+});
+
+// CommandProcess leaves the line out.
+test.skipIf(process.getuid?.() !== 0)('root is warned (as root)', async () => {
+  const child = spawn(process.execPath, [POSTERN, APP, '--http', '0'], { stdio: 'pipe' });
+  const [first] = (await once(child.stderr, 'data')) as [Buffer];
+  child.kill('SIGKILL');
+  expect(first.toString()).toMatch(/^postern: this is root, and so is the application: .*User=/);
 });
 
 describe('a log that nobody reads any more', () => {

@@ -175,7 +175,10 @@ test('--sendfile lets the web server send files, in CGI too', async () => {
 describe('a wrong value', () => {
   test.each([
     [['--max-body-size', '1T'], /^postern: --max-body-size: "1T" is not a number of bytes.*\n$/],
-    [['--idle-timeout', 'long'], /^postern: --idle-timeout: "long" is not a number of seconds\n$/],
+    [
+      ['--idle-timeout', 'long'],
+      /^postern: --idle-timeout: "long" is not a time such as 30s, 500ms or 2m [^\n]*\n$/,
+    ],
     [['--allow', 'me'], /^postern: --allow: "me" is neither an IP address nor a network\n$/],
     [['--sendfile', 'X-Sendfile'], /^postern: --sendfile needs --sendfile-root\n$/],
   ])('%j is one line and exit code 2', async (flags, message) => {

@@ -39,6 +39,9 @@ export interface Outcome {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Whether the tests run as root makes no difference to what they look at. */
+export const ROOT_WARNING = /^postern: this is root, .*\n/m;
+
 /** A process, ended with the test that started it. */
 export class CommandProcess {
   readonly child: ChildProcess;
@@ -58,7 +61,9 @@ export class CommandProcess {
       stdio: [stdin, 'pipe', 'pipe', ...more] as StdioOptions,
     });
     this.child.stdout!.on('data', (chunk: Buffer) => (this.#stdout += chunk.toString()));
-    this.child.stderr!.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
+    this.child.stderr!.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).replace(ROOT_WARNING, '');
+    });
     this.ended = once(this.child, 'close').then(([code, signal]) => ({
       stdout: this.#stdout,
       stderr: this.#stderr,

@@ -73,7 +73,7 @@ export const GATEWAYS: readonly (readonly [name: string, ask: Ask])[] = [
     (variables, { forwardedAllowIps = [], forwardedHeaders } = {}) =>
       runCgi([POSTERN, application('environ')], {
         ...variables,
-        POSTERN_FORWARDED_ALLOW_IPS: forwardedAllowIps.join(' '),
+        POSTERN_FORWARDED_ALLOW_IPS: [forwardedAllowIps].flat().join(' '),
         ...(forwardedHeaders === 'forwarded' && { POSTERN_FORWARDED_HEADERS: forwardedHeaders }),
       }),
   ],

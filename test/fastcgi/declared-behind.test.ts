@@ -73,12 +73,12 @@ function program(): string {
   return app;
 }
 
-describeWithServer('apache/fcgid.conf', 'apache/fcgid.conf', () => {
-  function start(): Promise<RunningServer> {
-    const values = { mount: '', app: program(), path: stagePackage().path };
-    return startApache({ conf: 'apache/fcgid.conf', values });
-  }
+function start(): Promise<RunningServer> {
+  const values = { mount: '', app: program(), path: stagePackage().path };
+  return startApache({ conf: 'apache/fcgid.conf', values });
+}
 
+describeWithServer('apache/fcgid.conf', 'apache/fcgid.conf', () => {
   test('a process of mod_fcgid', async () => {
     await expectBroken(await start());
   });

@@ -12,6 +12,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { runWithFastCgi } from '../../adapters/fastcgi/index.ts';
 import { createLog } from '../../src/logging/log.ts';
+import { normalizeMount } from '../../src/uri/mount.ts';
 import type { Environ } from '../../src/types.ts';
 import { echo, hello, keeping, serve, until } from './kit.ts';
 import type { Running } from './kit.ts';
@@ -200,7 +201,7 @@ test.each([
   ['', '/%0a', '/%250a'],
   ['script', 'info', 'http://[::'],
 ])('row 7: SCRIPT_NAME %j, PATH_INFO %j, REQUEST_URI %j', async (script, info, uri) => {
-  for (const scriptName of [undefined, '', '/app', `${script}/longer`]) {
+  for (const scriptName of [undefined, '', '/app', normalizeMount(`${script}/longer`)]) {
     const environs: Environ[] = [];
     const gateway = await serve(keeping(environs, hello), { scriptName });
     const params = { SCRIPT_NAME: script, PATH_INFO: info, REQUEST_URI: uri };

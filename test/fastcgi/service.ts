@@ -8,7 +8,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 
 import type { FastCgiOptions } from '../../adapters/fastcgi/index.ts';
-import type { GatewayName } from '../../src/types.ts';
+import type { ServerName } from '../../src/cli/registry.ts';
 import { Peer } from './peer.ts';
 
 /** What a process holds. Sizes in bytes. */
@@ -37,7 +37,7 @@ export class Service {
   /** @param gateway which one, if it is not FastCGI */
   static async start(
     options: Partial<FastCgiOptions> = {},
-    gateway: Exclude<GatewayName, 'cgi'> = 'fastcgi',
+    gateway: ServerName = 'fastcgi',
   ): Promise<Service> {
     const script = join(import.meta.dirname, 'fixtures/service.mjs');
     const child = fork(script, [JSON.stringify(options), gateway], {

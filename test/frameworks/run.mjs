@@ -1,5 +1,5 @@
 /**
- * Runs the test suites of frameworks on postern, and tells which of their tests fail there alone.
+ * Runs the test suites of frameworks on postern. Tells which of their tests fail there alone, and how many pass.
  *
  *     node test/frameworks/run.mjs FOLDER…        checkouts, in which `npm install` was run
  *
@@ -18,6 +18,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const SLOT_COUNT = 2000;
 const FIRST_PORT = 12_000; // below those that the system gives away
 const GATEWAYS = /** @type {const} */ (['plain', 'nginx', 'http', 'fastcgi']);
+
+/** Titles of tests, and why they have failed: undefined for those that have passed. @typedef {Map<string, string | undefined>} Results */
 
 const work = mkdtempSync(join(tmpdir(), 'postern-frameworks-'));
 
@@ -56,7 +58,7 @@ ${sites.join('\n')} }`,
  * @param {string} folder
  * @param {typeof GATEWAYS[number]} gateway
  * @param {string} slots
- * @returns {Map<string, boolean>} whether each test passed
+ * @returns {Results}
  */
 function runSuite(folder, gateway, slots) {
   const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
@@ -100,46 +102,72 @@ function runSuite(folder, gateway, slots) {
   return isMocha ? fromMocha(text) : fromTap(text);
 }
 
-/** @param {{ fullTitle: string }[]} tests @param {boolean} passed */
-function rows(tests, passed) {
-  return tests.map(({ fullTitle }) => /** @type {const} */ ([fullTitle, passed]));
-}
-
-/** @param {string} text */
+/** @param {string} text @returns {Results} */
 function fromMocha(text) {
   const { passes, failures } = JSON.parse(text);
-  return new Map([...rows(passes, true), ...rows(failures, false)]);
+  /** @type {Results} */
+  const results = new Map();
+  for (const { fullTitle } of passes) results.set(fullTitle, undefined);
+  for (const { fullTitle, err } of failures) results.set(fullTitle, firstLine(err.message));
+  return results;
 }
 
-/** @param {string} text */
+/** @param {unknown} message */
+function firstLine(message) {
+  return String(message).split('\n', 1)[0] ?? '';
+}
+
+/** @param {string} text @returns {Results} */
 function fromTap(text) {
-  /** @type {Map<string, boolean>} */
-  const tests = new Map();
-  for (const [, not, title] of text.matchAll(/^\s*(not )?ok \d+ - (.*)$/gm)) {
-    if (!/# SKIP/.test(title)) tests.set(title, not === undefined && tests.get(title) !== false);
+  /** @type {Results} */
+  const results = new Map();
+  const pattern = /^( *)(not )?ok \d+ - (.*)\n(?:\1  ---\n([^]*?)\1  \.\.\.\n)?/gm;
+  for (const [, , not, title = '', details = ''] of text.matchAll(pattern)) {
+    if (/# SKIP/.test(title)) continue;
+    const error = /^ *error: (?:\|-\n *)?(.*)$/m.exec(details)?.[1] ?? 'failed';
+    results.set(title, results.get(title) ?? (not === undefined ? undefined : error));
   }
-  return tests;
+  return results;
 }
 
-/** @param {Map<string, boolean>} tests */
-function passedOf(tests) {
-  return [...tests.values()].filter(Boolean).length;
+/** @param {Results} results */
+function passedOf(results) {
+  return [...results.values()].filter((error) => error === undefined).length;
+}
+
+/** @param {Results | undefined} results @param {string} title @returns {string | undefined} why it has not passed */
+function failureOf(results, title) {
+  return results?.has(title) === true ? results.get(title) : 'not run';
 }
 
 const fastcgi = startNginx('fastcgi', 'fastcgi');
-const proxied = startNginx('nginx', 'http');
+const proxying = startNginx('nginx', 'http');
+/** @type {Record<string, string | number>[]} */
+const table = [];
 for (const folder of process.argv.slice(2).map((name) => resolve(name))) {
   const [plain, nginx, http, fcgi] = GATEWAYS.map((gateway) =>
-    runSuite(folder, gateway, gateway === 'nginx' ? proxied.slots : fastcgi.slots),
+    runSuite(folder, gateway, gateway === 'nginx' ? proxying.slots : fastcgi.slots),
   );
-  console.log(
-    `${basename(folder)}: ${plain.size} tests; passed: node:http ${passedOf(plain)}, behind nginx ${passedOf(nginx)}, postern HTTP ${passedOf(http)}, FastCGI ${passedOf(fcgi)}`,
-  );
-  for (const [title, isRight] of plain) {
-    if (!isRight) continue;
-    if (http.get(title) !== true) console.log(`    HTTP     ${title}`);
-    if (fcgi.get(title) !== true && nginx.get(title) === true) console.log(`    FastCGI  ${title}`);
+  table.push({
+    suite: basename(folder),
+    tests: plain.size,
+    'node:http': passedOf(plain),
+    'node:http behind nginx': passedOf(nginx),
+    HTTP: passedOf(http),
+    FastCGI: passedOf(fcgi),
+  });
+  console.log(basename(folder));
+  for (const [title, error] of plain) {
+    if (error !== undefined) continue;
+    const [behind, direct, proxied] = [nginx, http, fcgi].map((results) =>
+      failureOf(results, title),
+    );
+    if (direct !== undefined) console.log(`    HTTP     ${title}: ${direct}`);
+    if (proxied !== undefined && behind === undefined) {
+      console.log(`    FastCGI  ${title}: ${proxied}`);
+    }
   }
 }
+console.table(table);
 fastcgi.stop();
-proxied.stop();
+proxying.stop();

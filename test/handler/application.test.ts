@@ -49,6 +49,14 @@ test('an object is called by its call(), which may use the object', () => {
   expect(call).toHaveBeenCalledWith(environ, startResponse);
 });
 
+test('of the same application it is always the same function, and of that function itself', () => {
+  for (const application of [AsBody, new AsCallable()]) {
+    const run = toFunction(application);
+    expect(toFunction(application)).toBe(run);
+    expect(toFunction(run)).toBe(run);
+  }
+});
+
 test('an object whose call() is replaced later is called by the new one', () => {
   const application = { call: (): Uint8Array[] => [] };
   const run = toFunction(application);
@@ -66,6 +74,13 @@ test.each([
 ])('%o is no application', (value, name) => {
   expect(() => toFunction(value as unknown as Application)).toThrow(UsageError);
   expect(() => toFunction(value as unknown as Application)).toThrow(`${name} is no application`);
+});
+
+test('what another function makes an application of is said', () => {
+  const handler = { fetch: () => new Response() } as unknown as Application;
+  expect(() => toFunction(handler)).toThrow(/is no application: fromFetch\(\) makes one/);
+  const koa = { callback() {} } as unknown as Application;
+  expect(() => toFunction(koa)).toThrow(/fromNode\(\) and fromFetch\(\) make one of others$/);
 });
 
 describe('what is a class', () => {

@@ -325,15 +325,20 @@ test('closing waits for what close() and the iterator return', async () => {
 });
 
 test.each([
-  [undefined, 'undefined'],
-  [null, 'null'],
-  [5, 'a number'],
-  [() => [], 'a function'],
-  [{}, 'an object of class Object'],
-  [Object.create(null), 'an object of class (none)'],
-])('%o is no body, and is named by its kind', (value: unknown, name) => {
+  [undefined, 'undefined', '; fromNode() makes an application of a Node listener'],
+  [null, 'null', ''],
+  [5, 'a number', ''],
+  [() => [], 'a function', ''],
+  [{}, 'an object of class Object', ''],
+  [Object.create(null), 'an object of class (none)', ''],
+  [
+    new Response(),
+    'an object of class Response',
+    '; fromFetch() makes an application of a fetch handler',
+  ],
+])('%o is no body, and is named by its kind', (value: unknown, name, remedy) => {
   expect(() => new BodyReader(value)).toThrow(
-    new ApplicationError(`the application returned ${name}, which is no body`),
+    new ApplicationError(`the application returned ${name}, which is no body${remedy}`),
   );
   expect(describeValue(value)).toBe(name);
 });

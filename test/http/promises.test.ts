@@ -11,6 +11,7 @@ import type { RequestListener } from 'node:http';
 
 import { afterEach, describe, expect, test } from 'vitest';
 
+import { FASTCGI_OPTIONS } from '../../adapters/fastcgi/options.ts';
 import type { HttpOptions } from '../../adapters/http/index.ts';
 import { fromFetch } from '../../src/apps/fetch/fetch.ts';
 import { fromNode } from '../../src/apps/node/node.ts';
@@ -152,7 +153,8 @@ async function overFastCgi(
   if (isChunked) params['CONTENT_LENGTH'] = '-1'; // as Caddy
   Object.assign(params, visitor?.variables);
   const errors: string[] = [];
-  const gateway = await serveFastCgi(application, options);
+  const known = Object.entries(options).filter(([name]) => name in FASTCGI_OPTIONS);
+  const gateway = await serveFastCgi(application, Object.fromEntries(known));
   const answer = await gateway.request({
     params,
     ...(body === undefined ? {} : { stdin: body }),

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { createAccessLog } from '../../src/logging/access-log.ts';
 import type { AccessLogOptions } from '../../src/logging/access-log.ts';
@@ -110,9 +110,22 @@ describe('formats', () => {
   });
 
   test('dev has no colours where stderr shows none', () => {
+    vi.stubEnv('FORCE_COLOR', undefined);
     expect(process.stderr.isTTY).toBeFalsy();
     expect(line('dev')).not.toContain('\x1b');
   });
+
+  test.each([
+    ['1', true],
+    ['', true],
+    ['0', false],
+    ['false', false],
+  ])('with FORCE_COLOR=%s its colours where stderr is no terminal: %s', (value, isColored) => {
+    vi.stubEnv('FORCE_COLOR', value);
+    expect(line('dev').includes('\x1b')).toBe(isColored);
+  });
+
+  afterEach(() => vi.unstubAllEnvs());
 });
 
 /** Credentials of RFC 7617. */

@@ -1,6 +1,14 @@
 /** What `npm pack` makes is installed and used as a stranger does, in projects of its own. */
 
-import { cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { createPackageFromTarballData, checkPackage } from '@arethetypeswrong/core';
@@ -129,6 +137,15 @@ describe('in a project', () => {
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^Status: 200 OK\r\n[^]*You asked for \n$/);
     expect(status).toBe(0);
+  });
+
+  test('the README’s middleware answers, around applications of two shapes', () => {
+    writeFileSync(join(installed, 'site.mjs'), sample('// site.mjs'));
+    const postern = ['node_modules/.bin/postern', 'site.mjs'] as const;
+    const hello = run([...postern], installed, { ...CGI, PATH_INFO: '/hello/x' });
+    expect(hello.stderr).toMatch(/^\d+(?:\.\d+)? ms\n$/);
+    expect(hello.stdout).toMatch(/\r\nX-Frame-Options: DENY\r\n[^]*You asked for \/x\n$/);
+    expect(run([...postern], installed, CGI).stdout).toMatch(/\r\n\r\nHome\n$/);
   });
 
   test.each(['postern/testing', 'postern/fastcgi'])('the README’s sample with %s runs', (words) => {

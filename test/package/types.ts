@@ -1,13 +1,13 @@
 /** Programs in TypeScript that import the packed package, in each way in which modules are resolved. */
 
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
 import { ROOT } from '../readme/markdown.ts';
-import { run } from './kit.ts';
+import { project, run } from './kit.ts';
 
 const PROGRAM = `
 import { validator, type Application } from 'postern';
@@ -52,6 +52,17 @@ const RUNS: readonly Run[] = [
   ['old', false, ...BUNDLER],
 ];
 
+function compileIn(
+  folder: string,
+  compiler: keyof typeof COMPILERS,
+  ...options: readonly string[]
+): string {
+  const tsc = join(dirname(COMPILERS[compiler]), 'bin/tsc');
+  const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022'];
+  const { stdout, stderr } = run([process.execPath, tsc, ...strict, ...options], folder);
+  return stdout + stderr;
+}
+
 /** @param installed the project into which the package was installed */
 export function defineTypeTests(installed: () => string): void {
   let folder: string;
@@ -64,10 +75,7 @@ export function defineTypeTests(installed: () => string): void {
   });
 
   function compile(compiler: keyof typeof COMPILERS, ...options: readonly string[]): string {
-    const tsc = join(dirname(COMPILERS[compiler]), 'bin/tsc');
-    const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022'];
-    const { stdout, stderr } = run([process.execPath, tsc, ...strict, ...options], folder);
-    return stdout + stderr;
+    return compileIn(folder, compiler, ...options);
   }
 
   // The old compiler takes seven seconds of processor time for each.
@@ -82,5 +90,38 @@ export function defineTypeTests(installed: () => string): void {
   test.each(['new', 'old'] as const)('%s: a mistake is seen', (compiler) => {
     const options = ['program.mts', '--module', 'node16', '--types', 'absent'];
     expect(compile(compiler, ...options)).toContain('TS2688');
+  });
+
+  describe('without @types/node', () => {
+    let bare: string;
+    beforeAll(() => {
+      bare = project({
+        'program.mts': PROGRAM.replaceAll('Buffer.from', 'new TextEncoder().encode'),
+      });
+      // A copy: a link would be followed, to where the types are.
+      cpSync(join(installed(), 'node_modules/postern'), join(bare, 'node_modules/postern'), {
+        recursive: true,
+      });
+    });
+
+    test('the compiler says what to install', () => {
+      const output = compileIn(bare, 'new', 'program.mts', '--module', 'nodenext');
+      expect(output).toContain('npm i --save-dev @types/node');
+    });
+
+    test('and with skipLibCheck, where it does not look, a program compiles', () => {
+      const options = ['program.mts', '--module', 'nodenext', '--skipLibCheck'];
+      expect(compileIn(bare, 'new', ...options)).toBe('');
+    });
+
+    test('the package and its types say that it is a peer', () => {
+      const folder = join(bare, 'node_modules/postern');
+      const { peerDependencies } = JSON.parse(
+        readFileSync(join(folder, 'package.json'), 'utf8'),
+      ) as { peerDependencies: object };
+      expect(Object.keys(peerDependencies)).toEqual(['@types/node']);
+      const types = readFileSync(join(folder, 'dist/src/index.d.ts'), 'utf8');
+      expect(types).toContain('npm install --save-dev @types/node');
+    });
   });
 }

@@ -357,8 +357,9 @@ describeWithServer(['systemd-socket-activate', 'nginx'], '### systemd', () => {
 });
 
 test('no code of these pages is left out', () => {
-  // These commands are typed by test/package/install.test.ts.
+  // These are tried by test/package/install.test.ts.
   take(README, '## Install', 'sh');
+  take(README, '## Middleware', 'js');
   const all = [README, CONF].flatMap((page) => [...blocks(page, 'sh'), ...blocks(page, 'js')]);
   expect(all.filter((block) => !tried.has(block))).toEqual([]);
   // And there is none in another language.

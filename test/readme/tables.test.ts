@@ -9,6 +9,13 @@ import { expect, test } from 'vitest';
 import { OPTIONS, OPTION_NAMES, toFlag } from '../../src/cli/options/options.ts';
 import type { Option } from '../../src/cli/options/option.ts';
 import type { OptionName } from '../../src/cli/options/options.ts';
+import {
+  formatBytes,
+  formatTime,
+  readBytes,
+  readMilliseconds,
+} from '../../src/cli/options/units.ts';
+import { defaultOf, describeOption, labelOf } from '../../src/cli/usage/help.ts';
 import * as limits from '../../src/limits.ts';
 import { ROOT, readPage } from './markdown.ts';
 
@@ -41,21 +48,19 @@ function replaceTable(page: string, name: string, rows: readonly string[]): stri
   );
 }
 
-function optionsTable(): string[] {
-  // Limits have a table of their own.
-  const rows = OPTION_NAMES.filter((name) => OPTIONS[name].group !== 'Limits').map((name) => {
-    const option: Option<unknown> = OPTIONS[name];
-    const argument = option.argument === undefined ? '' : ` ${option.argument}`;
-    const flag = option.positional ? name.toUpperCase() : `--${toFlag(name)}${argument}`;
-    const times = option.repeated ? ' (may be repeated)' : '';
-    const group = /^(?:HTTP|FastCGI|CGI)$/.test(option.group) ? `${option.group}: ` : '';
-    return `| \`${flag}\` | ${group}${cell(option.describe)}${times} | ${cell(defaultOf(option))} |`;
-  });
-  return ['| option | | default |', '|---|---|---|', ...rows];
+function isLimit(name: OptionName): boolean {
+  return /^(?:Limits|Timeouts)$/.test(OPTIONS[name].group);
 }
 
-function defaultOf({ default: value, defaultText }: Option<unknown>): string {
-  return defaultText ?? (value === undefined || value === false ? '' : String(value));
+function optionsTable(): string[] {
+  // Limits have a table of their own.
+  const rows = OPTION_NAMES.filter((name) => !isLimit(name)).map((name) => {
+    const option: Option<unknown> = OPTIONS[name];
+    const group = /^(?:HTTP|FastCGI|CGI)$/.test(option.group) ? `${option.group}: ` : '';
+    const text = cell(describeOption(option));
+    return `| \`${labelOf(name)}\` | ${group}${text} | ${cell(defaultOf(option))} |`;
+  });
+  return ['| option | | default |', '|---|---|---|', ...rows];
 }
 
 /** Each limit with the comment that says what it is and why: the table is src/limits.ts itself. */
@@ -64,9 +69,18 @@ function limitsTable(): string[] {
   const values = new Map(Object.entries(limits));
   const rows = [...source.matchAll(COMMENTED)].map((match) => {
     const [, comment, name] = match as unknown as [string, string, string];
+    // The comment has the unit of the code. An option has units of its own.
     const text = comment.replaceAll(/\s*\n \*\s*/g, ' ').trim();
-    const value = values.get(name)!.toLocaleString('en');
-    return `| ${flagOf(name)} | ${gatewaysOf(name)} | ${value} | ${cell(text)} |`;
+    const isTime = /\bmilliseconds\b/i.test(text);
+    const value = (
+      isTime
+        ? formatTime
+        : /(?:SIZE|BYTES|LIMIT|LINE|MARK|TOTAL)$/.test(name)
+          ? formatBytes
+          : String
+    )(values.get(name)!);
+    expect(readLimit(name, value), name).toBe(values.get(name));
+    return `| ${flagOf(name)} | ${gatewaysOf(name)} | ${value} | ${cell(text.replace(/^Milliseconds/, 'Time').replace(/, in milliseconds/, ''))} |`;
   });
   expect(rows.length).toBe(values.size);
   return ['| option | of | default | |', '|---|---|--:|---|', ...rows];
@@ -104,6 +118,13 @@ function nameOf(limit: string): OptionName | undefined {
     const { gateway }: Option<unknown> = OPTIONS[name];
     return gateway !== undefined && (gateway === true ? [name] : gateway).includes(known[0]!);
   });
+}
+
+/** A default, as the flag itself reads it. Limits without a flag are in bytes or a time. */
+function readLimit(limit: string, text: string): unknown {
+  const name = nameOf(limit);
+  if (name !== undefined) return OPTIONS[name].read(text);
+  return text.endsWith('s') ? readMilliseconds(text) : readBytes(text);
 }
 
 function flagOf(limit: string): string {

@@ -107,8 +107,11 @@ describe.each(GATEWAYS)('$name', ({ name, start }) => {
   test('without memory new requests are refused, and taken again when there is some', async () => {
     const hanging = new Hanging();
     // Over HTTP a connection counts, whatever it is going to ask.
-    const maxBufferedSize = name === 'http' ? 40 * 1024 : 1;
-    const gateway = await start(hanging, { maxBufferedSize, maxHeaderSize: 32 * 1024 });
+    const limits =
+      name === 'http'
+        ? { maxBufferedSize: 40 * 1024, maxHeaderSize: 32 * 1024 }
+        : { maxBufferedSize: 1 };
+    const gateway = await start(hanging, limits);
     const leave = await gateway.hang();
     await until(() => hanging.begun === 1);
     if (name === 'http') {

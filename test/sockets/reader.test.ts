@@ -65,6 +65,10 @@ function lengthOf(reads: readonly Read[]): number {
   return reads.reduce((sum, { kept }) => sum + kept.length, 0);
 }
 
+function isFull({ kept }: Read): boolean {
+  return kept.length === READ_SIZE;
+}
+
 describe.each(['TCP', 'a unix socket'])('over %s', (kind) => {
   beforeEach(async () => {
     if (kind === 'TCP') server.listen(0, '127.0.0.1');
@@ -108,7 +112,6 @@ describe.each(['TCP', 'a unix socket'])('over %s', (kind) => {
     const connection = await open();
     connection.reader.reuseMemory();
     const { reads } = connection;
-    const isFull = ({ kept }: Read): boolean => kept.length === READ_SIZE;
     const fullPairs = (): [Read, Read][] =>
       reads
         .slice(1)

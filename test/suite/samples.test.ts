@@ -76,6 +76,33 @@ for (const [driver, server] of DRIVERS) {
       });
     });
 
+    describe('site.mjs', () => {
+      let service: Service;
+      beforeAll(async () => {
+        service = await driver.start(join(APPS, 'site.mjs'));
+      });
+      afterAll(() => service?.stop());
+
+      test.each([
+        ['/hello', /^Hello, 127\.0\.0\.1! You asked for \n$/],
+        ['/loud/x', /^HELLO, 127\.0\.0\.1! YOU ASKED FOR \/X\n$/],
+        ['/node/hello/Ada?greeting=Hi', /^Hi, Ada\n$/],
+        ['/home/1', /^Home of .*\/home\/1\n$/],
+      ])('%s: %s', async (target, text) => {
+        const response = await ask(service, { target });
+        expect(response.status).toBe(200);
+        expect(response.header('x-frame-options')).toBe('DENY');
+        expect(response.text).toMatch(text);
+        expect(response.complete).toBe(true);
+      });
+
+      test('what is below no prefix is not found', async () => {
+        const response = await ask(service, { target: '/hello-world' });
+        expect(response.status).toBe(404);
+        expect(response.header('x-frame-options')).toBe('DENY');
+      });
+    });
+
     // It answers while it still reads, which needs both directions at once. Elsewhere the rows upload and
     // download 32 MiB one after the other.
     const why = driver.cannot.duplex;

@@ -2,6 +2,8 @@
 
 import { describe, isPromise } from '../../response/chunk.ts';
 import { ApplicationError } from '../../errors.ts';
+import { checkNames } from '../../options.ts';
+import type { OptionNames } from '../../options.ts';
 import { isHopByHop } from '../../response/headers.ts';
 import { statusLine } from '../../response/status.ts';
 import type {
@@ -12,6 +14,7 @@ import type {
   Header,
   StartResponse,
 } from '../../types.ts';
+import { isResponse } from './is-response.ts';
 import { createRequest } from './request.ts';
 import { createLightRequest, installLightRequest } from './light-request.ts';
 import { installLightResponse, lightPartsOf } from './light-response.ts';
@@ -42,10 +45,13 @@ export interface FetchOptions {
    * alone; the command `postern`, whose process it is, does it.
    *
    * A class that has extended the global `Request` before, or a `fetch` that was stored before, does not take the
-   * requests of light objects.
+   * requests of light objects. The command replaces them before it loads a module that names `fetch`, `Request` or
+   * `Response`.
    */
   lightObjects?: boolean;
 }
+
+const FETCH_OPTIONS: OptionNames<FetchOptions> = { lightObjects: 'boolean' };
 
 /**
  * Makes an application of a fetch handler.
@@ -56,11 +62,14 @@ export interface FetchOptions {
  *
  * Errors that the handler throws, or that its response body ends with, are handled as any
  * application's: 500 before the headers have left, a broken response after.
+ *
+ * @throws {UsageError} for an option that there is not
  */
 export function fromFetch(
   handler: FetchFunction | FetchObject,
   options: FetchOptions = {},
 ): ApplicationFunction {
+  checkNames('fromFetch', options, FETCH_OPTIONS);
   return makeApplication(handler, options.lightObjects === true, false);
 }
 
@@ -127,12 +136,6 @@ function respondWithParts(
 /** Whether a header is passed on: not those of the connection, nor `Status`, which in CGI is the status line. */
 function isPassed([name]: Header): boolean {
   return !isHopByHop(name) && name !== 'status';
-}
-
-/** Recognises a Response by its members: it may come from another realm, or from a library. */
-export function isResponse(value: unknown): value is Response {
-  const members = value as Partial<Response> | null | undefined;
-  return typeof members?.status === 'number' && typeof members.headers?.get === 'function';
 }
 
 function responseHeaders(response: Response): Header[] {

@@ -45,7 +45,9 @@ function delegate<T extends object>(
     return {
       value: {
         [name](this: T, ...args: unknown[]): unknown {
-          return Reflect.apply(property.value as () => unknown, nativeOf(this), args);
+          const native = nativeOf(this);
+          // Not `property.value`: the method of the platform's prototype may have been replaced.
+          return Reflect.apply(Reflect.get(native, name) as () => unknown, native, args);
         },
       }[name],
       writable: true,

@@ -9,6 +9,7 @@ import type { CheckedHeaders } from '../../response/headers.ts';
 import { InputStream } from '../../input/input-stream.ts';
 import type { InputSource } from '../../input/input-source.ts';
 import { HIGH_WATER_MARK } from '../../limits.ts';
+import { GATEWAY_OPTIONS, checkOptions } from '../../options.ts';
 import { writeTo } from '../../handler/stream-handler.ts';
 import type { Application, ErrorStream, GatewayOptions } from '../../types.ts';
 import { unquotePath } from '../../uri/percent.ts';
@@ -21,13 +22,14 @@ const NULL_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
  *
  * @param options `scriptName` mounts the application; `wsgi.errors` and the log go to stderr by default
  * @returns a handler whose promise is always fulfilled: errors of the application become a response
- * @throws {UsageError} when `application` is none
+ * @throws {UsageError} when `application` is none, and for an option that there is not
  */
 export function toFetch(
   application: Application,
   options: GatewayOptions = {},
 ): (request: Request) => Promise<Response> {
   const run = toFunction(application);
+  checkOptions('toFetch', options, GATEWAY_OPTIONS);
   return (request) =>
     new Promise((resolve) => {
       void new FetchHandler(request, options, resolve).run(run);

@@ -18,7 +18,7 @@ import { InputStream } from '../../input/input-stream.ts';
 import { HIGH_WATER_MARK } from '../../limits.ts';
 import type { Environ, Header, StartResponse, Write } from '../../types.ts';
 import { abortRequest, connectionReset, createRequest, setClientVersion } from './request.ts';
-import { GatewayResponse, emitDrain } from './response.ts';
+import { GatewayResponse, closeResponse, emitDrain } from './response.ts';
 import { GatewaySocket } from './socket.ts';
 import type { SocketOwner, SocketWrite } from './socket.ts';
 import { hasBody, isIncomplete } from '../request/headers.ts';
@@ -26,9 +26,6 @@ import { ResponseParser } from './response-parser.ts';
 import type { ResponseSink } from './response-parser.ts';
 
 type Chunk = IteratorResult<Uint8Array, undefined> & { isLast?: boolean };
-
-/** Node's own listener for 'close' of the socket, which closes the response. It is the same for all. */
-let closeResponse: (() => void) | undefined;
 
 /**
  * Milliseconds in which an upload that is read after the response has to go on. Its client may wait for the end of the
@@ -82,7 +79,6 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     this.#req.complete = !hasBody(environ);
     this.#res = new GatewayResponse(this.#req);
     this.#res.assignSocket(this.#socket as unknown as Socket);
-    closeResponse ??= this.#socket.listeners('close')[0] as () => void;
     this.#res.removeHeader('connection'); // so that Node does not add it: the parser would drop it again
     this.#res.on('finish', () => this.#onFinish());
     setClientVersion(this.#req, environ.SERVER_PROTOCOL);
@@ -337,7 +333,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     const socket = this.#socket;
     if (socket.destroyed) return; // its 'close' closes the response
     socket.setTimeout(0);
-    closeResponse!.call(socket);
+    closeResponse(this.#res);
     this.#res.detachSocket(socket as unknown as Socket);
     if (socket.hasListeners()) this.#endSocket();
   }

@@ -53,7 +53,12 @@ function setVersion(req: IncomingMessage, version: '1.0' | '1.1'): void {
 
 /** Destroys a request as node:http does when the client leaves before the response is complete. */
 export function abortRequest(req: IncomingMessage): void {
-  req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+  req.destroy(requestAborted());
+}
+
+/** The error of such a request. */
+export function requestAborted(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
 }
 
 /** The error of a connection that the client has cut off in its upload. */

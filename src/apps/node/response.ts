@@ -1,6 +1,9 @@
 /** Node's `ServerResponse`, for a socket that parses what is written to it. */
 
+import { EventEmitter } from 'node:events';
 import { ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** Characters. To append shorter text to the head and to split it again costs less than another write. */
 const MAX_JOINED = 4 * 1024;
@@ -27,6 +30,24 @@ function writeHead(response: GatewayResponse): void {
   }
   response.socket?.cork();
   response.flushHeaders();
+}
+
+type CloseListener = (this: { _httpMessage: ServerResponse }) => void;
+
+/** node:http's own listener for 'close' of a socket. It is the same for all. */
+let onSocketClose: CloseListener | undefined;
+
+/** Closes a response as node:http does when its socket is closed: emits 'close', unless that was done before. */
+export function closeResponse(response: ServerResponse): void {
+  onSocketClose ??= findCloseListener();
+  onSocketClose.call({ _httpMessage: response });
+}
+
+function findCloseListener(): CloseListener {
+  const socket = new EventEmitter();
+  const response = new ServerResponse({ method: 'GET' } as IncomingMessage);
+  response.assignSocket(socket as Socket);
+  return socket.listeners('close')[0] as CloseListener;
 }
 
 /** Emits 'drain' on a response whose socket takes more again. */

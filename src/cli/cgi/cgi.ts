@@ -12,13 +12,15 @@ import { UsageError } from '../../errors.ts';
 import { createLog } from '../../logging/log.ts';
 import type { Application, GatewayOptions } from '../../types.ts';
 import { whyUntrusted } from './arguments.ts';
-import { readConfigFile, readPackageConfig } from '../options/config.ts';
-import { loadApplication, resolveApplication } from '../load/load-app.ts';
+import { readConfigFile, readPackageConfig } from '../settings/config.ts';
+import { loadApplication } from '../load/load-app.ts';
+import { resolveApplication } from '../load/resolve.ts';
 import { gatewayOptions } from '../options/gateway-options.ts';
-import { OPTIONS, OPTION_NAMES, environmentSource, resolveSettings } from '../options/options.ts';
+import { doubtVariables, environmentSource } from '../settings/environment.ts';
+import { OPTIONS, OPTION_NAMES, resolveSettings } from '../options/options.ts';
 import type { Settings, Source } from '../options/options.ts';
 import { loadCgi } from '../registry.ts';
-import { reportError } from '../report.ts';
+import { reportError, reportLine } from '../report.ts';
 
 /**
  * Serves the request that the environment describes. If the application cannot be loaded, the response is an error, and
@@ -68,6 +70,7 @@ const CGI_OPTIONS = OPTION_NAMES.filter((name) => 'cgi' in OPTIONS[name]);
  * @throws {UsageError} when there is no application, or a variable or the configuration is wrong
  */
 export function readCgiSettings(args: readonly string[]): Settings {
+  doubtVariables(process.env).forEach(reportLine);
   const environment = environmentSource(process.env);
   const app = applicationOf(environment, args);
   const file = environment.values.config;

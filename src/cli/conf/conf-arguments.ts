@@ -1,10 +1,12 @@
 /** The arguments of `postern conf`. */
 
-import yargs from 'yargs';
-
+import { didYouMean, similarTo } from '../../similar.ts';
 import { normalizeMount } from '../../uri/mount.ts';
 import { WrongUsage } from '../options/option.ts';
-import { withoutTypes } from '../options/parse.ts';
+import { parseCommandLine } from '../usage/command-line.ts';
+import type { CommandLine, Flag } from '../usage/command-line.ts';
+import { labelled, section } from '../usage/layout.ts';
+import type { Entry } from '../usage/layout.ts';
 import { FILES } from './front-ends.ts';
 
 /** The arguments, as text. */
@@ -29,9 +31,12 @@ export interface ConfArguments {
   readonly output: string | undefined;
 }
 
-const USAGE = `$0 conf FRONTEND [APP] [options]
+const USAGE = `postern conf FRONTEND [APP] [options]
 
 Prints a configuration of the front end for the application APP.`;
+
+/** Lines of help are no longer. */
+const WIDTH = 100;
 
 interface ConfOption {
   readonly describe: string;
@@ -89,51 +94,55 @@ const OPTIONS: Readonly<Record<string, ConfOption>> = {
   output: { argument: 'FOLDER', describe: 'Write into this folder, under the usual names' },
 };
 
+const FLAGS: readonly Flag[] = [
+  ...Object.entries(OPTIONS).map(([name, { argument, choices }]) => ({ name, argument, choices })),
+  { name: 'help', aliases: ['h'] },
+];
+
+function helpPage(): string {
+  const positionals: Entry[] = [
+    { label: 'FRONTEND', text: Object.keys(FILES).join(', ') },
+    { label: 'APP', text: 'path[:export]' },
+  ];
+  const options = Object.entries(OPTIONS).map(([name, { argument, choices, describe }]) => {
+    const values = choices === undefined ? '' : ` [${choices.join(', ')}]`;
+    return { label: labelled({ name, argument }), text: describe + values };
+  });
+  const help = { label: '-h, --help', text: 'Show this page' };
+  return `${USAGE}\n\n${section('Arguments:', positionals, WIDTH)}\n${section('Options:', [...options, help], WIDTH)}`;
+}
+
 /** @returns the arguments, or the text that was asked for */
 export function parseConfArguments(args: readonly string[]): ConfArguments | string {
-  const parser = withoutTypes(yargs())
-    .scriptName('postern')
-    .usage(USAGE)
-    .command('$0 <FRONTEND> [APP]', false)
-    .positional('FRONTEND', { type: 'string', describe: Object.keys(FILES).join(', ') })
-    .wrap(100)
-    .positional('APP', { type: 'string', describe: 'path[:export]' })
-    .parserConfiguration({ 'camel-case-expansion': false, 'parse-numbers': false })
-    .locale('en')
-    .strict()
-    .exitProcess(false)
-    .version(false);
-  for (const [name, { describe, argument, choices }] of Object.entries(OPTIONS)) {
-    if (argument === undefined) parser.option(name, { type: 'boolean', describe });
-    else {
-      const nargs = argument.split(' ').length;
-      parser.option(name, { type: 'string', requiresArg: true, nargs, choices, describe });
-    }
+  const { values, words } = parse(args);
+  if (values.has('help')) return helpPage();
+  const [frontEnd, app, ...more] = words;
+  const frontEnds = Object.keys(FILES);
+  if (frontEnd === undefined)
+    throw new WrongUsage(`no front end: one of ${frontEnds.join(', ')} ${SEE}`);
+  if (!frontEnds.includes(frontEnd)) {
+    const meant = didYouMean(similarTo(frontEnd, frontEnds));
+    throw new WrongUsage(
+      `no front end ${JSON.stringify(frontEnd)}: ${frontEnds.join(', ')}${meant}`,
+    );
   }
-  let text = '';
-  let failure: Error | null | undefined;
-  const parsed = parser.parseSync([...args], {}, (error: Error | null | undefined, _, output) => {
-    failure = error;
-    text = output;
-  }) as Readonly<Record<string, unknown>>;
-  if (failure) throw new WrongUsage(`${failure.message} (see postern conf --help)`);
-  if (text !== '') return `${text}\n`;
+  if (more.length > 0) throw new WrongUsage(`one argument too many: ${more[0]} ${SEE}`);
 
-  const readAll = (name: string): string[] => [parsed[name] ?? []].flat() as string[];
-  const read = <T = string>(name: string): T | undefined => {
-    const value = parsed[name];
-    if (Array.isArray(value)) throw new WrongUsage(`--${name}: it can be given once only`);
-    return value as T | undefined;
+  const readAll = (name: string): readonly string[] => values.get(name) ?? [];
+  const read = (name: string): string | undefined => {
+    const [value, ...others] = readAll(name);
+    if (others.length > 0) throw new WrongUsage(`--${name}: it can be given once only`);
+    return value;
   };
   const readSwitch = (name: string): 'yes' | 'no' | undefined => {
-    const value = read<boolean>(name);
-    return value === undefined ? undefined : value ? 'yes' : 'no';
+    const value = readAll(name).at(-1);
+    return value === undefined ? undefined : value === 'false' ? 'no' : 'yes';
   };
   const mount = read('mount');
   const serverNames = readAll('server-name').flatMap((names) => names.split(','));
   return {
-    frontEnd: read('FRONTEND')!,
-    app: read('APP'),
+    frontEnd,
+    app,
     gateway: read('gateway'),
     address: read('address'),
     mount: mount === undefined ? undefined : normalizeMount(mount),
@@ -149,6 +158,16 @@ export function parseConfArguments(args: readonly string[]): ConfArguments | str
     multiplex: readSwitch('multiplex'),
     output: read('output'),
   };
+}
+
+const SEE = '(see postern conf --help)';
+
+function parse(args: readonly string[]): CommandLine {
+  try {
+    return parseCommandLine(args, FLAGS);
+  } catch (error) {
+    throw new WrongUsage(`${(error as Error).message} ${SEE}`);
+  }
 }
 
 /** A port alone is that of all addresses. */

@@ -109,7 +109,7 @@ export class LogFile {
     try {
       return openToAppend(this.#path);
     } catch (error) {
-      throw new UsageError(`cannot open the log ${this.#path}: ${(error as Error).message}`, {
+      throw new UsageError(`cannot open the log ${this.#path}: ${reasonFor(error, this.#path)}`, {
         cause: error,
       });
     }
@@ -122,6 +122,22 @@ export class LogFile {
     process.stderr.write(
       `postern: cannot write the log ${this.#path}: ${(error as Error).message}\n`,
     );
+  }
+}
+
+function reasonFor(error: unknown, path: string): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'ENOENT':
+      return `the folder ${dirname(path)} does not exist`;
+    case 'ENOTDIR':
+      return `${dirname(path)} is not a folder`;
+    case 'EISDIR':
+      return 'it is a folder';
+    case 'EACCES':
+      return 'this account has no permission';
+    default:
+      return message;
   }
 }
 

@@ -6,21 +6,24 @@
 import * as limits from '../../limits.ts';
 import { option } from './option.ts';
 import type { Option } from './option.ts';
-import { readBytes, readCount, readMilliseconds } from './readers.ts';
+import { readCount } from './readers.ts';
+import { formatBytes, formatTime, readBytes, readMilliseconds } from './units.ts';
 
 interface Unit {
+  readonly group: 'Limits' | 'Timeouts';
   readonly argument: string;
   readonly read: (text: string) => number;
   /** A default, written as the option takes it. */
   format(value: number): string;
 }
 
-const COUNT: Unit = { argument: 'COUNT', read: readCount, format: String };
-const BYTES: Unit = { argument: 'BYTES', read: readBytes, format: formatBytes };
+const COUNT: Unit = { group: 'Limits', argument: 'COUNT', read: readCount, format: String };
+const SIZE: Unit = { group: 'Limits', argument: 'SIZE', read: readBytes, format: formatBytes };
 const TIME: Unit = {
-  argument: 'SECONDS',
+  group: 'Timeouts',
+  argument: 'TIME',
   read: readMilliseconds,
-  format: (value) => String(value / 1000),
+  format: formatTime,
 };
 
 /** @param gateway the names of the option in the gateways, if they are others */
@@ -37,7 +40,7 @@ function limit(
           .map(([name, value]) => `${unit.format(value)} for ${name}`)
           .join(', ');
   return option<number>({
-    group: 'Limits',
+    group: unit.group,
     describe,
     argument: unit.argument,
     read: unit.read,
@@ -66,34 +69,34 @@ export const LIMIT_OPTIONS = {
     ['maxVariables', 'maxParams'],
   ),
   maxVariablesSize: limit(
-    'FastCGI, SCGI, uwsgi: BYTES of all variables of a request',
-    BYTES,
+    'FastCGI, SCGI, uwsgi: SIZE of all variables of a request',
+    SIZE,
     limits.MAX_VARIABLE_BYTES,
     ['maxVariablesSize', 'maxParamsSize'],
   ),
   maxResponseHeadSize: limit(
-    'FastCGI: BYTES of the head of a response',
-    BYTES,
+    'FastCGI: SIZE of the head of a response',
+    SIZE,
     limits.MAX_RESPONSE_HEAD_SIZE,
   ),
-  maxRequestLine: limit('HTTP: BYTES of a request line', BYTES, limits.MAX_REQUEST_LINE),
+  maxRequestLine: limit('HTTP: SIZE of a request line', SIZE, limits.MAX_REQUEST_LINE),
   maxHeaders: limit('HTTP: COUNT header lines of a request', COUNT, limits.MAX_HEADERS),
-  maxHeaderSize: limit('HTTP: BYTES of all headers of a request', BYTES, limits.MAX_HEADER_SIZE),
-  maxBodySize: limit('HTTP: BYTES of a request body', BYTES, limits.MAX_BODY_SIZE),
+  maxHeaderSize: limit('HTTP: SIZE of all headers of a request', SIZE, limits.MAX_HEADER_SIZE),
+  maxBodySize: limit('HTTP: SIZE of a request body', SIZE, limits.MAX_BODY_SIZE),
   maxBufferedSize: limit(
-    'BYTES in memory of variables, heads and bodies of all connections of a gateway',
-    BYTES,
+    'SIZE in memory of variables, heads and bodies of all connections of a gateway',
+    SIZE,
     limits.MAX_BUFFERED_SIZE,
   ),
   maxSpoolSize: limit(
-    'BYTES of an unread request body in a temporary file',
-    BYTES,
+    'SIZE of an unread request body in a temporary file',
+    SIZE,
     limits.MAX_SPOOL_SIZE,
   ),
-  maxSpoolTotal: limit('BYTES of all these files of a gateway', BYTES, limits.MAX_SPOOL_TOTAL),
+  maxSpoolTotal: limit('SIZE of all these files of a gateway', SIZE, limits.MAX_SPOOL_TOTAL),
   drainLimit: limit(
-    'FastCGI, HTTP: BYTES of an unread body that are read to keep the connection',
-    BYTES,
+    'FastCGI, HTTP: SIZE of an unread body that are read to keep the connection',
+    SIZE,
     {
       FastCGI: limits.FASTCGI_DRAIN_LIMIT,
       HTTP: limits.DRAIN_LIMIT,
@@ -101,57 +104,45 @@ export const LIMIT_OPTIONS = {
   ),
 
   variablesTimeout: limit(
-    'FastCGI, SCGI, uwsgi: SECONDS for the variables of a request',
+    'FastCGI, SCGI, uwsgi: TIME for the variables of a request',
     TIME,
     limits.VARIABLES_TIMEOUT,
     ['variablesTimeout', 'paramsTimeout'],
   ),
-  headersTimeout: limit('HTTP: SECONDS for the headers of a request', TIME, limits.HEADERS_TIMEOUT),
-  requestTimeout: limit('HTTP: SECONDS for a request with its body', TIME, limits.REQUEST_TIMEOUT),
+  headersTimeout: limit('HTTP: TIME for the headers of a request', TIME, limits.HEADERS_TIMEOUT),
+  requestTimeout: limit('HTTP: TIME for a request with its body', TIME, limits.REQUEST_TIMEOUT),
   bodyTimeout: limit(
-    'SECONDS without a byte of a request body for which the application waits',
+    'TIME without a byte of a request body for which the application waits',
     TIME,
     limits.BODY_TIMEOUT,
   ),
   unreadTimeout: limit(
-    'SECONDS in which the application reads nothing of a request body that has come',
+    'TIME in which the application reads nothing of a request body that has come',
     TIME,
     limits.UNREAD_TIMEOUT,
   ),
   responseTimeout: limit(
-    'SECONDS for the application to begin its response',
+    'TIME for the application to begin its response',
     TIME,
     limits.RESPONSE_TIMEOUT,
   ),
   sendTimeout: limit(
-    'SECONDS in which the peer takes nothing of a response',
+    'TIME in which the peer takes nothing of a response',
     TIME,
     limits.SEND_TIMEOUT,
   ),
-  idleTimeout: limit('SECONDS between two requests on a connection', TIME, {
+  idleTimeout: limit('TIME between two requests on a connection', TIME, {
     FastCGI: limits.IDLE_TIMEOUT,
     HTTP: limits.KEEP_ALIVE_TIMEOUT,
   }),
   closeTimeout: limit(
-    'SECONDS in which a peer neither sends nor closes, after the response',
+    'TIME in which a peer neither sends nor closes, after the response',
     TIME,
     limits.CLOSE_TIMEOUT,
   ),
   lingerTimeout: limit(
-    'SECONDS in which bytes that come after the response are thrown away',
+    'TIME in which bytes that come after the response are thrown away',
     TIME,
     limits.LINGER_TIMEOUT,
   ),
 } as const;
-
-/** A number of bytes with the largest unit that divides it: `128K`. */
-function formatBytes(value: number): string {
-  for (const [unit, size] of [
-    ['G', 2 ** 30],
-    ['M', 2 ** 20],
-    ['K', 2 ** 10],
-  ] as const) {
-    if (value % size === 0) return `${value / size}${unit}`;
-  }
-  return String(value);
-}

@@ -5,6 +5,9 @@ import { UsageError } from '../../errors.ts';
 /** Wrong arguments, variables or configuration: exit code 2. */
 export class WrongUsage extends UsageError {}
 
+/** What a value names is not there: exit code 1, as for a port in use. The value itself is not wrong. */
+export class NotThere extends UsageError {}
+
 /** One option. */
 export interface Option<T> {
   /** Heading under which `--help` shows it. */
@@ -12,14 +15,30 @@ export interface Option<T> {
     | 'Gateways'
     | 'Application'
     | 'Serving'
+    | 'Peers'
+    | 'Files'
     | 'Logging'
     | 'FastCGI'
     | 'HTTP'
     | 'CGI'
-    | 'Limits';
+    | 'Limits'
+    | 'Timeouts';
   readonly describe: string;
-  /** The placeholder for its value in `--help`. Without it the option is a switch. In brackets: the value is optional. */
+  /** Other names of its flag; those of one letter take one dash. */
+  readonly aliases?: readonly string[];
+  /** `--help` shows it, and not only `--help=all`. */
+  readonly basic?: true;
+  /** The description for `--help`, where the other one is long. */
+  readonly summary?: string;
+  /**
+   * The placeholder for its value. Without it the option is a switch. `[FILE]`: the value may be left out. `[=FILE]`: so it
+   * may, and the next argument never is the value.
+   */
   readonly argument?: string;
+  /** The values that there are, for the completion of a shell. */
+  readonly choices?: readonly string[];
+  /** It has a value, and `--no-…` means none. */
+  readonly negatable?: true;
   /** Parses the text that was given (`''` when it was left out). */
   readonly read: (text: string) => T;
   /** The value when none is given. */

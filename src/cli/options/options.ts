@@ -6,29 +6,31 @@
  * `POSTERN_SCRIPT_NAME` and `"scriptName"`.
  */
 
-import { parseAddress } from '../../sockets/address.ts';
 import type { Address } from '../../sockets/address.ts';
-import { INTERFACES } from '../../apps/interface.ts';
-import type { Interface } from '../../apps/interface.ts';
-import { UsageError } from '../../errors.ts';
+import { INTERFACES } from '../../apps/shapes.ts';
+import type { Interface } from '../../apps/shapes.ts';
+import { UsageError, isInstance } from '../../errors.ts';
 import { SHUTDOWN_TIMEOUT } from '../../limits.ts';
 import { LOG_LEVELS } from '../../logging/log.ts';
 import type { LogLevel } from '../../logging/log.ts';
 import { normalizeMount } from '../../uri/mount.ts';
 import { LIMIT_OPTIONS } from './limit-options.ts';
-import { WrongUsage, option } from './option.ts';
+import { NotThere, WrongUsage, option } from './option.ts';
 import type { Option, Repeated, Required } from './option.ts';
-import { readChoice, readMilliseconds, readSeconds, readSwitch, readText } from './readers.ts';
+import { readAddress, readChoice, readSwitch, readText } from './readers.ts';
 import { FASTCGI_OPTIONS, HTTP_OPTIONS, SERVING_OPTIONS } from './serving-options.ts';
+import { formatTime, readMilliseconds, readSeconds } from './units.ts';
 
 const ADDRESS_FORMS = 'HOST:PORT, :PORT, PORT, [IPV6]:PORT, unix:PATH or fd:N';
 
-function gateway(protocol: string, more = ''): Repeated<Address> {
+function gateway(protocol: string, more = '', aliases: readonly string[] = []): Repeated<Address> {
   return option<Address>({
     group: 'Gateways',
+    basic: true,
     describe: `Serve ${protocol} on ADDR${more}`,
     argument: 'ADDR',
-    read: parseAddress,
+    aliases,
+    read: readAddress,
     repeated: true,
   });
 }
@@ -43,12 +45,13 @@ export const OPTIONS = {
     cgi: true,
   }),
 
-  http: gateway('HTTP', `: ${ADDRESS_FORMS}`),
+  http: gateway('HTTP', `: ${ADDRESS_FORMS}`, ['bind', 'port', 'b', 'p']),
   fastcgi: gateway('FastCGI'),
   scgi: gateway('SCGI'),
   uwsgi: gateway('uwsgi'),
   cgi: option<boolean>({
     group: 'Gateways',
+    basic: true,
     describe: 'Serve one CGI request, even if the environment has no CGI variables',
     read: readSwitch,
     default: false,
@@ -56,8 +59,10 @@ export const OPTIONS = {
 
   interface: option<Interface>({
     group: 'Application',
+    basic: true,
     describe: `SHAPE of the application: ${INTERFACES.join(', ')}`,
     argument: 'SHAPE',
+    choices: INTERFACES,
     read: readChoice(INTERFACES),
     default: 'auto',
     cgi: true,
@@ -65,6 +70,7 @@ export const OPTIONS = {
   scriptName: option<string>({
     group: 'Application',
     gateway: true,
+    basic: true,
     describe:
       'Mount the application at the URL prefix PREFIX, however the web server splits the path',
     argument: 'PREFIX',
@@ -75,12 +81,14 @@ export const OPTIONS = {
 
   reload: option<boolean>({
     group: 'Serving',
+    basic: true,
     describe: 'Load the application again when a file that it imports has changed',
     read: readSwitch,
     defaultText: 'at a terminal, unless NODE_ENV is production; --no-reload: never',
   }),
   cert: option<string>({
     group: 'Serving',
+    basic: true,
     describe:
       'Serve HTTPS instead of HTTP, with the certificate in FILE (PEM, its chain behind it)',
     argument: 'FILE',
@@ -88,6 +96,7 @@ export const OPTIONS = {
   }),
   key: option<string>({
     group: 'Serving',
+    basic: true,
     describe: 'Read the private key of the certificate from FILE (PEM)',
     argument: 'FILE',
     read: readText,
@@ -96,13 +105,16 @@ export const OPTIONS = {
   ...SERVING_OPTIONS,
   shutdownTimeout: option<number>({
     group: 'Serving',
-    describe: 'When stopping, wait SECONDS for requests in flight',
-    argument: 'SECONDS',
+    describe: 'When stopping, wait TIME for requests in flight',
+    argument: 'TIME',
     read: readSeconds,
     default: SHUTDOWN_TIMEOUT / 1000,
+    defaultText: formatTime(SHUTDOWN_TIMEOUT),
   }),
   config: option<string>({
     group: 'Serving',
+    basic: true,
+    aliases: ['c'],
     describe: 'Read options from the JSON file FILE',
     argument: 'FILE',
     read: readText,
@@ -112,8 +124,10 @@ export const OPTIONS = {
 
   logLevel: option<LogLevel>({
     group: 'Logging',
+    basic: true,
     describe: `Log messages up to LEVEL on stderr: ${LOG_LEVELS.join(', ')}`,
     argument: 'LEVEL',
+    choices: LOG_LEVELS,
     read: readChoice(LOG_LEVELS),
     default: 'info',
     cgi: true,
@@ -121,9 +135,11 @@ export const OPTIONS = {
 
   accessLog: option<string | false>({
     group: 'Logging',
+    basic: true,
     describe:
       'Write a line for each response to FILE, to stderr if none is named, or to stdout (-)',
     argument: '[FILE]',
+    negatable: true,
     read: readAccessLog,
     defaultText: 'stderr at a terminal, elsewhere none; --no-access-log: none',
     cgi: true,
@@ -159,10 +175,10 @@ export const OPTIONS = {
   graceTimeout: option<number>({
     group: 'CGI',
     gateway: true,
-    describe: 'End the process SECONDS after its response, whatever the application has left open',
-    argument: 'SECONDS',
+    describe: 'End the process TIME after its response, whatever the application has left open',
+    argument: 'TIME',
     read: readMilliseconds,
-    defaultText: '0.5',
+    defaultText: '500ms',
     cgi: true,
   }),
 
@@ -227,7 +243,8 @@ function readValue(definition: Option<unknown>, label: string, raw: RawValue): u
     const texts = typeof raw === 'object' ? raw : [raw];
     return texts.map((text) => definition.read(String(text)));
   } catch (error) {
-    throw new WrongUsage(`${label}: ${(error as Error).message}`, { cause: error });
+    const Failure = isInstance(error, NotThere) ? UsageError : WrongUsage;
+    throw new Failure(`${label}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -243,19 +260,16 @@ export function toVariable(name: string): string {
   return `POSTERN_${toFlag(name).replaceAll('-', '_').toUpperCase()}`;
 }
 
-/** The `POSTERN_…` variables. Several values of one option are separated by spaces. */
-export function environmentSource(environment: NodeJS.ProcessEnv): Source {
-  const values: Partial<Record<OptionName, RawValue>> = {};
-  for (const name of OPTION_NAMES) {
-    const text = environment[toVariable(name)];
-    if (text === undefined || text === '') continue;
-    values[name] = 'repeated' in OPTIONS[name] ? text.trim().split(/\s+/) : text;
-  }
-  return { label: toVariable, values };
+/** Whether an option is an argument without a flag. */
+export function isPositional(name: OptionName): boolean {
+  return 'positional' in OPTIONS[name];
 }
 
 /** @returns a path, `-` for stdout, `''` for stderr, false for none */
 function readAccessLog(text: string): string | false {
   if (text === 'false') return false;
+  // postern --access-log app.mjs: the lines would be written into the application.
+  if (/\.[cm]?[jt]sx?$/.test(text))
+    throw new UsageError(`${text} is a module: name the application before --access-log`);
   return text === 'true' ? '' : text;
 }

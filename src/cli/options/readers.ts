@@ -3,9 +3,12 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
+import { parseAddress } from '../../sockets/address.ts';
+import type { Address } from '../../sockets/address.ts';
 import { createAllowList } from '../../sockets/allow-list.ts';
 import { UsageError } from '../../errors.ts';
-import { MAX_TIME } from '../../resources/settle-limits.ts';
+import { NotThere } from './option.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
 
 export function readText(text: string): string {
   if (text === '') throw new UsageError('a value is missing');
@@ -22,9 +25,40 @@ export function readChoice<T extends string>(choices: readonly T[]): (text: stri
   return (text) => {
     const choice = choices.find((candidate) => candidate === text);
     if (choice === undefined)
-      throw new UsageError(`${JSON.stringify(text)} is none of ${choices.join(', ')}`);
+      throw new UsageError(
+        `${JSON.stringify(text)} is none of ${choices.join(', ')}${didYouMean(similarTo(text, choices))}`,
+      );
     return choice;
   };
+}
+
+/** An address, with what may be meant by one that is none. */
+export function readAddress(text: string): Address {
+  const meant = meantAddress(text.trim());
+  try {
+    const address = parseAddress(text);
+    // It would be looked up as the name of a host.
+    if (!text.startsWith('*')) return address;
+  } catch (error) {
+    if (meant === undefined) throw error;
+  }
+  throw new UsageError(`${JSON.stringify(text)} is not an address${didYouMean(meant)}`);
+}
+
+function meantAddress(text: string): string | undefined {
+  const [, url] = /^(?:https?|tcp|fcgi|scgi|uwsgi):\/\/([^/]+)\/?$/i.exec(text) ?? [];
+  if (url !== undefined) return meantAddress(url) ?? url;
+  // The same in other programs: unix//run/x.sock in Caddy, unix@/run/x.sock in HAProxy, http+unix:///run/x.sock.
+  const path = text.replace(/^(?:http\+)?unix(?::\/\/|[:@/])(?=\/)/, '');
+  const isPath = path.includes('/') || /\.sock(?:et)?$/.test(path);
+  if (isPath && !path.includes(':')) return `unix:${path}`;
+  const [, port] = /^\*:(\d+)$/.exec(text) ?? [];
+  if (port !== undefined) return `0.0.0.0:${port}`;
+  const [, host, last] = /^([0-9a-f]*:[0-9a-f:]*):(\d+)$/i.exec(text) ?? [];
+  if (host !== undefined) return `[${host}]:${last}`;
+  return /^(?:\[[0-9a-f:]+\]|[a-z\d](?:[a-z\d-]*[a-z\d])?(?:\.[a-z\d-]+)+|localhost)$/i.test(text)
+    ? `${text}:8000`
+    : undefined;
 }
 
 export function readMode(text: string): number {
@@ -33,39 +67,10 @@ export function readMode(text: string): number {
   return Number.parseInt(text, 8);
 }
 
-const MAX_SECONDS = MAX_TIME / 1000;
-
-export function readSeconds(text: string): number {
-  if (!/^\d{1,9}(?:\.\d+)?$/.test(text))
-    throw new UsageError(`${JSON.stringify(text)} is not a number of seconds`);
-  const seconds = Number(text);
-  if (seconds > MAX_SECONDS)
-    throw new UsageError(`${text} seconds are more than ${Math.floor(MAX_SECONDS)}`);
-  return seconds;
-}
-
-/** Seconds, fractions allowed. @returns milliseconds; 0 for no limit */
-export function readMilliseconds(text: string): number {
-  const seconds = readSeconds(text);
-  return seconds === 0 ? 0 : Math.max(1, Math.round(seconds * 1000));
-}
-
 export function readCount(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text))
     throw new UsageError(`${JSON.stringify(text)} is not a number from 1 up`);
   return Number(text);
-}
-
-const UNITS = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
-
-/** `4096`, `64K`, `16M`, `1G`. */
-export function readBytes(text: string): number {
-  const [, number, unit] = /^(\d{1,9})([KMG]?)$/i.exec(text) ?? [];
-  if (number === undefined)
-    throw new UsageError(
-      `${JSON.stringify(text)} is not a number of bytes such as 4096, 64K or 16M`,
-    );
-  return Number(number) * UNITS[unit!.toUpperCase() as keyof typeof UNITS];
 }
 
 /** An IP address or a network, or one of these words. */
@@ -80,7 +85,7 @@ export function readPeer(...words: readonly string[]): (text: string) => string 
 export function readFolder(text: string): string {
   const path = resolve(readText(text));
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new UsageError(`${JSON.stringify(text)} is not a folder`);
+    throw new NotThere(`${JSON.stringify(text)} is not a folder`);
   return path;
 }
 

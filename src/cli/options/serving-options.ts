@@ -15,10 +15,13 @@ import {
   readText,
 } from './readers.ts';
 
+const SENDFILE_HEADERS = ['X-Accel-Redirect', 'X-Sendfile'] as const;
+const ENGINES = ['postern', 'node-fastcgi'] as const;
+
 /** Where a gateway listens, and who may connect. */
 export const SERVING_OPTIONS = {
   allow: option<string>({
-    group: 'Serving',
+    group: 'Peers',
     gateway: true,
     describe: 'Take TCP connections only from PEER, an IP address or a network',
     argument: 'PEER',
@@ -27,7 +30,7 @@ export const SERVING_OPTIONS = {
     defaultText: 'all; for FastCGI those of FCGI_WEB_SERVER_ADDRS',
   }),
   forwardedAllowIps: option<string>({
-    group: 'Serving',
+    group: 'Peers',
     gateway: true,
     describe:
       'Trust the X-Forwarded headers of the proxy PEER, and drop those of others: an IP address, a network, unix, or * for any peer',
@@ -38,10 +41,10 @@ export const SERVING_OPTIONS = {
     cgi: true,
   }),
   forwardedHeaders: option<ForwardedNames>({
-    group: 'Serving',
+    group: 'Peers',
     gateway: true,
     describe:
-      'The trusted headers: forwarded (RFC 7239), or some of for,proto,host,port,prefix, as in for=X-Real-IP,proto',
+      'The trusted headers are those of LIST: forwarded (RFC 7239), or some of for,proto,host,port,prefix, as in for=X-Real-IP,proto',
     argument: 'LIST',
     read: readForwardedHeaders,
     defaultText: 'for,proto,host,port',
@@ -90,7 +93,7 @@ export const SERVING_OPTIONS = {
     cgi: true,
   }),
   spoolDir: option<string>({
-    group: 'Serving',
+    group: 'Files',
     gateway: true,
     describe:
       'Keep unread parts of request bodies that do not fit in memory in temporary files in FOLDER',
@@ -99,21 +102,22 @@ export const SERVING_OPTIONS = {
     defaultText: '/var/tmp',
   }),
   sendfile: option<'X-Accel-Redirect' | 'X-Sendfile'>({
-    group: 'Serving',
+    group: 'Files',
     describe: 'Let the web server send files, with HEADER: X-Accel-Redirect or X-Sendfile',
     argument: 'HEADER',
-    read: readChoice(['X-Accel-Redirect', 'X-Sendfile']),
+    choices: SENDFILE_HEADERS,
+    read: readChoice(SENDFILE_HEADERS),
     cgi: true,
   }),
   sendfileRoot: option<string>({
-    group: 'Serving',
+    group: 'Files',
     describe: 'With --sendfile: only files below FOLDER',
     argument: 'FOLDER',
     read: readFolder,
     cgi: true,
   }),
   sendfilePrefix: option<string>({
-    group: 'Serving',
+    group: 'Files',
     describe: 'For X-Accel-Redirect: the internal location PREFIX that nginx maps to this folder',
     argument: 'PREFIX',
     read: readText,
@@ -135,7 +139,8 @@ export const FASTCGI_OPTIONS = {
     gateway: ['engine'],
     describe: 'ENGINE that speaks the protocol: postern, or the npm package node-fastcgi',
     argument: 'ENGINE',
-    read: readChoice(['postern', 'node-fastcgi']),
+    choices: ENGINES,
+    read: readChoice(ENGINES),
     defaultText: 'postern',
   }),
 } as const;
@@ -163,6 +168,7 @@ export const HTTP_OPTIONS = {
     gateway: true,
     describe: 'Send the header Server: TEXT; --no-server-header: none',
     argument: 'TEXT',
+    negatable: true,
     read: readServerHeader,
     defaultText: 'postern',
   }),

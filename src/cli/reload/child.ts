@@ -5,8 +5,10 @@
 
 import type { Socket } from 'node:net';
 
+import { announceStop } from '../serve/announce.ts';
 import { Gateways } from '../serve/gateways.ts';
-import { loadApplication, resolveApplication, traceOf } from '../load/load-app.ts';
+import { loadApplication, traceOf } from '../load/load-app.ts';
+import { resolveModuleOrFolder } from '../load/resolve.ts';
 import { formatFailure } from '../report.ts';
 import { guard } from '../serve/serve.ts';
 import { reopenOnSignals } from '../serve/signals.ts';
@@ -20,17 +22,19 @@ type ServeOrder = Extract<Order, { postern: 'serve' }>;
 let files: ImportedFile[] = [];
 let deliver: ((socket: Socket) => void)[] = [];
 let stop = (): Promise<void> => Promise.resolve();
+/** Says what a stop waits for. */
+let announce = (): void => {};
 let isEnding = false;
 /** Resolves when every file that was imported up to now has been reported. */
 let flushImports = (): Promise<void> => Promise.resolve();
 
 // Ctrl-C sends a signal to every process at the terminal. It is ignored here: the process that listens sends 'stop'.
 process.on('SIGINT', () => {}).on('SIGTERM', () => {});
-process.on('disconnect', end); // the process that listens was killed
+process.on('disconnect', () => end()); // the process that listens was killed
 process.on('message', (order: Order, socket?: Socket) => {
   if (!isOurs(order)) return;
   if (order.postern === 'serve') void begin(order);
-  else if (order.postern === 'stop') end();
+  else if (order.postern === 'stop') end(order.final);
   // The socket is undefined if it was closed on its way.
   else if (socket !== undefined) deliver[order.listener]?.(socket);
 });
@@ -39,7 +43,7 @@ if (!process.connected) end();
 async function begin({ settings, listeners }: ServeOrder): Promise<void> {
   flushImports = watchImports(onFile);
   try {
-    const name = resolveApplication(settings.app!);
+    const name = resolveModuleOrFolder(settings.app!);
     const application = await loadApplication(name, settings.interface, onFile);
     await start(new Gateways(guard(application, settings), settings), listeners, settings);
   } catch (error) {
@@ -65,11 +69,13 @@ async function start(
   const { accessLogFile } = gateways;
   if (accessLogFile !== undefined) reopenOnSignals(() => accessLogFile.reopen());
   stop = () => gateways.stop(settings.shutdownTimeout);
+  announce = () => announceStop(gateways, settings);
   await sendFiles();
   send({ postern: 'ready' });
 }
 
-function end(): void {
+function end(isFinal = false): void {
+  if (isFinal) announce();
   if (isEnding) return;
   isEnding = true;
   // exit(), because the application may have timers and connections open.

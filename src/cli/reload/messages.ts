@@ -25,11 +25,14 @@ export interface Failure {
   readonly stack?: string | undefined;
 }
 
-/** To the process that serves. A 'connection' is sent together with its socket. */
+/**
+ * To the process that serves. A 'connection' is sent together with its socket. At the end of the command a 'stop' is
+ * `final`: then it is said what it waits for.
+ */
 export type Order =
   | { readonly postern: 'serve'; settings: Settings; listeners: readonly BoundListener[] }
   | { readonly postern: 'connection'; listener: number }
-  | { readonly postern: 'stop' };
+  | { readonly postern: 'stop'; final: boolean };
 
 /** From the process that serves. */
 export type Report =

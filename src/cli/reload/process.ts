@@ -23,8 +23,8 @@ const PROGRAM = fileURLToPath(new URL(`child${extname(import.meta.filename)}`, i
 export interface Backend {
   /** Takes a connection to the gateway with this number. */
   take(socket: Socket, listener: number): void;
-  /** Ends after the requests in flight. */
-  stop(): Promise<void>;
+  /** Ends after the requests in flight. @param isFinal whether the command stops */
+  stop(isFinal?: boolean): Promise<void>;
   /** Reopens its log. */
   reopen(signal: NodeJS.Signals): void;
 }
@@ -75,8 +75,8 @@ export class ServingProcess implements Backend {
     });
   }
 
-  async stop(): Promise<void> {
-    this.#send({ postern: 'stop' });
+  async stop(isFinal = false): Promise<void> {
+    this.#send({ postern: 'stop', final: isFinal });
     const timer = setTimeout(() => this.kill(), this.#timeout);
     await this.ended;
     clearTimeout(timer);

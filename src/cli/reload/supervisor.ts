@@ -13,9 +13,10 @@ import { listen } from '../../listening/listener.ts';
 import { createLog } from '../../logging/log.ts';
 import type { Log } from '../../types.ts';
 import type { Listener } from '../serve/gateways.ts';
-import { resolveApplication } from '../load/load-app.ts';
+import { resolveModuleOrFolder } from '../load/resolve.ts';
 import type { Settings } from '../options/options.ts';
 import { isManaged, reopenOnSignals, stopOnSignals } from '../serve/signals.ts';
+import { announceStart } from '../serve/announce.ts';
 import { adviseOnPort, describeListener } from '../serve/describe-listener.ts';
 import type { BoundListener, Failure, ImportedFile } from './messages.ts';
 import { ServingProcess } from './process.ts';
@@ -45,9 +46,10 @@ export async function serveWithReload(
       await supervisor.listen(listener);
     } catch (error) {
       supervisor.close();
-      throw await adviseOnPort(error, listener, settings);
+      throw await adviseOnPort(error, listener, listeners, settings);
     }
   }
+  announceStart(createLog(settings.logLevel), settings, true);
   supervisor.reload();
 }
 
@@ -80,7 +82,7 @@ class Supervisor {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#log = createLog(settings.logLevel);
-    this.#application = resolveApplication(settings.app!).path;
+    this.#application = resolveModuleOrFolder(settings.app!).path;
     this.#watcher = new Watcher({
       changed: (paths) => this.#onChange(paths),
       failed: (folder, error) => this.#onWatchFailure(folder, error),
@@ -111,7 +113,7 @@ class Supervisor {
     this.close();
     this.#starting?.kill();
     for (const { socket } of this.#waiting) socket.destroy();
-    await Promise.all([...this.#alive].map((backend) => this.#retire(backend)));
+    await Promise.all([...this.#alive].map((backend) => this.#retire(backend, true)));
   }
 
   reopen(signal: NodeJS.Signals): void {
@@ -134,9 +136,9 @@ class Supervisor {
     for (const { socket, listener } of waiting) backend.take(socket, listener);
   }
 
-  async #retire(backend: Backend): Promise<void> {
+  async #retire(backend: Backend, isFinal = false): Promise<void> {
     if (this.#backend === backend) this.#backend = undefined;
-    await backend.stop();
+    await backend.stop(isFinal);
     this.#alive.delete(backend);
   }
 

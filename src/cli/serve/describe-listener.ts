@@ -37,23 +37,47 @@ export function describeListener(
 /** How many ports after one that is in use are tried. */
 const PORTS_TO_TRY = 100;
 
-/** Adds a free port to the error that a port is in use. Any other error is returned as it is. */
+/**
+ * Adds what can be done to the error that a port is in use, or that it needs root. Any other error is returned as it is.
+ *
+ * @param others the listeners of this command
+ */
 export async function adviseOnPort(
   error: unknown,
-  { gateway, address }: Listener,
+  listener: Listener,
+  others: readonly Listener[],
   settings: Settings,
 ): Promise<unknown> {
+  const { address } = listener;
   const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-  if (!(error instanceof UsageError) || code !== 'EADDRINUSE' || !('port' in address)) return error;
+  if (!(error instanceof UsageError) || !('port' in address)) return error;
+  const { cause } = error;
+  if (code === 'EACCES' && address.port < FIRST_UNPRIVILEGED_PORT)
+    return new UsageError(`${error.message}; ${PRIVILEGED}`, { cause });
+  if (code !== 'EADDRINUSE') return error;
+  const own = others.find(
+    (other) => other !== listener && 'port' in other.address && other.address.port === address.port,
+  );
+  if (own !== undefined) {
+    const by = `--${own.gateway} ${formatAddress(own.address)}`;
+    return new UsageError(`${formatAddress(address)} is in use by this command itself: ${by}`, {
+      cause,
+    });
+  }
   const port = await nextFreePort(address.host, address.port);
   if (port === undefined) return error;
   const free = address.host === '127.0.0.1' ? port : formatAddress({ host: address.host, port });
   const { app = 'APP' } = settings;
-  const advice = `postern ${/[^\w./:@-]/.test(app) ? JSON.stringify(app) : app} --${gateway} ${free}`;
-  return new UsageError(`${error.message}; port ${port} is free: ${advice}`, {
-    cause: error.cause,
-  });
+  const advice = `postern ${/[^\w./:@-]/.test(app) ? JSON.stringify(app) : app} --${listener.gateway} ${free}`;
+  return new UsageError(`${error.message}; port ${port} is free: ${advice}`, { cause });
 }
+
+const FIRST_UNPRIVILEGED_PORT = 1024;
+
+/** What can be done without root. */
+const PRIVILEGED =
+  'ports below 1024 belong to root: take another port behind a web server (postern conf nginx APP), let systemd open it ' +
+  '(postern conf systemd APP), or allow it with sysctl net.ipv4.ip_unprivileged_port_start=80';
 
 async function nextFreePort(host: string, taken: number): Promise<number | undefined> {
   for (let port = taken + 1; port <= Math.min(taken + PORTS_TO_TRY, 65535); port++) {

@@ -1,5 +1,6 @@
 /** The gateways of one process. They share an application and its settings, and are stopped together. */
 
+import { formatAddress } from '../../sockets/address.ts';
 import type { Address } from '../../sockets/address.ts';
 import { createLog } from '../../logging/log.ts';
 import type { Server, ServerOptions } from '../../listening/server.ts';
@@ -60,6 +61,13 @@ export class Gateways {
     return server;
   }
 
+  /** Requests that still run. */
+  get running(): number {
+    // A gateway of another library does not count them.
+    const counts = this.#servers.map((server) => (server as { running?: number }).running ?? 0);
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /**
    * Stops all of them gracefully.
    *
@@ -76,8 +84,17 @@ export function isDevelopment(): boolean {
   return process.stderr.isTTY && process.env['NODE_ENV'] !== 'production';
 }
 
-/** @throws {WrongUsage} for settings that do not fit the gateways */
+/** @throws {WrongUsage} for settings that do not fit the gateways, and for an address that is given twice */
 export function checkListeners(listeners: readonly Listener[], settings: Settings): void {
+  const taken = new Map<string, ServerName>();
+  for (const { gateway, address } of listeners) {
+    if ('port' in address && address.port === 0) continue;
+    const where = formatAddress(address);
+    const other = taken.get(where);
+    if (other !== undefined)
+      throw new WrongUsage(`${where} is given twice: --${other} and --${gateway}`);
+    taken.set(where, gateway);
+  }
   if (settings.key !== undefined && settings.cert === undefined)
     throw new WrongUsage('--key is the key of a certificate: --cert is missing');
   if (settings.cert !== undefined && !listeners.some(({ gateway }) => gateway === 'http'))

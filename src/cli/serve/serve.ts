@@ -8,6 +8,7 @@ import { Gateways } from './gateways.ts';
 import type { Listener } from './gateways.ts';
 import type { Settings } from '../options/options.ts';
 import { isManaged, reopenOnSignals, stopOnSignals } from './signals.ts';
+import { announceStart, announceStop, warnOfRoot } from './announce.ts';
 import { adviseOnPort, describeListener } from './describe-listener.ts';
 
 /**
@@ -24,18 +25,23 @@ export async function serve(
   const log = createLog(settings.logLevel);
   const gateways = new Gateways(guard(application, settings), settings);
   // Before the log says that it runs: whoever reads that line may send a signal at once.
-  stopOnSignals(() => gateways.stop(settings.shutdownTimeout), isManaged(listeners));
+  stopOnSignals(() => {
+    announceStop(gateways, settings);
+    return gateways.stop(settings.shutdownTimeout);
+  }, isManaged(listeners));
   const { accessLogFile } = gateways;
   if (accessLogFile !== undefined) reopenOnSignals(() => accessLogFile.reopen());
+  warnOfRoot(log);
   for (const listener of listeners) {
     try {
       const server = await gateways.start(listener.gateway, listener.address);
       log.info(`${listener.gateway} on ${describeListener(listener, server.address(), settings)}`);
     } catch (error) {
       await gateways.stop(0);
-      throw await adviseOnPort(error, listener, settings);
+      throw await adviseOnPort(error, listener, listeners, settings);
     }
   }
+  announceStart(log, settings, false);
 }
 
 /** Logs errors that escape the application; at the level `debug` with the request from which they come. */

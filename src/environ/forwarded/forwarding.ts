@@ -1,5 +1,7 @@
 /** Trusted proxies, and the headers in which they describe the client. */
 
+import { checkNames, toList } from '../../options.ts';
+import type { OptionNames, TextList } from '../../options.ts';
 import { createAllowList } from '../../sockets/allow-list.ts';
 import { guessScheme, splitPort } from '../environ.ts';
 import { isBelow, remount } from '../path.ts';
@@ -41,7 +43,7 @@ export interface ForwardingOptions {
    * From all other peers these headers, `Forwarded` and all `X-Forwarded-*` are dropped: an empty list trusts nobody.
    * Default: nobody is trusted, and the headers are passed on as they are.
    */
-  forwardedAllowIps?: readonly string[] | undefined;
+  forwardedAllowIps?: TextList | undefined;
   /**
    * The headers in which trusted proxies tell of the client, or `'forwarded'` for the one of RFC 7239. Only what
    * the proxy sets, adds to or removes in every request may be named: the client sends the others. Read from the
@@ -50,6 +52,20 @@ export interface ForwardingOptions {
    */
   forwardedHeaders?: ForwardedHeaders | 'forwarded' | undefined;
 }
+
+/** Names of {@link ForwardingOptions}. */
+export const FORWARDING_OPTIONS: OptionNames<ForwardingOptions> = {
+  forwardedAllowIps: 'any',
+  forwardedHeaders: 'any',
+};
+
+const HEADER_NAMES: OptionNames<ForwardedHeaders> = {
+  for: 'any',
+  host: 'any',
+  port: 'any',
+  prefix: 'any',
+  proto: 'any',
+};
 
 /**
  * The forwarding rules of a server; undefined without the option `forwardedAllowIps`.
@@ -70,7 +86,7 @@ export class Forwarding {
 
   /** @throws {UsageError} for an invalid entry of `forwardedAllowIps` */
   constructor(options: ForwardingOptions) {
-    const list = options.forwardedAllowIps ?? [];
+    const list = toList('forwardedAllowIps', options.forwardedAllowIps ?? []);
     this.#trustsAll = list.includes('*');
     this.#trustsUnix = this.#trustsAll || list.includes('unix');
     this.#isListed = createAllowList(list.filter((entry) => entry !== '*' && entry !== 'unix'));
@@ -79,6 +95,7 @@ export class Forwarding {
       this.#read = readForwarded;
       this.#variables = new Set();
     } else {
+      checkNames('forwardedHeaders', headers, HEADER_NAMES);
       const names = namesOf(headers);
       this.#read = (linesOf) => readXForwarded(names, linesOf);
       this.#variables = new Set(Object.values(names).map((name) => variableOf(name ?? '')));

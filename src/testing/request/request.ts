@@ -1,6 +1,8 @@
 /** A request of the test client: as a test gives it, and as it is sent. */
 
 import { UsageError } from '../../errors.ts';
+import { checkNames } from '../../options.ts';
+import type { OptionNames } from '../../options.ts';
 import { describe } from '../../response/chunk.ts';
 import { isToken } from '../../response/headers.ts';
 import type { Awaitable, Header, HeaderList } from '../../types.ts';
@@ -31,6 +33,18 @@ export interface RequestOptions extends BodyParts {
   onChunk?: (chunk: Buffer) => Awaitable<void>;
 }
 
+const REQUEST_OPTIONS: OptionNames<RequestOptions> = {
+  body: 'any',
+  environ: 'object',
+  form: 'any',
+  headers: 'any',
+  json: 'any',
+  method: 'any',
+  onChunk: 'function',
+  query: 'any',
+  signal: 'object',
+};
+
 /** A request as it is sent: what a {@link TestDriver} gets. */
 export interface TestRequest {
   /** The method, in upper case. */
@@ -59,6 +73,7 @@ export async function buildRequest(
   options: RequestOptions,
   defaults: HeaderList,
 ): Promise<TestRequest> {
+  checkNames('the request', options, REQUEST_OPTIONS);
   const headers = readHeaders(options.headers ?? []);
   addDefaults(headers, defaults);
   const content = await encodeBody(options);

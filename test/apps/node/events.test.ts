@@ -11,37 +11,8 @@ import { describe, expect, it } from 'vitest';
 
 import { fromNode } from '../../../src/apps/node/node.ts';
 import { until, visit } from '../kit.ts';
-
-const EVENTS = {
-  req: ['aborted', 'end', 'error', 'close', 'timeout'],
-  res: ['prefinish', 'finish', 'error', 'close', 'timeout', 'drain'],
-  socket: ['end', 'finish', 'error', 'close', 'timeout'],
-};
-
-type Listener = (req: IncomingMessage, res: ServerResponse, seen: string[]) => void;
-
-/** Notes the events, then calls the listener. */
-function watched(
-  listener: Listener,
-  seen: string[],
-): (req: IncomingMessage, res: ServerResponse) => void {
-  return (req, res) => {
-    for (const [name, emitter] of Object.entries({ req, res, socket: req.socket })) {
-      for (const event of EVENTS[name as keyof typeof EVENTS]) {
-        emitter.on(event, (first: unknown) => {
-          const error = first instanceof Error ? ` ${codeOf(first)}` : '';
-          seen.push(`${name} ${event}${error}`);
-        });
-      }
-    }
-    listener(req, res, seen);
-    seen.push('listener');
-  };
-}
-
-function codeOf(error: Error): string {
-  return (error as NodeJS.ErrnoException).code ?? error.message;
-}
+import { codeOf, isOver, watched } from './events-kit.ts';
+import type { Listener } from './events-kit.ts';
 
 interface Sent {
   body?: string;
@@ -50,9 +21,6 @@ interface Sent {
   /** The event at which the client leaves. Default: after the response. */
   leavesAt?: string;
 }
-
-const isOver = (seen: readonly string[]): boolean =>
-  seen.includes('socket close') && seen.includes('req close') && seen.includes('res close');
 
 async function underNode(listener: Listener, sent: Sent): Promise<string[]> {
   const seen: string[] = [];

@@ -79,15 +79,15 @@ describe('isSelinuxEnforcing', () => {
   });
 });
 
-describe('warnings', () => {
-  /** What is said of a front end under the account `nobody`, which can do nothing. */
-  function said(frontEnd: string, values: Record<string, string>, enforcing = false): string[] {
-    const all = { user: 'nobody', postern: '/usr/bin/env', upstream: '127.0.0.1:9000', ...values };
-    return warnings({ frontEnd, values: all, used: new Set(Object.keys(all)) }, enforcing).map(
-      (line) => line.replaceAll(folder, '/srv'),
-    );
-  }
+/** What is said of a front end under the account `nobody`, which can do nothing. */
+function said(frontEnd: string, values: Record<string, string>, enforcing = false): string[] {
+  const all = { user: 'nobody', postern: '/usr/bin/env', upstream: '127.0.0.1:9000', ...values };
+  return warnings({ frontEnd, values: all, used: new Set(Object.keys(all)) }, enforcing).map(
+    (line) => line.replaceAll(folder, '/srv'),
+  );
+}
 
+describe('warnings', () => {
   const started = { path: '/bin' };
 
   test('of files that are missing', () => {

@@ -290,7 +290,7 @@ describe('what cannot be loaded', () => {
   /** [what, argument, source or undefined, message]. Missing modules are in explain.test.ts. */
   test.each([
     ['no file', 'none.mjs', undefined, /^postern: no such application: .*none\.mjs\n$/],
-    ['a folder', 'folder', undefined, /^postern: .*folder is a folder, not a module\n$/],
+    ['a folder', 'folder', undefined, /^postern: there is no application in .*folder: .*\n$/],
     [
       'a syntax error',
       'bad.mjs',
@@ -355,13 +355,13 @@ describe('what cannot be loaded', () => {
       'no export',
       'none-at-all.mjs',
       'export const other = 1;',
-      /^postern: .*none-at-all\.mjs has no export default, application, app, handler, listener or middleware\n$/,
+      /^postern: .*none-at-all\.mjs has no export default, application, app, handler, listener or middleware; it exports other; did you mean none-at-all\.mjs:other\?\n$/,
     ],
     [
       'no such export',
       'one.mjs:other',
       'export const app = 1;',
-      /^postern: .*one\.mjs has no export other\n$/,
+      /^postern: .*one\.mjs has no export other; it exports app\n$/,
     ],
     ['a number', 'number.mjs', 'export default 5;', /^postern: .*a number/],
     ['an object', 'object.mjs', 'export default { serve() {} };', /^postern: .*an object/],
@@ -381,7 +381,7 @@ describe('what cannot be loaded', () => {
       'a promise of something else',
       'promise.mjs',
       'export default Promise.resolve(5);',
-      /^postern: the application is a number: [^\n]*\n$/,
+      /^postern: .*promise\.mjs: the application is a number, [^\n]*\n$/,
     ],
     [
       'a promise of nothing',

@@ -85,7 +85,10 @@ describe('goes', () => {
   describeWithServer('script', 'to the terminal if there is one', () => {
     test.each([
       [[], /\n[^\n]*\d\d:\d\d:\d\d 200 GET \/seen /],
-      [['--no-access-log'], /^[^\n]*http on [^\n]*\n$/],
+      [
+        ['--no-access-log'],
+        /^[^\n]*http on [^\n]*\npostern: postern [\d.]+, Node [\d.]+; [^\n]*served\.mjs is loaded again when it changes; Ctrl-C stops\n$/,
+      ],
     ])('with %j', async (args, expected) => {
       const words = [process.execPath, POSTERN, APP, '--http', '0', ...args];
       const command = words.map((word) => `'${word}'`).join(' ');

@@ -13,7 +13,8 @@ import { gatewayOptions } from '../../../src/cli/options/gateway-options.ts';
 import { LIMIT_OPTIONS } from '../../../src/cli/options/limit-options.ts';
 import { WrongUsage } from '../../../src/cli/options/option.ts';
 import type { Option } from '../../../src/cli/options/option.ts';
-import { OPTIONS, environmentSource, resolveSettings } from '../../../src/cli/options/options.ts';
+import { environmentSource } from '../../../src/cli/settings/environment.ts';
+import { OPTIONS, resolveSettings } from '../../../src/cli/options/options.ts';
 import type { OptionName, RawValue, Settings } from '../../../src/cli/options/options.ts';
 import { resolveLimits as requestLimits } from '../../../src/one-request/options.ts';
 import type { RequestLimits, RequestServerOptions } from '../../../src/one-request/options.ts';
@@ -21,8 +22,8 @@ import type { RequestLimits, RequestServerOptions } from '../../../src/one-reque
 /** What would be given for each kind of limit, and what that means. */
 const GIVEN: Readonly<Record<string, readonly [text: string, value: number]>> = {
   COUNT: ['7', 7],
-  BYTES: ['7K', 7168],
-  SECONDS: ['0.7', 700],
+  SIZE: ['7K', 7168],
+  TIME: ['0.7', 700],
 };
 
 function settingsOf(values: Record<string, RawValue>): Settings {
@@ -45,7 +46,7 @@ describe.each([
 ])('each limit of %s', (gateway, limits) => {
   test.each(Object.entries<number>({ ...limits }))('%s is an option', (limit, value) => {
     const [name, { group, argument, read, defaultText = '' }] = optionFor(limit);
-    expect(group).toBe('Limits');
+    expect(group).toBe(argument === 'TIME' ? 'Timeouts' : 'Limits');
     // It is the gateway's own default, and said where a user looks for it.
     expect(gatewayOptions(settingsOf({}))[limit]).toBeUndefined();
     const said = new RegExp(`([\\w.]+) for ${gateway}`).exec(defaultText)?.[1];
@@ -122,12 +123,15 @@ describe('values', () => {
   test.each([
     ['maxConnections', '0', /"0" is not a number from 1 up/],
     ['maxRequests', '1.5', /not a number from 1 up/],
-    ['maxBodySize', '1T', /"1T" is not a number of bytes such as 4096, 64K or 16M/],
+    ['maxBodySize', '1T', /"1T" is not a number of bytes such as 4096, 64K or 10M/],
     ['maxBodySize', '-1', /not a number of bytes/],
     ['drainLimit', '1 K', /not a number of bytes/],
-    ['bodyTimeout', '1m', /"1m" is not a number of seconds/],
-    ['bodyTimeout', '2147484', /2147484 seconds are more than 2147483/],
-    ['shutdownTimeout', '2147484', /seconds are more than/],
+    ['maxBodySize', '10 MB', /not a number of bytes/],
+    ['bodyTimeout', '1d', /"1d" is not a time such as 30s, 500ms or 2m/],
+    ['bodyTimeout', '1 m', /not a time/],
+    ['bodyTimeout', '2147484', /2147484 is more than 2147483 seconds/],
+    ['bodyTimeout', '600h', /600h is more than 2147483 seconds/],
+    ['shutdownTimeout', '2147484', /more than 2147483 seconds/],
     ['allow', 'localhost', /"localhost" is neither an IP address nor a network/],
     ['allow', '*', /neither an IP address nor a network/],
     ['allow', 'fe80::1%eth0', /neither an IP address nor a network/],
@@ -135,17 +139,31 @@ describe('values', () => {
     ['forwardedHeaders', 'for,by', /"by" is neither forwarded nor one of for, proto/],
     ['forwardedHeaders', 'for=X Y', /is neither forwarded nor/],
     ['sendfile', 'x-sendfile', /none of X-Accel-Redirect, X-Sendfile/],
-    ['sendfileRoot', '/nonexistent', /"\/nonexistent" is not a folder/],
     ['serverHeader', '', /a value is missing/],
   ])('%s %j is refused', (name, text, message) => {
     expect(() => settingsOf({ [name]: text })).toThrow(WrongUsage);
     expect(() => settingsOf({ [name]: text })).toThrow(message);
   });
 
+  test('that name what is not there are not wrong in themselves', () => {
+    const given = { sendfileRoot: '/nonexistent' };
+    expect(() => settingsOf(given)).toThrow('the sendfileRoot: "/nonexistent" is not a folder');
+    expect(() => settingsOf(given)).not.toThrow(WrongUsage);
+  });
+
   test.each([
     ['maxBodySize', '1g', 2 ** 30],
     ['maxBodySize', '0', 0],
     ['drainLimit', 4096, 4096],
+    ['maxBodySize', '10M', 10 * 2 ** 20],
+    ['maxBodySize', '64KiB', 65_536],
+    ['maxBodySize', '10MB', 10 * 2 ** 20],
+    ['maxBodySize', '1024', 1024],
+    ['bodyTimeout', '30s', 30_000],
+    ['bodyTimeout', '500ms', 500],
+    ['bodyTimeout', '2m', 120_000],
+    ['bodyTimeout', '1.5h', 5_400_000],
+    ['bodyTimeout', 30, 30_000],
     ['bodyTimeout', '0', 0],
     ['bodyTimeout', '0.0001', 1],
     ['bodyTimeout', '0.07', 70],

@@ -6,18 +6,18 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { readConfigFile, readPackageConfig } from '../../../src/cli/options/config.ts';
+import { readConfigFile, readPackageConfig } from '../../../src/cli/settings/config.ts';
+import { doubtVariables, environmentSource } from '../../../src/cli/settings/environment.ts';
 import { WrongUsage } from '../../../src/cli/options/option.ts';
 import {
   OPTIONS,
   OPTION_NAMES,
-  environmentSource,
   resolveSettings,
   toFlag,
   toVariable,
 } from '../../../src/cli/options/options.ts';
 import type { RawValue, Source } from '../../../src/cli/options/options.ts';
-import { parseArguments } from '../../../src/cli/options/parse.ts';
+import { parseArguments } from '../../../src/cli/usage/parse.ts';
 import { UsageError } from '../../../src/errors.ts';
 
 function sourceOf(values: Record<string, RawValue>): Source {
@@ -26,7 +26,7 @@ function sourceOf(values: Record<string, RawValue>): Source {
 
 function flags(...args: string[]): Source {
   const parsed = parseArguments(args);
-  if ('text' in parsed) throw new Error('these arguments ask for a text');
+  if (!('source' in parsed)) throw new Error('these arguments ask for a text');
   return parsed.source;
 }
 
@@ -103,6 +103,8 @@ describe('values', () => {
     ['socketOwner', '33', 33],
     ['socketGroup', 'root', 0],
     ['shutdownTimeout', '1.5', 1.5],
+    ['shutdownTimeout', '500ms', 0.5],
+    ['shutdownTimeout', '2m', 120],
     ['shutdownTimeout', 0, 0],
     ['cgi', '', true],
     ['cgi', 'no', false],
@@ -117,11 +119,12 @@ describe('values', () => {
     ['http', ['80', '70000'], /^the http: "70000" is not an address/],
     ['socketMode', '999', /^the socketMode: "999" is not an octal mode/],
     ['socketMode', 'rw', /not an octal mode/],
+    ['shutdownTimeout', '-1', /not a time such as 30s/],
+    ['shutdownTimeout', '1e3', /not a time such as 30s/],
+    ['accessLog', 'app.mjs', /app\.mjs is a module/],
     ['socketOwner', 'no-one', /there is no account "no-one" on this machine/],
     ['socketGroup', 'a:b', /there is no group "a:b" on this machine/],
     ['socketGroup', '-1', /there is no group "-1" on this machine/],
-    ['shutdownTimeout', '-1', /not a number of seconds/],
-    ['shutdownTimeout', '1e3', /not a number of seconds/],
     ['logLevel', 'loud', /"loud" is none of silent, error, warn, info, debug/],
     ['cgi', 'perhaps', /neither true nor false/],
     ['config', '', /a value is missing/],
@@ -161,12 +164,85 @@ describe('the command line', () => {
     });
   });
 
+  test('knows the short names that other servers have', () => {
+    const settings = resolveSettings([
+      flags(
+        '-b',
+        '0.0.0.0:1',
+        '-p2',
+        '--bind=3',
+        '--port',
+        '4',
+        '--http',
+        'unix:/x',
+        '-c',
+        'x.json',
+      ),
+    ]);
+    expect(settings.config).toBe('x.json');
+    expect(settings.http.map((address) => ('port' in address ? address.port : address))).toEqual([
+      1,
+      2,
+      3,
+      4,
+      { path: '/x' },
+    ]);
+  });
+
   test.each([
-    [['--bogus'], 'Unknown argument: bogus'],
-    [['--scriptName=/x'], 'Unknown argument: scriptName'],
-    [['a', 'b'], 'Unknown argument: b'],
-    [['a', '--http'], 'Not enough arguments following: http'],
-    [['a', '--app', 'b'], 'Unknown argument: app'],
+    [['--access-log'], ''],
+    [['--access-log', '--http', '0'], ''],
+    [['--access-log', '-'], '-'],
+    [['--access-log=-'], '-'],
+    [['--access-log', '/log'], '/log'],
+    [['--no-access-log'], false],
+    [[], undefined],
+  ])('%j: the access log is %j', (args, target) => {
+    expect(resolveSettings([flags('app.mjs', ...args)]).accessLog).toBe(target);
+  });
+
+  test('of switches the last one counts', () => {
+    expect(resolveSettings([flags('--reload', '--no-reload')]).reload).toBe(false);
+    expect(resolveSettings([flags('--reload=no', '--reload')]).reload).toBe(true);
+    expect(resolveSettings([flags('--no-server-header')]).serverHeader).toBe(false);
+  });
+
+  test('has no options behind --', () => {
+    expect(resolveSettings([flags('--http', '1', '--', '--help')]).app).toBe('--help');
+  });
+
+  test.each([
+    [['--help'], { help: '' }],
+    [['app.mjs', '-h'], { help: '' }],
+    [['-h', 'app.mjs'], { help: '' }],
+    [['--help=all'], { help: 'all' }],
+  ])('%j asks for help', (args, parsed) => {
+    expect(parseArguments(args)).toEqual(parsed);
+  });
+
+  test.each([
+    [['--bogus'], 'unknown option --bogus (see postern --help)'],
+    [['--scriptName=/x'], 'unknown option --scriptName; did you mean --script-name?'],
+    [['--script_name=/x'], 'did you mean --script-name?'],
+    [['--htpp', '1'], 'did you mean --http?'],
+    [['--fast-cgi', '1'], 'did you mean --fastcgi?'],
+    [['--no-relaod'], 'did you mean --reload?'],
+    [['--forwarded-allow', '*'], 'did you mean --forwarded-allow-ips?'],
+    [['-http', '1'], 'unknown option -http; did you mean --http?'],
+    [['-x'], 'unknown option -x (see postern --help)'],
+    [['--no-http'], 'unknown option --no-http'],
+    [['--no-reload=x'], '--no-reload takes no value'],
+    [['--host', '0.0.0.0'], 'unknown option --host; use --http HOST:PORT'],
+    [['--root-path=/x'], 'unknown option --root-path; use --script-name PREFIX'],
+    [['--daemon'], 'unknown option --daemon: it stays in the foreground'],
+    [['a', 'b'], 'one argument too many: b (see postern --help)'],
+    [['a', '8080'], 'one argument too many: 8080; did you mean postern a --http 8080?'],
+    [['serve', 'a'], 'unknown command serve; did you mean postern a?'],
+    [['cofn', 'nginx'], 'unknown command cofn; did you mean postern conf nginx?'],
+    [['a', '--http'], '--http needs a value: --http ADDR'],
+    [['a', '--http', '--scgi', '1'], '--http needs a value: --http ADDR'],
+    [['a', '-b'], '-b needs a value: -b ADDR'],
+    [['a', '--app', 'b'], 'unknown option --app'],
   ])('%j is refused', (args, message) => {
     expect(() => parseArguments(args)).toThrow(WrongUsage);
     expect(() => parseArguments(args)).toThrow(message);
@@ -176,6 +252,35 @@ describe('the command line', () => {
     expect(() => resolveSettings([flags('a', '--http', 'x')])).toThrow(
       '--http: "x" is not an address',
     );
+    expect(() => resolveSettings([flags('a', '-p', 'x')])).toThrow('-p: "x" is not an address');
+  });
+
+  test.each([
+    ['/run/x.sock', 'unix:/run/x.sock'],
+    ['./x.sock', 'unix:./x.sock'],
+    ['x.sock', 'unix:x.sock'],
+    ['unix//run/x.sock', 'unix:/run/x.sock'],
+    ['unix@/run/x', 'unix:/run/x'],
+    ['http+unix:///run/x', 'unix:/run/x'],
+    ['http://127.0.0.1:8000/', '127.0.0.1:8000'],
+    ['http://*:8000', '0.0.0.0:8000'],
+    ['*:8000', '0.0.0.0:8000'],
+    ['::1:8000', '[::1]:8000'],
+    ['localhost', 'localhost:8000'],
+    ['127.0.0.1', '127.0.0.1:8000'],
+  ])('of the address %s names %s', (text, meant) => {
+    expect(() => resolveSettings([flags('a', '--http', text)])).toThrow(
+      `--http: ${JSON.stringify(text)} is not an address; did you mean ${meant}?`,
+    );
+    expect(() => OPTIONS.http.read(meant)).not.toThrow();
+  });
+
+  test.each([
+    [['--log-level', 'warning'], 'did you mean warn?'],
+    [['--interface', 'WSGI'], 'did you mean wsgi?'],
+    [['--sendfile', 'X-SendFile'], 'did you mean X-Sendfile?'],
+  ])('of a choice names the one that is meant: %j', (args, message) => {
+    expect(() => resolveSettings([flags('a', ...args)])).toThrow(message);
   });
 });
 
@@ -195,6 +300,23 @@ describe('the environment', () => {
       nph: true,
       logLevel: 'info',
     });
+  });
+
+  test('is told of variables that are no options', () => {
+    const doubts = doubtVariables({
+      POSTERN_SCRIPTNAME: '/x',
+      POSTERN_HTPP: '1',
+      POSTERN_COLOUR: 'x',
+      POSTERN_LOG_LEVEL: 'info',
+      POSTERN_SERVICE_HOST: '10.0.0.1',
+      POSTERN_PORT_8000_TCP_ADDR: '10.0.0.1',
+      OTHER: 'x',
+    });
+    expect(doubts).toEqual([
+      'POSTERN_SCRIPTNAME is no option, and is ignored; did you mean POSTERN_SCRIPT_NAME?',
+      'POSTERN_HTPP is no option, and is ignored; did you mean POSTERN_HTTP?',
+      'POSTERN_COLOUR is no option, and is ignored',
+    ]);
   });
 
   test('is quoted by the name of the variable', () => {
@@ -248,7 +370,8 @@ describe('configuration', () => {
     ['{', /is not JSON/],
     ['[]', /is not an object/],
     ['null', /is not an object/],
-    ['{"htpp": "8000"}', /there is no option "htpp"/],
+    ['{"htpp": "8000"}', /there is no option "htpp"; did you mean "http"\?/],
+    ['{"script-name": "/x"}', /there is no option "script-name"; did you mean "scriptName"\?/],
     ['{"__proto__": "8000"}', /there is no option "__proto__"/],
     ['{"http": {"port": 1}}', /http is not a string, number, boolean or list/],
     ['{"http": [[1]]}', /http is not a string/],

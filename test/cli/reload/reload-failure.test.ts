@@ -89,10 +89,14 @@ describe('an application that cannot be loaded', () => {
   });
 
   test('because it ends itself is waited for too, at whatever time it does', async () => {
-    write('app.mjs', 'process.exit(3);');
+    write('app.mjs', "process.kill(process.pid, 'SIGKILL');");
     const [command, port] = await start();
     await command.says(
-      /^postern: the application has ended with exit code 3 while it was loaded\n.*waiting/m,
+      /^postern: the application has been ended by SIGKILL while it was loaded\n.*waiting/m,
+    );
+    write('app.mjs', 'process.exit(3);');
+    await command.says(
+      /^postern: cannot load .*: process\.exit\(3\) was called \(.*app\.mjs:1\): .*\n.*waiting/m,
     );
     expect(await ask('http', { port })).toBe(PLAIN);
     write('app.mjs', answering("setTimeout(() => process.kill(process.pid, 'SIGKILL')), 'going'"));

@@ -3,7 +3,7 @@
 import { cpSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-import type { GatewayName } from '../../../src/types.ts';
+import type { ServerName } from '../../../src/cli/registry.ts';
 import { startApache } from '../../servers/apache.ts';
 import { startHaproxy } from '../../servers/haproxy.ts';
 import type { RunningServer, ServerOptions } from '../../servers/launch.ts';
@@ -130,7 +130,7 @@ function behind({ conf, values, start, reports, ...driver }: FrontEnd): Driver {
   return {
     ...driver,
     async start(application) {
-      const gateway = driver.gateway as Exclude<GatewayName, 'cgi'>;
+      const gateway = driver.gateway as ServerName;
       const process = await startGateway(gateway, application);
       const upstream = `127.0.0.1:${process.port}`;
       const server = await start({ conf, values: { ...values, mount: '', upstream } });

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { GatewayName } from '../../../src/types.ts';
+import type { ServerName } from '../../../src/cli/registry.ts';
 import { accepts, dyingWithUs, freePort } from '../../servers/launch.ts';
 
 export const POSTERN = join(import.meta.dirname, '../../../dist/src/cli/main.js');
@@ -26,7 +26,7 @@ export interface Gateway {
  * @param options more of the command line
  */
 export async function startGateway(
-  gateway: Exclude<GatewayName, 'cgi'>,
+  gateway: ServerName,
   application: string,
   ...options: string[]
 ): Promise<Gateway> {

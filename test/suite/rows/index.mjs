@@ -5,6 +5,7 @@ import { rows as environ } from './environ.mjs';
 import { rows as errors } from './errors.mjs';
 import { rows as headers } from './headers.mjs';
 import { rows as input } from './input.mjs';
+import { rows as middleware } from './middleware.mjs';
 import { rows as shapes } from './shapes.mjs';
 import { rows as startResponse } from './start-response.mjs';
 
@@ -19,4 +20,5 @@ export const rows = [
   ...errors,
   ...input,
   ...environ,
+  ...middleware,
 ].toSorted((a, b) => a.rule - b.rule);

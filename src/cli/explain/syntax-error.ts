@@ -35,15 +35,24 @@ export function findSyntaxError(path: string, { message }: SyntaxError): string 
   return files.some(({ path }) => place?.startsWith(`${path}:`)) ? place : undefined;
 }
 
+/** The paths of imports, with or without those in calls of `import()`. */
+const IMPORTS = {
+  all: /\b(?:from|import)\s*(?:\(\s*)?["'](\.[^"']+)["']/g,
+  static: /\b(?:from|import)\s*["'](\.[^"']+)["']/g,
+};
+
 /** A module and all modules that it imports by a path, with their source. */
-function importsOf(path: string): ReadonlyMap<string, string> {
+export function importsOf(
+  path: string,
+  kind: keyof typeof IMPORTS = 'all',
+): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const waiting = [path];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (found.has(next) || found.size >= MAX_FILES || !existsSync(next)) continue;
     const source = readFileSync(next, 'utf8');
     found.set(next, source);
-    for (const [, name] of source.matchAll(/\b(?:from|import)\s*(?:\(\s*)?["'](\.[^"']+)["']/g))
+    for (const [, name] of source.matchAll(IMPORTS[kind]))
       waiting.push(resolve(dirname(next), name!));
   }
   return found;

@@ -1,10 +1,11 @@
 /** Explains a module that was not found: where it is imported, and what may have been meant. */
 
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
 import { packageFile } from '../package.ts';
+import { isFile, similarFile } from '../load/similar-file.ts';
 
 /** @returns one line, and the place of the import as `file:line`; undefined for any other error */
 export function explainMissing(
@@ -16,7 +17,7 @@ export function explainMissing(
   if (importer === undefined) return { text, place: undefined };
   const named = findName(specifier, importer);
   const remedy = isPath(specifier)
-    ? similarFile(resolve(dirname(importer), specifier), importer)
+    ? remedyForFile(resolve(dirname(importer), specifier), importer)
     : remedyForPackage(named?.word ?? specifier, importer);
   const place = named && `${importer}:${named.line}`;
   const where = `${by} ${place ?? importer}`;
@@ -72,6 +73,11 @@ function findName(
   return undefined;
 }
 
+function remedyForFile(missing: string, importer: string): string | undefined {
+  const similar = similarFile(missing, importer);
+  return similar && meaning(similar, importer);
+}
+
 // ---- packages
 
 function remedyForPackage(specifier: string, importer: string): string | undefined {
@@ -103,61 +109,9 @@ function isDependency(name: string, file: string): boolean {
 
 // ---- files
 
-const ENDINGS = ['.mjs', '.js', '.cjs', '.ts', '.mts', '.cts', '.json'];
-
-/** A file in the same folder whose name differs from the missing one only in its ending, in case, or in a letter or two. */
-function similarFile(missing: string, importer: string): string | undefined {
-  const index = ENDINGS.map((ending) => join(missing, `index${ending}`)).find(isFile);
-  if (index !== undefined) return meaning(index, importer);
-  const wanted = basename(missing).toLowerCase();
-  const stem = stemOf(wanted);
-  const found = filesIn(dirname(missing))
-    .map((name) => ({ name, lower: name.toLowerCase() }))
-    .filter(({ name }) => join(dirname(missing), name) !== importer)
-    .map(({ name, lower }) => ({
-      name,
-      // The same name with another ending, or without one, comes before a typing error.
-      distance: lower === wanted ? 0 : stemOf(lower) === stem ? 0.5 : distance(lower, wanted),
-    }))
-    .filter(({ distance }) => distance < 1 || distance <= Math.min(2, wanted.length / 4))
-    .toSorted((a, b) => a.distance - b.distance)[0];
-  return found && meaning(join(dirname(missing), found.name), importer);
-}
-
-function stemOf(name: string): string {
-  const extension = extname(name);
-  return ENDINGS.includes(extension) ? basename(name, extension) : name;
-}
-
 function meaning(path: string, importer: string): string {
   const found = relative(dirname(importer), path);
   return `did you mean '${found.startsWith('.') ? found : `./${found}`}'?`;
-}
-
-/** The Levenshtein distance: letters to change, add or remove, to make one word from another. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...from].entries()) {
-    const next = [i + 1];
-    for (let j = 1; j <= to.length; j++) {
-      const changed = row[j - 1]! + (to[j - 1] === letter ? 0 : 1);
-      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[to.length]!;
-}
-
-function filesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((name) => isFile(join(folder, name)));
-  } catch {
-    return []; // the folder does not exist
-  }
-}
-
-function isFile(path: string): boolean {
-  return existsSync(path) && statSync(path).isFile();
 }
 
 function readText(path: string): string {

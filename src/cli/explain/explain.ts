@@ -6,6 +6,8 @@ import { basename, dirname, extname, join } from 'node:path';
 import { isInstance } from '../../errors.ts';
 import { OWN_SERVER_REMEDY } from '../../apps/interface.ts';
 import { describe } from '../../response/chunk.ts';
+import { ExitWhileLoading } from '../load/guard-loading.ts';
+import { MODULES } from './explain-export.ts';
 import { explainMissing } from './explain-missing.ts';
 import { findSyntaxError } from './syntax-error.ts';
 
@@ -32,14 +34,23 @@ export async function explainFailure(error: unknown, path: string): Promise<Expl
     placeIn(error.stack) ??
     (error instanceof SyntaxError ? findSyntaxError(path, error) : undefined);
   const where = place === undefined ? '' : ` (${place})`;
-  const remedy = remedyFor(error, place?.replace(/:\d+$/, ''));
-  const plain = `${error.name}: ${firstSentence(error.message)}`;
+  const remedy = remedyFor(error, place?.replace(/:\d+$/, ''), path);
+  const plain = plainText(error);
   const text = `${plain}${where}${remedy === undefined ? '' : `: ${remedy}`}`;
   return { text, stack: placeIn(own) === undefined ? stackAt(place, plain) : error.stack };
 }
 
 function stackAt(place: string | undefined, text: string): string | undefined {
   return place === undefined ? undefined : `${text}\n    at ${place}:1`;
+}
+
+/** The first line of an error, with its name. */
+function plainText(error: Error): string {
+  const sentence = firstSentence(error.message);
+  if (isInstance(error, ExitWhileLoading)) return sentence;
+  // jiti has a syntax error in the text of an Error.
+  const [, wrong] = /^ParseError: (.*)$/.exec(sentence) ?? [];
+  return wrong === undefined ? `${error.name}: ${sentence}` : `SyntaxError: ${wrong.trimEnd()}`;
 }
 
 /** The first line of a message, without advice of Node where ours is better. */
@@ -64,9 +75,18 @@ function placeIn(text = ''): string | undefined {
 
 // ---- ES modules and CommonJS
 
-/** @param file in which the error is, if that is known */
-function remedyFor(error: Error, file: string | undefined): string | undefined {
+/** Endings of files that people name by mistake. Others may be those of scripts. */
+const NO_MODULE =
+  /\.(?:py|php|rb|pl|sh|txt|md|rst|html?|css|ya?ml|toml|ini|conf|lock|log|env|jsx)$/i;
+
+/**
+ * @param file in which the error is, if that is known
+ * @param path of the application
+ */
+function remedyFor(error: Error, file: string | undefined, path: string): string | undefined {
   const { message } = error;
+  if (isInstance(error, ExitWhileLoading)) return 'throw an error instead';
+  if (error instanceof SyntaxError && file === path && NO_MODULE.test(path)) return MODULES;
   const [, name] =
     /^(require|module|exports|__(?:dirname|filename)) is not defined in ES module scope/.exec(
       message,

@@ -15,9 +15,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { doubtContent, doubtFolder, doubtOwner, ownAccounts } from '../../files/ownership.ts';
 import type { Accounts } from '../../files/ownership.ts';
-import { OPTION_NAMES } from './options.ts';
-import type { OptionName, RawValue, Source } from './options.ts';
+import { WrongUsage } from '../options/option.ts';
+import type { Option } from '../options/option.ts';
+import { OPTIONS, OPTION_NAMES } from '../options/options.ts';
+import type { OptionName, RawValue, Source } from '../options/options.ts';
 import { reportLine } from '../report.ts';
+import { didYouMean, similarTo } from '../../similar.ts';
 
 const PACKAGE = 'package.json';
 
@@ -25,7 +28,8 @@ const PACKAGE = 'package.json';
  * Reads a configuration file. The user has named it, so its owner does not matter. In a package.json the configuration is
  * the key `"postern"`.
  *
- * @throws {UsageError} when it cannot be read, is not a JSON object, or has an unknown key
+ * @throws {UsageError} when it cannot be read
+ * @throws {WrongUsage} when it is not a JSON object, or has an unknown key
  */
 export function readConfigFile(file: string): Source {
   const text = orExplain(file, () => readFileSync(file, 'utf8'));
@@ -68,12 +72,22 @@ function accountsFor(application: string | undefined): Accounts {
     : new Set([...own, statSync(application).uid]);
 }
 
+/** Why a file that nobody has named is not trusted: because of its owner, or of who may replace it. */
+export function doubtFile(file: string): string | undefined {
+  const own = ownAccounts();
+  return doubtName(file, own) ?? doubtContent(statSync(file), own);
+}
+
+function doubtName(file: string, own: Accounts): string | undefined {
+  const named = lstatSync(file);
+  const doubt = doubtOwner(named, own) ?? doubtFolder(dirname(file), own);
+  if (doubt !== undefined || !named.isSymbolicLink()) return doubt;
+  return doubtFolder(dirname(realpathSync(file)), own);
+}
+
 /** The text of a file, or why it is not trusted. Nobody can replace the file between the check and the reading. */
 function readOwn(file: string, own: Accounts): { text: string } | { doubt: string } {
-  const named = lstatSync(file);
-  let doubt = doubtOwner(named, own) ?? doubtFolder(dirname(file), own);
-  if (doubt === undefined && named.isSymbolicLink())
-    doubt = doubtFolder(dirname(realpathSync(file)), own);
+  let doubt = doubtName(file, own);
   if (doubt !== undefined) return { doubt };
   // O_NONBLOCK: opening a pipe would block.
   const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -98,28 +112,39 @@ function orExplain<T>(file: string, read: () => T): T | undefined {
 
 function parse(file: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    // A byte order mark, as some editors of Windows write it, is no JSON.
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
-    throw new UsageError(`${file} is not JSON: ${(error as Error).message}`, { cause: error });
+    throw new WrongUsage(`${file} is not JSON: ${(error as Error).message}`, { cause: error });
   }
 }
 
 function toSource(file: string, config: unknown): Source {
   if (config === null || typeof config !== 'object' || Array.isArray(config)) {
-    throw new UsageError(`${file}: the configuration is not an object`);
+    throw new WrongUsage(`${file}: the configuration is not an object`);
   }
   const values: Partial<Record<OptionName, RawValue>> = {};
   for (const [key, value] of Object.entries(config as Record<string, unknown>)) {
     const name = OPTION_NAMES.find((candidate) => candidate === key);
     if (name === undefined)
-      throw new UsageError(`${file}: there is no option ${JSON.stringify(key)}`);
+      throw new WrongUsage(`${file}: there is no option ${JSON.stringify(key)}${remedyFor(key)}`);
     if (!isRawValue(value))
-      throw new UsageError(`${file}: ${key} is not a string, number, boolean or list`);
+      throw new WrongUsage(`${file}: ${key} is not a string, number, boolean or list`);
     values[name] = value;
   }
   // The path is relative to the configuration file.
   if (typeof values.app === 'string') values.app = resolve(dirname(file), values.app);
   return { label: (name) => `${file}: ${name}`, values };
+}
+
+function remedyFor(key: string): string {
+  if (key === 'postern') return ': only in a package.json the options are below this key';
+  const sameAs = OPTION_NAMES.find((name) => {
+    const { aliases = [] }: Option<unknown> = OPTIONS[name];
+    return aliases.includes(key); // "port"
+  });
+  const meant = sameAs ?? similarTo(key, OPTION_NAMES);
+  return didYouMean(meant && JSON.stringify(meant));
 }
 
 function isRawValue(value: unknown): value is RawValue {

@@ -1,0 +1,43 @@
+/** The completion of a shell, by yargs. It is loaded for nothing else: it needs longer than Node's own start. */
+
+import yargs from 'yargs';
+import type { Argv } from 'yargs';
+
+import type { Option } from '../options/option.ts';
+import { OPTIONS, OPTION_NAMES, isPositional, toFlag } from '../options/options.ts';
+
+/** The first argument with which the script that a shell has loaded asks for words. */
+export const ASKS_FOR_WORDS = '--get-yargs-completions';
+
+/**
+ * `postern completion`: prints a script for bash, or for zsh where that is the shell. The script calls the command again,
+ * which prints the words that may follow.
+ *
+ * @param args without node and the command itself
+ */
+export function runCompletion(args: readonly string[]): void {
+  const parser = withoutTypes(yargs())
+    .scriptName('postern')
+    .completion('completion', 'Print a script for the completion of the shell')
+    .command('conf', 'Print the configuration of a web server')
+    .locale('en') // as all other messages
+    .exitProcess(false)
+    .alias({ help: 'h', version: 'V' });
+  for (const name of OPTION_NAMES) {
+    if (isPositional(name)) continue;
+    const { argument, choices, aliases, describe }: Option<unknown> = OPTIONS[name];
+    parser.option(toFlag(name), {
+      type: argument === undefined ? 'boolean' : 'string',
+      ...(choices && { choices }),
+      ...(aliases && { alias: aliases }),
+      describe,
+    });
+  }
+  parser.parseSync([...args]);
+}
+
+/** Hides `[string]` behind each option. The type declarations of yargs lack this function. */
+export function withoutTypes(parser: Argv): Argv {
+  const configurable = parser as Argv & { usageConfiguration(options: object): Argv };
+  return configurable.usageConfiguration({ 'hide-types': true });
+}
