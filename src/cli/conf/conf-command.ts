@@ -1,6 +1,5 @@
 /** `postern conf FRONTEND [APP]`: the configuration of a front end, ready to use. */
 
-import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 
@@ -8,6 +7,7 @@ import { UsageError } from '../../errors.ts';
 import { WrongUsage } from '../options/option.ts';
 import { parseConfArguments } from './conf-arguments.ts';
 import type { ConfArguments } from './conf-arguments.ts';
+import { groupOf } from '../accounts.ts';
 import { renderConf, usedValues } from './conf.ts';
 import { FILES, IMAGES, NAMELESS, STARTERS, accountOf, usualAddress } from './front-ends.ts';
 import { LONGEST_NAME } from './values.ts';
@@ -27,9 +27,8 @@ export function runConf(args: readonly string[]): void {
     process.stdout.write(given);
     return;
   }
-  const gateway = chooseGateway(given);
-  const files = FILES[given.frontEnd]![gateway]!;
-  const values = valuesOf(given, gateway);
+  const files = FILES[given.frontEnd]![given.gateway]!;
+  const values = valuesOf(given);
   const used = new Set(files.flatMap((file) => [...usedValues(file, values)]));
   checkUse(given, used);
   const texts = files.map((file) => renderConf(file, selectValues(file, values)));
@@ -46,22 +45,6 @@ export function runConf(args: readonly string[]): void {
   // A choice of ours, which nobody has asked for.
   if (given.ipv6 === undefined && used.has('ipv6') && !hasIpv6()) notes.push(NO_IPV6);
   for (const note of notes) process.stderr.write(`postern: ${note}\n`);
-}
-
-function chooseGateway({ frontEnd, gateway }: ConfArguments): string {
-  const gateways = FILES[frontEnd];
-  if (gateways === undefined) {
-    throw new WrongUsage(
-      `no front end ${JSON.stringify(frontEnd)}: ${Object.keys(FILES).join(', ')}`,
-    );
-  }
-  const names = Object.keys(gateways);
-  if (gateway !== undefined && !names.includes(gateway)) {
-    throw new WrongUsage(
-      `${frontEnd} has no gateway ${JSON.stringify(gateway)}, only ${names.join(', ')}`,
-    );
-  }
-  return gateway ?? names[0]!;
 }
 
 /** The options that become values of a configuration: the flag, and the values of which one has to be used. */
@@ -112,10 +95,17 @@ function isAutomatic({ frontEnd, serverName, tls, listen }: ConfArguments): bool
   return frontEnd === 'caddy' && serverName !== undefined && tls === undefined && usual;
 }
 
-function valuesOf(given: ConfArguments, gateway: string): Values {
+function valuesOf(given: ConfArguments): Values {
   const [file, exportName] = splitApplication(given.app);
+<<<<<<< HEAD
   const { frontEnd, mount = '', tls } = given;
   const serverName = given.serverName ?? (NAMELESS.includes(frontEnd) ? undefined : 'localhost');
+=======
+  const { frontEnd, gateway, mount = '', tls } = given;
+  // A lighttpd without names serves the application under all of them.
+  const serverName = given.serverName ?? (frontEnd === 'lighttpd' ? undefined : 'localhost');
+  const user = given.user ?? accountOf(frontEnd);
+>>>>>>> 0e51496d34b2a9200abdfa6c5359084ad379549f
   const isStarter = STARTERS.includes(frontEnd);
   const name = given.name ?? (isStarter ? nameAfter(file) : nameOfPlace(serverName ?? '', mount));
   // Paths in the image are not those of this machine.
@@ -132,7 +122,8 @@ function valuesOf(given: ConfArguments, gateway: string): Values {
     part: given.part ?? 'site',
     upstream: given.address ?? usualAddress(gateway),
     mount,
-    user: given.user ?? accountOf(frontEnd),
+    user,
+    group: groupOf(user),
     multiplex: given.multiplex ?? 'no',
     image: given.image ?? `${name.replaceAll('_', '-')}:latest`,
     gateway,
@@ -167,6 +158,7 @@ function nameOfPlace(serverNames: string, mount: string): string {
   const name = readable === '' ? 'postern' : `postern_${readable}`;
   // Of other characters several become the same: a-b and a_b, /App and /app.
   if (/^[a-z0-9./]*$/.test(place) && name.length <= LONGEST_NAME) return name;
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const hash = createHash('sha256').update(place).digest('hex').slice(0, 6);
   return `${name.slice(0, LONGEST_NAME - 7)}_${hash}`;
 }

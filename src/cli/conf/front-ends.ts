@@ -1,6 +1,6 @@
 /** The front ends that `postern conf` knows: their files, and what is usual with them. */
 
-import { readFileSync } from 'node:fs';
+import { findAccount } from '../accounts.ts';
 
 const DOCKERFILE = ['docker/Dockerfile'];
 const UNITS = ['systemd/postern.service', 'systemd/postern.socket'];
@@ -65,18 +65,6 @@ const ACCOUNTS: Readonly<Record<string, readonly string[]>> = {
 /** The account of a front end on this machine; what is usual for it where there is none. */
 export function accountOf(frontEnd: string): string {
   const usual = ACCOUNTS[frontEnd] ?? ['www-data'];
-  const accounts = new Set(passwd().map((line) => line.split(':', 1)[0]));
-  return (
-    usual.find((account) => accounts.has(account)) ??
-    usual.find((a) => a === 'www-data') ??
-    usual[0]!
-  );
-}
-
-function passwd(): string[] {
-  try {
-    return readFileSync('/etc/passwd', 'utf8').split('\n');
-  } catch {
-    return [];
-  }
+  const found = usual.find((account) => findAccount(account) !== undefined);
+  return found ?? (usual.includes('www-data') ? 'www-data' : usual[0]!);
 }

@@ -21,6 +21,7 @@ const PATH = /^\/[\p{L}\p{N}._~@+=,/-]+$/u;
 export const LONGEST_NAME = 36;
 const NAME = /^[a-z][a-z0-9_]{0,35}$/;
 const LISTEN = /^(\*|[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/;
+const ACCOUNT = /^[a-z_][a-z0-9_-]*$/;
 const YES_OR_NO = [/^(yes|no)$/, 'yes or no'] as const;
 
 /** What each value may be, and how an error message says it. */
@@ -48,7 +49,8 @@ const VALUES: Readonly<Record<string, readonly [pattern: RegExp, meaning: string
     /^(\/[\p{L}\p{N}._~@+=,/-]*)(:\/[\p{L}\p{N}._~@+=,/-]*)*$/u,
     'absolute paths with : between them',
   ],
-  user: [/^[a-z_][a-z0-9_-]*$/, 'the name of an account'],
+  user: [ACCOUNT, 'the name of an account'],
+  group: [ACCOUNT, 'the name of a group'],
   multiplex: YES_OR_NO,
 };
 
@@ -90,7 +92,7 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   // Empty where every address is meant.
   bind: (read) => map(hostOf(read('listen')), (host) => host.replaceAll(/[*[\]]/g, '')),
   // IPv6 beside IPv4. A single address is of the one or the other.
-  ipv6: (read) => yesIf(isOn(read('ipv6')!) && hostOf(read('listen')) === '*'),
+  ipv6: (read) => yesIf(hostOf(read('listen')) === '*' && isOn(read('ipv6')!)),
 
   tls: (read) => yesIf(read('cert') !== ''),
   // Behind the name in an https URL.
@@ -98,7 +100,7 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   redirectFrom: (read) => redirectFrom(read),
   redirectHost: (read) => hostOf(redirectFrom(read)),
   redirectPort: (read) => portOf(redirectFrom(read)),
-  redirectIpv6: (read) => yesIf(isOn(read('ipv6')!) && hostOf(redirectFrom(read)) === '*'),
+  redirectIpv6: (read) => yesIf(hostOf(redirectFrom(read)) === '*' && isOn(read('ipv6')!)),
 
   // Names in Kubernetes are DNS labels.
   label: (read) => map(read('name'), (name) => name.replaceAll('_', '-')),
@@ -115,9 +117,11 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   peer: (read) => map(addressOf(read), peerOf),
   // The path of a unix socket; empty for TCP.
   socket: (read) => map(addressOf(read), (to) => ('path' in to ? to.path : '')),
+  // Of the account: it often has the same name.
+  group: (read) => groupOf(read),
   // What postern is to be told besides, so that the front end may use its unix socket.
   socketOptions: (read) =>
-    map(addressOf(read), (to) => ('path' in to ? ` --socket-group ${read('user')}` : '')),
+    map(addressOf(read), (to) => ('path' in to ? ` --socket-group ${groupOf(read)}` : '')),
 };
 
 /**
@@ -219,12 +223,18 @@ function caddyAddresses(read: Read): string | undefined {
   );
 }
 
+<<<<<<< HEAD
 /** The addresses of the site that redirects plain HTTP to HTTPS. */
 function caddyRedirectAddresses(read: Read): string | undefined {
   const names = namesOf(read) ?? [''];
   return map(portOf(redirectFrom(read)), (port) =>
     names.map((name) => `http://${name}:${port}`).join(', '),
   );
+=======
+function groupOf(read: Read): string {
+  const user = read('user')!;
+  return read('group') ?? user;
+>>>>>>> 0e51496d34b2a9200abdfa6c5359084ad379549f
 }
 
 function addressOf(read: Read): Address | undefined {

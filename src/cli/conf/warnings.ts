@@ -3,9 +3,10 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+import { findAccount } from '../accounts.ts';
 import { parseAddress } from '../../sockets/address.ts';
 import { IMAGES } from './front-ends.ts';
-import { STRANGER, findAccount, isSelinuxEnforcing, obstacle } from './reach.ts';
+import { STRANGER, isSelinuxEnforcing, obstacle } from './reach.ts';
 import type { Values } from './values.ts';
 
 /** Values, and which of them make a difference to what is printed. */

@@ -53,7 +53,7 @@ describe('renderConf', () => {
   test('the root is an empty mount', () => {
     const text = renderConf('apache/proxy_fcgi.conf', { ...VALUES, mount: '' });
     expect(text).toContain('<Location "/">');
-    expect(text).toContain('ProxyPass "fcgi://127.0.0.1:9000/"');
+    expect(text).toContain('ProxyPass "/" "fcgi://127.0.0.1:9000/"');
     expect(text).toContain('SCRIPT_NAME ""');
   });
 

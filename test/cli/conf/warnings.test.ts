@@ -5,8 +5,9 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { findAccount, isSelinuxEnforcing, obstacle } from '../../../src/cli/conf/reach.ts';
-import type { Account } from '../../../src/cli/conf/reach.ts';
+import { findAccount, groupOf } from '../../../src/cli/accounts.ts';
+import type { Account } from '../../../src/cli/accounts.ts';
+import { isSelinuxEnforcing, obstacle } from '../../../src/cli/conf/reach.ts';
 import { warnings } from '../../../src/cli/conf/warnings.ts';
 
 const GROUP = process.getgid!();
@@ -63,6 +64,9 @@ describe('findAccount', () => {
     expect(findAccount('root')).toMatchObject({ uid: 0 });
     expect(findAccount('root')!.gids).toContain(0);
     expect(findAccount('no-such-account')).toBeUndefined();
+    expect(groupOf('root')).toBe('root');
+    expect(groupOf('nobody')).toMatch(/^no(?:body|group)$/);
+    expect(groupOf('no-such-account')).toBeUndefined();
   });
 });
 
