@@ -97,15 +97,9 @@ function isAutomatic({ frontEnd, serverName, tls, listen }: ConfArguments): bool
 
 function valuesOf(given: ConfArguments): Values {
   const [file, exportName] = splitApplication(given.app);
-<<<<<<< HEAD
-  const { frontEnd, mount = '', tls } = given;
-  const serverName = given.serverName ?? (NAMELESS.includes(frontEnd) ? undefined : 'localhost');
-=======
   const { frontEnd, gateway, mount = '', tls } = given;
-  // A lighttpd without names serves the application under all of them.
-  const serverName = given.serverName ?? (frontEnd === 'lighttpd' ? undefined : 'localhost');
+  const serverName = given.serverName ?? (NAMELESS.includes(frontEnd) ? undefined : 'localhost');
   const user = given.user ?? accountOf(frontEnd);
->>>>>>> 0e51496d34b2a9200abdfa6c5359084ad379549f
   const isStarter = STARTERS.includes(frontEnd);
   const name = given.name ?? (isStarter ? nameAfter(file) : nameOfPlace(serverName ?? '', mount));
   // Paths in the image are not those of this machine.

@@ -223,18 +223,17 @@ function caddyAddresses(read: Read): string | undefined {
   );
 }
 
-<<<<<<< HEAD
 /** The addresses of the site that redirects plain HTTP to HTTPS. */
 function caddyRedirectAddresses(read: Read): string | undefined {
   const names = namesOf(read) ?? [''];
   return map(portOf(redirectFrom(read)), (port) =>
     names.map((name) => `http://${name}:${port}`).join(', '),
   );
-=======
+}
+
 function groupOf(read: Read): string {
   const user = read('user')!;
   return read('group') ?? user;
->>>>>>> 0e51496d34b2a9200abdfa6c5359084ad379549f
 }
 
 function addressOf(read: Read): Address | undefined {
