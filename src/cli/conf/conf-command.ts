@@ -9,7 +9,7 @@ import { parseConfArguments } from './conf-arguments.ts';
 import type { ConfArguments } from './conf-arguments.ts';
 import { groupOf } from '../accounts.ts';
 import { renderConf, usedValues } from './conf.ts';
-import { FILES, IMAGES, STARTERS, accountOf, usualAddress } from './front-ends.ts';
+import { FILES, IMAGES, NAMELESS, STARTERS, accountOf, usualAddress } from './front-ends.ts';
 import { LONGEST_NAME } from './values.ts';
 import type { Values } from './values.ts';
 import { warnings } from './warnings.ts';
@@ -98,8 +98,7 @@ function isAutomatic({ frontEnd, serverName, tls, listen }: ConfArguments): bool
 function valuesOf(given: ConfArguments): Values {
   const [file, exportName] = splitApplication(given.app);
   const { frontEnd, gateway, mount = '', tls } = given;
-  // A lighttpd without names serves the application under all of them.
-  const serverName = given.serverName ?? (frontEnd === 'lighttpd' ? undefined : 'localhost');
+  const serverName = given.serverName ?? (NAMELESS.includes(frontEnd) ? undefined : 'localhost');
   const user = given.user ?? accountOf(frontEnd);
   const isStarter = STARTERS.includes(frontEnd);
   const name = given.name ?? (isStarter ? nameAfter(file) : nameOfPlace(serverName ?? '', mount));

@@ -36,6 +36,9 @@ export const FILES: Readonly<Record<string, Readonly<Record<string, readonly str
   kubernetes: { fastcgi: ['kubernetes/fastcgi.yaml'], http: ['kubernetes/http.yaml'] },
 };
 
+/** These serve an application under all names when none is given. */
+export const NAMELESS: readonly string[] = ['lighttpd', 'haproxy', 'caddy'];
+
 /** What starts the application, and is not a web server: there is one of it however many sites there are. */
 export const STARTERS: readonly string[] = ['systemd', 'docker', 'kubernetes'];
 

@@ -85,6 +85,7 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   serverAliases: (read) => namesOf(read)?.slice(1).join(' '),
   hostPattern: (read) => map(namesOf(read) ?? [], (names) => names.map(hostPattern).join('|')),
   siteAddresses: (read) => caddyAddresses(read),
+  redirectAddresses: (read) => caddyRedirectAddresses(read),
 
   listenHost: (read) => map(hostOf(read('listen')), (host) => host.replace('*', '0.0.0.0')),
   listenPort: (read) => portOf(read('listen')),
@@ -106,8 +107,6 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
 
   // The application argument of postern: by default the application's file.
   program: (read) => read('program') || (read('app') ?? ''),
-  // Stands before lines which are comments without --multiplex.
-  ifMultiplexed: (read) => (isOn(read('multiplex')!) ? '' : '#'),
   http: (read) => yesIf(read('gateway') === 'http'),
 
   // `address` is in the syntax of postern, `upstream` in that of the front end.
@@ -221,6 +220,14 @@ function caddyAddresses(read: Read): string | undefined {
     names
       .map((name) => `${scheme}://${name}${port === usual && name !== '' ? '' : `:${port}`}`)
       .join(', '),
+  );
+}
+
+/** The addresses of the site that redirects plain HTTP to HTTPS. */
+function caddyRedirectAddresses(read: Read): string | undefined {
+  const names = namesOf(read) ?? [''];
+  return map(portOf(redirectFrom(read)), (port) =>
+    names.map((name) => `http://${name}:${port}`).join(', '),
   );
 }
 
