@@ -98,7 +98,6 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   // Behind the name in an https URL.
   portSuffix: (read) => map(portOf(read('listen')), (port) => (port === '443' ? '' : `:${port}`)),
   redirectFrom: (read) => redirectFrom(read),
-  redirectHost: (read) => hostOf(redirectFrom(read)),
   redirectPort: (read) => portOf(redirectFrom(read)),
   redirectIpv6: (read) => yesIf(hostOf(redirectFrom(read)) === '*' && isOn(read('ipv6')!)),
 
@@ -123,6 +122,9 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   socketOptions: (read) =>
     map(addressOf(read), (to) => ('path' in to ? ` --socket-group ${groupOf(read)}` : '')),
 };
+
+/** The names of values that are derived. */
+export const DERIVED_NAMES: readonly string[] = Object.keys(DERIVED);
 
 /**
  * The value of a placeholder or section of `conf/<file>`; undefined if it is missing.

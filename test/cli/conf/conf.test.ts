@@ -1,14 +1,23 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
 import { UsageError } from '../../../src/errors.ts';
 import { renderConf, usedValues } from '../../../src/cli/conf/conf.ts';
-import { resolveValue, upstreamFor } from '../../../src/cli/conf/values.ts';
+import { DERIVED_NAMES, resolveValue, upstreamFor } from '../../../src/cli/conf/values.ts';
 
 const CONF = join(import.meta.dirname, '../../../conf');
-const FRONT_ENDS = ['nginx', 'apache', 'lighttpd', 'haproxy', 'caddy', 'systemd', 'kubernetes'];
+const FRONT_ENDS = [
+  'nginx',
+  'apache',
+  'lighttpd',
+  'haproxy',
+  'caddy',
+  'systemd',
+  'docker',
+  'kubernetes',
+];
 const FILES = FRONT_ENDS.flatMap((folder) =>
   readdirSync(join(CONF, folder)).map((file) => `${folder}/${file}`),
 ).filter((file) => statSync(join(CONF, file)).isFile());
@@ -233,6 +242,11 @@ function derived(name: string, given: Readonly<Record<string, string>>): unknown
 }
 
 describe('values that are derived', () => {
+  test.each(DERIVED_NAMES)('%s is used by a file', (name) => {
+    const texts = FILES.map((file) => readFileSync(join(CONF, file), 'utf8'));
+    expect(texts.some((text) => new RegExp(`\\{\\{[#^]?${name}\\}\\}`).test(text))).toBe(true);
+  });
+
   test.each([
     [{ serverName: 'a.example' }, 'a.example', 'a.example', '', String.raw`a\.example`],
     [
@@ -270,25 +284,14 @@ describe('values that are derived', () => {
   });
 
   test.each([
-    [{ listen: '*:443' }, '*:80', '*', '80', 'yes', ''],
-    [{ listen: '127.0.0.1:443' }, '127.0.0.1:80', '127.0.0.1', '80', 'no', ''],
-    [
-      { listen: '*:8443', redirectFrom: '[::1]:8080' },
-      '[::1]:8080',
-      '[::1]',
-      '8080',
-      'no',
-      ':8443',
-    ],
-    [{ listen: '*:443', ipv6: 'no' }, '*:80', '*', '80', 'no', ''],
-  ])(
-    'redirection to %o',
-    (given, redirectFrom, redirectHost, redirectPort, redirectIpv6, portSuffix) => {
-      const all = { redirectFrom, redirectHost, redirectPort, redirectIpv6, portSuffix };
-      for (const [name, value] of Object.entries(all))
-        expect(derived(name, given), name).toBe(value);
-    },
-  );
+    [{ listen: '*:443' }, '*:80', '80', 'yes', ''],
+    [{ listen: '127.0.0.1:443' }, '127.0.0.1:80', '80', 'no', ''],
+    [{ listen: '*:8443', redirectFrom: '[::1]:8080' }, '[::1]:8080', '8080', 'no', ':8443'],
+    [{ listen: '*:443', ipv6: 'no' }, '*:80', '80', 'no', ''],
+  ])('redirection to %o', (given, redirectFrom, redirectPort, redirectIpv6, portSuffix) => {
+    const all = { redirectFrom, redirectPort, redirectIpv6, portSuffix };
+    for (const [name, value] of Object.entries(all)) expect(derived(name, given), name).toBe(value);
+  });
 
   test.each([
     [{ upstream: '127.0.0.1:9000' }, '', ''],
