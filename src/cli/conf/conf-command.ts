@@ -66,7 +66,7 @@ const OPTION_VALUES: Readonly<
 
 /** Refuses options that would have no effect, HTTPS that would be none, and a missing application if one is needed. */
 function checkUse(given: ConfArguments, used: ReadonlySet<string>): void {
-  const { frontEnd, part, tls, listen } = given;
+  const { frontEnd, part } = given;
   const place = `the configuration of ${frontEnd}${part === 'location' ? ' with --part location' : ''}`;
   for (const [option, [flag, ...values]] of Object.entries(OPTION_VALUES)) {
     if (given[option as keyof ConfArguments] === undefined) continue;
@@ -77,15 +77,29 @@ function checkUse(given: ConfArguments, used: ReadonlySet<string>): void {
   if (frontEnd === 'kubernetes' && given.serverName?.includes(' ')) {
     throw new WrongUsage('--server-name: the Ingress that is printed has one host');
   }
+  checkPorts(given);
+  // What starts the application is told where node is found.
+  const startsIt = used.has('path') || STARTERS.includes(frontEnd);
+  if (startsIt && given.app === undefined) {
+    throw new WrongUsage(`the application is missing: postern conf ${frontEnd} APP`);
+  }
+}
+
+/** Refuses ports on which visitors would expect the other one of HTTP and HTTPS. */
+function checkPorts(given: ConfArguments): void {
+  const { tls, listen, redirectFrom } = given;
   if (listen?.endsWith(':443') === true && tls === undefined && !isAutomatic(given)) {
     throw new WrongUsage(
       `--listen ${listen}: browsers speak HTTPS to port 443; add --tls CERT KEY`,
     );
   }
-  // What starts the application is told where node is found.
-  const startsIt = used.has('path') || STARTERS.includes(frontEnd);
-  if (startsIt && given.app === undefined) {
-    throw new WrongUsage(`the application is missing: postern conf ${frontEnd} APP`);
+  if (listen?.endsWith(':80') === true && tls !== undefined) {
+    throw new WrongUsage(
+      `--listen ${listen}: browsers speak plain HTTP to port 80; with --tls the site listens on 443`,
+    );
+  }
+  if (redirectFrom !== undefined && redirectFrom === (listen ?? '*:443')) {
+    throw new WrongUsage(`--redirect-from ${redirectFrom}: there the site itself listens`);
   }
 }
 

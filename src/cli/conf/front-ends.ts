@@ -63,8 +63,10 @@ const ACCOUNTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The account of a front end on this machine; what is usual for it where there is none. */
-export function accountOf(frontEnd: string): string {
+export function accountOf(
+  frontEnd: string,
+  exists = (name: string): boolean => findAccount(name) !== undefined,
+): string {
   const usual = ACCOUNTS[frontEnd] ?? ['www-data'];
-  const found = usual.find((account) => findAccount(account) !== undefined);
-  return found ?? (usual.includes('www-data') ? 'www-data' : usual[0]!);
+  return usual.find(exists) ?? (usual.includes('www-data') ? 'www-data' : usual[0]!);
 }

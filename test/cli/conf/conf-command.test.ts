@@ -331,9 +331,19 @@ describe('the command', () => {
     [['nginx', '--tls', 'a.pem'], '--tls needs a value: --tls CERT KEY (see postern conf --help)'],
     [['nginx', '--tls=a.pem'], '--tls needs a value: --tls CERT KEY (see postern conf --help)'],
     [['nginx', '--tls', 'a', 'b', '--tls', 'a', 'b'], '--tls: it can be given once only'],
+    ...['nginx', 'apache', 'haproxy', 'caddy'].flatMap((frontEnd) =>
+      ['443', '127.0.0.1:443', '[::]:443'].map((listen): [string[], string] => [
+        [frontEnd, '--listen', listen],
+        `--listen ${listen.replace(/^443/, '*:443')}: browsers speak HTTPS to port 443; add --tls CERT KEY`,
+      ]),
+    ),
     [
-      ['nginx', '--listen', '443'],
-      '--listen *:443: browsers speak HTTPS to port 443; add --tls CERT KEY',
+      ['nginx', '--listen', '80', '--tls', 'a', 'b'],
+      '--listen *:80: browsers speak plain HTTP to port 80; with --tls the site listens on 443',
+    ],
+    [
+      ['nginx', '--redirect-from', '443', '--tls', 'a', 'b'],
+      '--redirect-from *:443: there the site itself listens',
     ],
     [['lighttpd', '--listen', '80'], '--listen has no place in the configuration of lighttpd'],
     [['nginx', '--image', 'x'], '--image has no place in the configuration of nginx'],

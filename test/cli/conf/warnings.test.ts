@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { findAccount, groupOf } from '../../../src/cli/accounts.ts';
 import type { Account } from '../../../src/cli/accounts.ts';
+import { accountOf } from '../../../src/cli/conf/front-ends.ts';
 import { isSelinuxEnforcing, obstacle } from '../../../src/cli/conf/reach.ts';
 import { chrootOf, warnings } from '../../../src/cli/conf/warnings.ts';
 
@@ -67,6 +68,20 @@ describe('findAccount', () => {
     expect(groupOf('root')).toBe('root');
     expect(groupOf('nobody')).toMatch(/^no(?:body|group)$/);
     expect(groupOf('no-such-account')).toBeUndefined();
+  });
+});
+
+describe('accountOf', () => {
+  test.each([
+    ['nginx', ['root', 'www-data'], 'www-data'], // Debian
+    ['nginx', ['root', 'www-data', 'nginx'], 'nginx'], // the package of nginx.org
+    ['apache', ['root', 'apache'], 'apache'], // Fedora
+    ['caddy', ['root', 'www-data', 'caddy'], 'caddy'],
+    ['haproxy', ['root', 'www-data'], 'haproxy'],
+    ['lighttpd', ['root'], 'www-data'],
+    ['docker', ['root'], 'www-data'],
+  ])('%s, where there are %j: %s', (frontEnd, accounts, account) => {
+    expect(accountOf(frontEnd, (name) => accounts.includes(name))).toBe(account);
   });
 });
 
