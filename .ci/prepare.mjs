@@ -11,7 +11,7 @@ const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 if (isInstalled('@typescript/native')) {
   const { status } = spawnSync('npm', ['run', 'build'], { stdio: 'inherit', shell: true });
   process.exitCode = status ?? 1;
-} else if (existsSync('dist/src/cli/main.js') && Object.keys(dependencies).every(isInstalled)) {
+} else if (existsSync('dist/src/cli/main.cjs') && Object.keys(dependencies).every(isInstalled)) {
   console.error('postern: no compiler is installed here, so dist/ stays as it is');
 } else {
   console.error(

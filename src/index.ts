@@ -10,7 +10,7 @@
 
 export { toFunction } from './handler/application.ts';
 export { BaseHandler } from './handler/base-handler.ts';
-export { StreamHandler } from './handler/stream-handler.ts';
+export { StreamHandler, writeTo as createErrorStream } from './handler/stream-handler.ts';
 export type { HandlerStreams, OutputStream } from './handler/stream-handler.ts';
 export { FileWrapper } from './response/file-wrapper.ts';
 export { formatDateTime, isHopByHop } from './response/headers.ts';
@@ -29,7 +29,7 @@ export type { LogLevel } from './logging/log.ts';
 export type { TextList } from './options.ts';
 export { mount } from './middleware/mount.ts';
 export { wrapBody } from './middleware/wrap-body.ts';
-export type { BodyHooks } from './middleware/wrap-body.ts';
+export type { BodyHooks, WrappedBody } from './middleware/wrap-body.ts';
 export { applicationUri, requestUri, shiftPathInfo } from './environ/util.ts';
 export { setupTestingDefaults } from './testing/defaults.ts';
 export { VALIDATION_RULES, validator } from './validate/validator.ts';

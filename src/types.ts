@@ -229,7 +229,7 @@ export interface Environ {
 
   /** A header of the request: `HTTP_ACCEPT_LANGUAGE` (RFC 3875 § 4.1.18). */
   [name: `HTTP_${string}`]: string | undefined;
-  /** What else the front end, a gateway or middleware has added. */
+  /** What else was added. `declare module 'postern' { interface Environ { 'app.user': User } }` gives it a type. */
   [name: string]: unknown;
 }
 

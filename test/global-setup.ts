@@ -7,28 +7,28 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 export default function setup(): void {
-  const tsc = fileURLToPath(new URL('../node_modules/.bin/tsc', import.meta.url));
   if (!isStale()) return;
+  const tsc = fileURLToPath(new URL('../node_modules/.bin/tsc', import.meta.url));
   try {
     execFileSync(tsc, ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
   } catch {
     // Type errors are for the type check; what was emitted all the same is what is tested here.
   }
+  execFileSync(process.execPath, ['.ci/bundle.mjs'], { cwd: root, stdio: 'inherit' });
 }
 
+/** Whether a source is newer than the last file that is made. */
 function isStale(): boolean {
-  const built = statSync(`${root}/dist/src/index.js`, { throwIfNoEntry: false });
+  const built = statSync(`${root}/dist/src/cli/cgi/cgi.cjs`, { throwIfNoEntry: false });
   if (built === undefined) return true;
-  return sources().some((file) => {
-    const output = statSync(`${root}/dist/${file.replace(/ts$/, 'js')}`, { throwIfNoEntry: false });
-    return output === undefined || output.mtimeMs < statSync(`${root}/${file}`).mtimeMs;
-  });
+  return sources().some((file) => built.mtimeMs < statSync(`${root}/${file}`).mtimeMs);
 }
 
 function sources(): string[] {
-  return ['src', 'adapters'].flatMap((folder) =>
+  const modules = ['src', 'adapters'].flatMap((folder) =>
     readdirSync(`${root}/${folder}`, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => /\.c?ts$/.test(file))
       .map((file) => `${folder}/${file}`),
   );
+  return [...modules, '.ci/bundle.mjs'];
 }

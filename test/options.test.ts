@@ -3,12 +3,18 @@
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { runWithCgi } from '../adapters/cgi/index.ts';
+import { CGI_OPTIONS } from '../adapters/cgi/options.ts';
 import { runWithFastCgi } from '../adapters/fastcgi/index.ts';
+import { FASTCGI_OPTIONS } from '../adapters/fastcgi/options.ts';
 import { makeServer, runWithHttp } from '../adapters/http/index.ts';
+import { HTTP_OPTIONS } from '../adapters/http/options.ts';
 import { runWithScgi } from '../adapters/scgi/index.ts';
 import { runWithUwsgi } from '../adapters/uwsgi/index.ts';
 import { UsageError } from '../src/errors.ts';
 import type { Server } from '../src/listening/server.ts';
+import { REQUEST_SERVER_OPTIONS } from '../src/one-request/options.ts';
+import type { Option } from '../src/cli/options/option.ts';
+import { OPTIONS, OPTION_NAMES } from '../src/cli/options/options.ts';
 import { toList } from '../src/options.ts';
 import { similarTo } from '../src/similar.ts';
 import type { Application } from '../src/types.ts';
@@ -185,6 +191,16 @@ test.each([{}, { certfile: 'x.pem' }, { key: 'x' }])(
     );
   },
 );
+
+test('every setting of the command that is for gateways is an option of one of them', () => {
+  const known = [CGI_OPTIONS, FASTCGI_OPTIONS, HTTP_OPTIONS, REQUEST_SERVER_OPTIONS];
+  const names = OPTION_NAMES.flatMap((name) => {
+    const { gateway = [] }: Option<unknown> = OPTIONS[name];
+    return gateway === true ? [name] : gateway;
+  });
+  expect(names.length).toBeGreaterThan(20);
+  expect(names.filter((name) => !known.some((table) => name in table))).toEqual([]);
+});
 
 describe('toList', () => {
   test.each<[unknown, string[]]>([

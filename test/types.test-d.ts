@@ -49,6 +49,7 @@ import type {
   StartResponse,
   TextList,
   ValidationError,
+  WrappedBody,
   Write,
   guessScheme,
   validator,
@@ -141,10 +142,12 @@ void toFunction(InstanceIsBody);
   return wrapBody(body, { transform: (part) => part.subarray(1), close: () => {} });
 }) satisfies ApplicationFunction;
 declare const someBody: Body;
-same<Same<typeof wrapped, Body>>();
 const wrapped = wrapBody(someBody, { flush: () => chunk });
+same<Same<typeof wrapped, WrappedBody>>();
+wrapped satisfies Body;
+void wrapBody(wrapped).close();
 const wrappedLater = wrapBody(Promise.resolve(someBody), {});
-same<Same<typeof wrappedLater, Awaitable<Body>>>();
+same<Same<typeof wrappedLater, Awaitable<WrappedBody>>>();
 ({ transform: undefined, flush() {}, close: async () => {} }) satisfies BodyHooks;
 mount({ '/a': anyApplication, '/b': InstanceIsBody, '': callable }) satisfies Application;
 createAccessLog('combined', (line) => void line) satisfies NonNullable<GatewayOptions['accessLog']>;

@@ -51,6 +51,33 @@ test('what has to compile does, and what must not does not', () => {
   expect(errors).toHaveLength(source.split(directive).length - 1);
 });
 
+test('what middleware adds to the environ can be given a type', () => {
+  const source = `
+    import { toFunction, wrapBody, type Application } from 'postern';
+
+    declare module 'postern' {
+      interface Environ {
+        'app.user'?: { readonly name: string };
+      }
+    }
+    export function withUser(application: Application, name: string): Application {
+      const call = toFunction(application);
+      return (environ, startResponse) => {
+        environ['app.user'] = { name };
+        return wrapBody(call(environ, startResponse), { close: () => delete environ['app.user'] });
+      };
+    }
+    export const greet: Application = (environ, startResponse) => {
+      startResponse('200 OK', [['Content-Type', 'text/plain']]);
+      // @ts-expect-error: a request may have none
+      environ['app.user'].name;
+      const name: string = environ['app.user']?.name ?? 'nobody';
+      return [Buffer.from(name)];
+    };
+  `;
+  expect(compile(source)).toBe('');
+});
+
 test('each gateway’s subpath has its types', () => {
   const source = `
     import { runWithCgi } from 'postern/cgi';

@@ -6,16 +6,7 @@ import { checkHeaders } from '../../src/response/headers.ts';
 import { describeRequest } from '../../src/handler/process-guard.ts';
 import { StreamHandler } from '../../src/handler/stream-handler.ts';
 import type { HandlerStreams } from '../../src/handler/stream-handler.ts';
-import type { GatewayOptions } from '../../src/types.ts';
-
-/** Options of the CGI gateway. */
-export interface CgiOptions extends GatewayOptions {
-  /**
-   * Whether the web server passes the response on without parsing it ("non-parsed headers",
-   * RFC 3875 § 5). Default: whether the script's name begins with `nph-`.
-   */
-  nph?: boolean | undefined;
-}
+import type { CgiOptions } from './options.ts';
 
 /** Serves the one request of a CGI process. */
 export class CgiHandler extends StreamHandler {

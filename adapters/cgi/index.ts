@@ -5,7 +5,6 @@
  */
 
 export { CgiHandler, IisCgiHandler } from './handler.ts';
-export type { CgiOptions } from './handler.ts';
 export { readEnvironment } from './environment.ts';
 export { prepareCgi, runWithCgi } from './run.ts';
-export type { RunOptions } from './run.ts';
+export type { CgiOptions, RunOptions } from './options.ts';

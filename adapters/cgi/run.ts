@@ -3,41 +3,18 @@
 import { closeSync, fstatSync } from 'node:fs';
 
 import { escapeLines } from '../../src/bytes.ts';
-import { GATEWAY_OPTIONS, checkOptions } from '../../src/options.ts';
-import type { OptionNames } from '../../src/options.ts';
+import { checkOptions } from '../../src/options.ts';
 import { toFunction } from '../../src/handler/application.ts';
 import { guardProcess } from '../../src/handler/process-guard.ts';
 import { writeTo } from '../../src/handler/stream-handler.ts';
 import type { HandlerStreams } from '../../src/handler/stream-handler.ts';
-import type { ForwardingOptions } from '../../src/environ/forwarded/forwarding.ts';
 import type { Application, ApplicationFunction } from '../../src/types.ts';
 import { readEnvironment } from './environment.ts';
 import { CgiHandler, IisCgiHandler } from './handler.ts';
-import type { CgiOptions } from './handler.ts';
+import { CGI_OPTIONS } from './options.ts';
+import type { RunOptions } from './options.ts';
 import { takeStdout } from './stdout.ts';
 import type { ResponseOutput } from './stdout.ts';
-
-/** Options of {@link runWithCgi}. */
-export interface RunOptions extends CgiOptions, ForwardingOptions {
-  /** Whether PATH_INFO repeats SCRIPT_NAME, as under IIS. Default false. */
-  iis?: boolean | undefined;
-  /**
-   * Milliseconds for which the process may go on after its response, or after SIGTERM: for a log that
-   * is still being written, say. Timers, servers and connections that the application has left open do
-   * not keep it longer. The web server does not wait for it. Default 500.
-   */
-  graceTimeout?: number | undefined;
-}
-
-/** Names of {@link RunOptions}. */
-export const CGI_OPTIONS: OptionNames<RunOptions> = {
-  ...GATEWAY_OPTIONS,
-  forwardedAllowIps: 'any',
-  forwardedHeaders: 'any',
-  graceTimeout: 'number',
-  iis: 'boolean',
-  nph: 'boolean',
-};
 
 const DEFAULT_GRACE_TIMEOUT = 500;
 

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 
-import { prepareStream } from '../../src/handler/standard-streams.ts';
+import { prepareStream } from '../../src/logging/standard-streams.ts';
 
 /** Bytes that a pipe takes while nobody reads it (pipe(7)). A socket takes more. */
 const PIPE_CAPACITY = 64 * 1024;

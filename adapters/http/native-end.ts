@@ -6,8 +6,8 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { requestAborted } from '../../src/apps/node/request.ts';
-import { closeResponse } from '../../src/apps/node/response.ts';
+import { requestAborted } from '../../src/apps/node/objects/request.ts';
+import { closeResponse } from '../../src/apps/node/objects/response.ts';
 import { LimitError } from '../../src/errors.ts';
 import type { RequestError } from '../../src/errors.ts';
 

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { setTarget } from '../../src/apps/node/native.ts';
-import { familyOf, portOf } from '../../src/apps/node/socket.ts';
+import { familyOf, portOf } from '../../src/apps/node/objects/socket.ts';
 import type { Environ } from '../../src/types.ts';
 import { isOfConnection } from './header-names.ts';
 

@@ -8,6 +8,7 @@
 
 import type { ServerResponse } from 'node:http';
 
+import { isLate, refuseLate } from '../../src/apps/node/objects/late-write.ts';
 import { ApplicationError } from '../../src/errors.ts';
 import { forbidsContentLength } from '../../src/response/status.ts';
 import { isCoded, lengthIn, valueOf, withoutLength } from './native-head.ts';
@@ -131,8 +132,8 @@ function write(
   if (typeof encoding === 'function') return write.call(this, chunk, undefined, encoding);
   const base = prototypeOf(this).write;
   let bytes = chunk;
-  if (isLate(this, chunk)) {
-    refuseLate(this, callback);
+  if (isUnheard(this, chunk)) {
+    this[OWNER].wroteLate(refuseLate(callback));
     return false;
   }
   if (isChunk(chunk) && !isOver(this)) {
@@ -154,8 +155,8 @@ function end(
   if (typeof encoding === 'function') return end.call(this, chunk, undefined, encoding);
   const owner = this[OWNER];
   let last = chunk;
-  if (isLate(this, chunk)) {
-    refuseLate(this, callback);
+  if (isUnheard(this, chunk)) {
+    owner.wroteLate(refuseLate(callback));
     return this;
   }
   if (!isOver(this)) {
@@ -180,15 +181,10 @@ function end(
 }
 
 /** Whether a chunk comes after the end, and nobody listens for the error: node:http would throw it at the process. */
-function isLate(response: NativeResponse, chunk: unknown): boolean {
-  if (!response.writableEnded || response.destroyed || !isChunk(chunk)) return false;
-  return chunk.length > 0 && response.listenerCount('error') === 0;
-}
-
-function refuseLate(response: NativeResponse, callback: Callback | undefined): void {
-  const error = new ApplicationError('the listener wrote after the end of its response');
-  response[OWNER].wroteLate(error);
-  if (callback !== undefined) process.nextTick(callback, error);
+function isUnheard(response: NativeResponse, chunk: unknown): boolean {
+  return (
+    isLate(response as unknown as ServerResponse, chunk) && response.listenerCount('error') === 0
+  );
 }
 
 /** node:http has an error for what comes then. */

@@ -3,13 +3,12 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
-import { checkResult } from '../../src/apps/node/exchange.ts';
+import { checkResult, isNativePromise } from '../../src/apps/node/exchange.ts';
 import { listenerOfApplication } from '../../src/apps/node/native.ts';
 import { EMPTY } from '../../src/bytes.ts';
 import type { ApplicationError, RequestError } from '../../src/errors.ts';
 import { bodyTooShort } from '../../src/handler/response-sender.ts';
 import { BODY_SHARE, InputStream } from '../../src/input/input-stream.ts';
-import { isPromise } from '../../src/response/chunk.ts';
 import { checkStatus } from '../../src/response/headers.ts';
 import type { CheckedHeaders } from '../../src/response/headers.ts';
 import { isBodiless } from '../../src/response/status.ts';
@@ -80,7 +79,7 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
     response.on('close', () => this.#done());
     const result: unknown = listener(request, response);
     this.#keepContext();
-    if (isPromise(result)) result.then(undefined, (error: unknown) => this.bodyFailed(error));
+    if (isNativePromise(result)) result.then(undefined, (error: unknown) => this.bodyFailed(error));
     else checkResult(result, response);
     return [];
   }

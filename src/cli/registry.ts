@@ -41,7 +41,8 @@ export const SERVER_NAMES = Object.keys(SERVERS) as ServerName[];
 
 /** The gateway that serves one request and ends. */
 export async function loadCgi() {
-  const { CGI_OPTIONS, prepareCgi, runWithCgi } = await import('../../adapters/cgi/run.ts');
+  const { prepareCgi, runWithCgi } = await import('../../adapters/cgi/index.ts');
+  const { CGI_OPTIONS } = await import('../../adapters/cgi/options.ts');
   return { prepareCgi, runWithCgi: withKnown(runWithCgi, CGI_OPTIONS) };
 }
 

@@ -7,7 +7,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { escapeLine } from '../bytes.ts';
 import { formatError } from '../logging/log.ts';
-import { prepareStream } from './standard-streams.ts';
+import { prepareStream } from '../logging/standard-streams.ts';
 import type { ApplicationFunction, Environ } from '../types.ts';
 
 /** What {@link guardProcess} does with such an error. */

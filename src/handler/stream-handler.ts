@@ -110,7 +110,7 @@ function withHead(head: string, chunk: Uint8Array | string = EMPTY): Uint8Array 
   return chunk.length === 0 ? bytes : Buffer.concat([bytes, chunk]);
 }
 
-/** An {@link ErrorStream} over a function that takes text. */
+/** Makes an {@link ErrorStream} of a function that takes text, for `getStderr()` of a gateway. */
 export function writeTo(write: (text: string) => void): ErrorStream {
   return {
     write,

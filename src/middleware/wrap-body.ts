@@ -26,25 +26,33 @@ export interface BodyHooks {
   readonly close?: (() => unknown) | undefined;
 }
 
+/** A body that {@link wrapBody} has made. */
+export type WrappedBody = Body & {
+  /** Ends the body as a gateway does it. Later calls do nothing. */
+  close(): Awaitable<void>;
+};
+
 /**
  * Wraps the body that an application has returned, of whatever kind it is: it is iterated, and ended once, as a gateway
  * would do it. Of an array or a generator it makes a body that needs no promise; of an array of one chunk such an array,
  * so that the response has a Content-Length. Content-Length of the application is a header: if the length changes, it has
- * to be taken out of those.
+ * to be taken out of those. The hooks are called when the body is sent: the application has called `startResponse` then.
+ *
+ * Middleware that does not return the body has to end it: `await wrapBody(body).close()`.
  *
  * An application that throws has no body. Then none of the hooks is called.
  */
-export function wrapBody(body: Body, hooks: BodyHooks): Body;
+export function wrapBody(body: Body, hooks?: BodyHooks): WrappedBody;
 /** The same for what an application returns: a body, or the promise of one. */
-export function wrapBody(body: Awaitable<Body>, hooks: BodyHooks): Awaitable<Body>;
-export function wrapBody(body: Awaitable<Body>, hooks: BodyHooks): Awaitable<Body> {
+export function wrapBody(body: Awaitable<Body>, hooks?: BodyHooks): Awaitable<WrappedBody>;
+export function wrapBody(body: Awaitable<Body>, hooks: BodyHooks = {}): Awaitable<WrappedBody> {
   return isPromise(body) ? body.then((made) => wrap(made, hooks)) : wrap(body, hooks);
 }
 
-function wrap(body: unknown, hooks: BodyHooks): Body {
+function wrap(body: unknown, hooks: BodyHooks): WrappedBody {
   // One piece of text or bytes is one chunk, as for a gateway.
   const source = typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
-  const wrapped = new WrappedBody(source, hooks);
+  const wrapped = new Wrapper(source, hooks);
   if (Array.isArray(source) && source.length === 1) return arrayOf(wrapped, source);
   const keepsBytes = hooks.transform === undefined && hooks.flush === undefined;
   if (source instanceof FileWrapper && keepsBytes) return new WrappedFile(source, wrapped);
@@ -58,7 +66,7 @@ function wrap(body: unknown, hooks: BodyHooks): Body {
  * An array with the one chunk of another array. The chunk is made when a gateway takes it, and not here: if this function
  * threw, nobody would have a body to close.
  */
-function arrayOf(wrapped: WrappedBody, source: readonly unknown[]): Body {
+function arrayOf(wrapped: Wrapper, source: readonly unknown[]): WrappedBody {
   const array: Uint8Array[] = [];
   let made: { readonly chunk: unknown } | undefined;
   const get = (): unknown => (made ??= { chunk: wrapped.only(source[0]) }).chunk;
@@ -68,9 +76,9 @@ function arrayOf(wrapped: WrappedBody, source: readonly unknown[]): Body {
 
 /** It is a FileWrapper too: the front end may send the file. */
 class WrappedFile extends FileWrapper {
-  readonly #wrapped: WrappedBody;
+  readonly #wrapped: Wrapper;
 
-  constructor(file: FileWrapper, wrapped: WrappedBody) {
+  constructor(file: FileWrapper, wrapped: Wrapper) {
     super(file.filelike, file.blockSize);
     this.#wrapped = wrapped;
   }
@@ -87,7 +95,7 @@ class WrappedFile extends FileWrapper {
 const DONE: Step = { done: true, value: undefined };
 
 /** The iterator of a wrapped body. What it answers with is no promise, unless the body has answered with one. */
-class WrappedBody {
+class Wrapper {
   readonly #hooks: BodyHooks;
   #reader: BodyReader | undefined;
   #error: unknown; // why there is no reader

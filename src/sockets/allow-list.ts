@@ -1,6 +1,6 @@
 /** A list of addresses and networks that may connect. */
 
-import { BlockList, isIP } from 'node:net';
+import type net from 'node:net';
 
 import { UsageError } from '../errors.ts';
 
@@ -14,15 +14,17 @@ import { UsageError } from '../errors.ts';
  *   refused: BlockList ignores the zone, and would let the address in from every one.
  */
 export function createAllowList(list: readonly string[]): (address: string | undefined) => boolean {
+  // Not imported: a CGI process, which few configurations give a list, would pay for node:net.
+  const { BlockList, isIP } = process.getBuiltinModule('node:net');
   const allowed = new BlockList();
-  for (const entry of list) addEntry(allowed, entry.trim());
+  for (const entry of list) addEntry(allowed, entry.trim(), isIP);
   return (address) => {
     const version = address === undefined ? 0 : isIP(address);
     return version !== 0 && allowed.check(address!, version === 4 ? 'ipv4' : 'ipv6');
   };
 }
 
-function addEntry(allowed: BlockList, entry: string): void {
+function addEntry(allowed: net.BlockList, entry: string, isIP: typeof net.isIP): void {
   const [, address, prefix] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
   const version = address === undefined || address.includes('%') ? 0 : isIP(address);
   const bits = version === 4 ? 32 : 128;

@@ -31,7 +31,7 @@ export interface Peer {
 
 /** Arguments that start an application on one of postern's gateways. */
 export const postern = (gateway: string, application: string) => (socket: string) => [
-  'dist/src/cli/main.js',
+  'dist/src/cli/main.cjs',
   application,
   `--${gateway}`,
   `unix:${socket}`,

@@ -54,8 +54,8 @@ const titled = (queries: readonly string[]): (readonly [string, string])[] =>
 
 /** Programs by the path at which a visitor finds them. */
 const REACHED = {
-  '/cgi-bin/postern': 'a ScriptAlias to main.js',
-  '/node_modules/postern/dist/src/cli/main.js': 'a node_modules in a web space',
+  '/cgi-bin/postern': 'a ScriptAlias to main.cjs',
+  '/node_modules/postern/dist/src/cli/main.cjs': 'a node_modules in a web space',
   '/node_modules/.bin/postern': "npm's link",
   '/node_modules/.bin/shim': "pnpm's program, with all arguments",
   '/unquoted.cgi': 'a program with arguments that are split once more',
@@ -91,7 +91,7 @@ describeWithServer('apache/cgi.conf', 'behind Apache', () => {
 
     beforeAll(async () => {
       const { root, path, postern, node } = stagePackage();
-      const main = join(root, 'dist/src/cli/main.js');
+      const main = join(root, 'dist/src/cli/main.cjs');
       space = temporaryFolder('space');
       marker = join(space, 'uploads/loaded');
       evil = join(space, 'uploads/evil.mjs');
@@ -108,7 +108,7 @@ describeWithServer('apache/cgi.conf', 'behind Apache', () => {
       upload('evil.mjs', moduleThat('evil', `writeFileSync(${JSON.stringify(marker)}, '');`));
       mkdirSync(join(space, 'node_modules/.bin'), { recursive: true });
       symlinkSync(root, join(space, 'node_modules/postern'));
-      symlinkSync('../postern/dist/src/cli/main.js', join(space, 'node_modules/.bin/postern'));
+      symlinkSync('../postern/dist/src/cli/main.cjs', join(space, 'node_modules/.bin/postern'));
       upload('node_modules/.bin/shim', `#!/bin/sh\nexec '${node}' '${main}' "$@"\n`);
       upload('unquoted.cgi', `#!/bin/sh\nexec '${node}' '${main}' $*\n`);
       upload('app.mjs', `#!/usr/bin/env postern\n${moduleThat('hello')}`);

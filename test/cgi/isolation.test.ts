@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
-import { POSTERN, RUNNER, application, run, runApplication, split } from './process.ts';
+import { POSTERN, RUNNER, application, fixture, run, runApplication, split } from './process.ts';
 
 const HELLO = /^Status: 200 OK\r\n[^]*\r\n\r\nhello$/;
 
@@ -94,39 +94,46 @@ describe('variables of the request', () => {
   });
 });
 
+async function filesLoadedBy(args: readonly string[], variables = {}): Promise<string[]> {
+  const tell = new URL('fixtures/tell-modules.mjs', import.meta.url).href;
+  const { stderr } = await run(['--import', tell, ...args], { variables });
+  const files = [...stderr.matchAll(/^loaded file:\/\/(.*)$/gm)];
+  return [...new Set(files.map(([, path]) => path!))];
+}
+
+async function builtinsOf(args: readonly string[]): Promise<Set<string>> {
+  const { stderr } = await run(['--require', fixture('tell-builtins.cjs'), ...args]);
+  return new Set([...stderr.matchAll(/^NativeModule (.*)$/gm)].map(([, name]) => name!));
+}
+
 describe('what is loaded', () => {
   const root = pathToFileURL(POSTERN.replace(/dist\/.*/, 'dist/')).href;
 
-  test('is the core, the CGI gateway and the application', async () => {
-    const tell = new URL('fixtures/tell-modules.mjs', import.meta.url).href;
-    const { stderr } = await run(['--import', tell, POSTERN, application('hello')]);
-    const files = [...stderr.matchAll(/^loaded (file:.*)$/gm)].map(([, url]) => url!);
-    const own = files.filter((url) => url.startsWith(root)).map((url) => url.slice(root.length));
-    expect(own).toContain('adapters/cgi/run.js');
-    expect(own.filter((file) => !/^(?:src|adapters\/cgi)\//.test(file))).toEqual([]);
-    // Nothing of what serves many requests, and not yargs.
-    expect(
-      own.filter((file) => /cli\/(?:command|parse|serve)\.js|server|listener/.test(file)),
-    ).toEqual([]);
-    expect(files.filter((url) => url.includes('/node_modules/'))).toEqual([]);
+  test.each(['cjs', 'mjs'])('is one file, and the application: app.%s', async (kind) => {
+    const app = fixture(`hello.${kind}`);
+    const files = await filesLoadedBy([POSTERN, app]);
+    const own = POSTERN.replace('main.cjs', 'cgi/cgi.cjs');
+    expect(files.toSorted()).toEqual([app, own, POSTERN].toSorted());
   });
 
-  test('of Node is no server and nothing of cryptography', async () => {
-    const { stdout } = await runApplication('builtins');
-    const names = JSON.parse(split(stdout).body.toString()) as string[];
-    expect(names).toContain('fs');
-    for (const name of [
-      'http',
-      'https',
-      'http2',
-      'tls',
-      'dns',
-      'zlib',
-      'cluster',
-      'child_process',
-      '_http_server',
-    ]) {
-      expect(names).not.toContain(name);
-    }
+  test('is one file by the library, too', async () => {
+    const files = await filesLoadedBy([fixture('runner.mjs')], { APPLICATION: 'hello' });
+    const own = files.filter((path) => path.startsWith(new URL(root).pathname));
+    const folder = new URL('adapters/cgi/', root).pathname;
+    expect(own.toSorted()).toEqual([`${folder}cgi.cjs`, `${folder}index.js`]);
+  });
+
+  // For require(). On Node 20 node:module loads the other two.
+  const OF_NODE_MODULE =
+    /^(?:module|internal\/source_map\/source_map|internal\/modules\/esm\/(?:assert|loader))$/;
+
+  test.each([
+    ['cjs', OF_NODE_MODULE],
+    ['mjs', /^$/],
+  ])('of Node is what the smallest script loads: app.%s', async (kind, besides) => {
+    const bare = await builtinsOf([fixture(`bare.${kind}`)]);
+    const ours = await builtinsOf([POSTERN, fixture(`hello.${kind}`)]);
+    expect(bare).toContain('fs');
+    expect([...ours].filter((name) => !bare.has(name) && !besides.test(name))).toEqual([]);
   });
 });

@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
 /** The command, as users have it. */
-export const POSTERN = pathOf('../../dist/src/cli/main.js');
+export const POSTERN = pathOf('../../dist/src/cli/main.cjs');
+/** The path of a file in fixtures/. */
+export const fixture = (name: string): string => pathOf(`fixtures/${name}`);
 /** `application('hello')` is the export `hello` of fixtures/applications.mjs. */
 export const application = (name: string): string =>
   `${pathOf('fixtures/applications.mjs')}:${name}`;

@@ -323,12 +323,24 @@ describe('modules', () => {
 });
 
 describe('postern conf', () => {
+  const FRONT_ENDS = 'nginx, apache, lighttpd, haproxy, caddy, systemd, docker, kubernetes';
   table([
-    ['conf nginy ok.mjs', /nginy/, 2],
+    ['conf', `no front end: one of ${FRONT_ENDS} (see postern conf --help)`, 2],
+    ['conf nginy ok.mjs', `no front end "nginy": ${FRONT_ENDS}; did you mean nginx?`, 2],
+    ['conf nginx ok.mjs two.mjs', 'one argument too many: two.mjs (see postern conf --help)', 2],
     [
       'conf nginx ok.mjs --gateway cgi',
-      /nginx has no gateway "cgi", only fastcgi, scgi, uwsgi, http/,
+      'nginx has no gateway "cgi", only fastcgi, scgi, uwsgi, http',
       2,
     ],
+    ['conf nginx ok.mjs --adress 9000', /^unknown option --adress; did you mean --address\?/, 2],
+    ['conf nginx ok.mjs --address', /^--address needs a value: --address ADDR/, 2],
+    ['conf nginx ok.mjs --tls a.pem', /^--tls needs a value: --tls CERT KEY/, 2],
+    [
+      'conf nginx ok.mjs --part sites',
+      /^--part: "sites" is none of site, location; did you mean site\?/,
+      2,
+    ],
+    ['conf nginx ok.mjs --mount /a --mount /b', '--mount: it can be given once only', 2],
   ]);
 });

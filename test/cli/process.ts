@@ -10,7 +10,7 @@ import { onTestFinished } from 'vitest';
 
 import { dyingWithUs } from '../servers/launch.ts';
 
-export const POSTERN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+export const POSTERN = fileURLToPath(new URL('../../dist/src/cli/main.cjs', import.meta.url));
 
 /** The path of a file under fixtures/. */
 export const fixture = (name: string): string =>

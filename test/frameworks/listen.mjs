@@ -49,7 +49,7 @@ function serving(server) {
 
 const { listen: nativeListen, close: nativeClose } = http.Server.prototype;
 
-/** @type {Record<string, (server: http.Server) => RunningServer>} */
+/** Each starts a server, on a port that it can choose; the one that is wanted is 0 for any. @type {Record<string, (server: http.Server, wanted: number) => RunningServer>} */
 const GATEWAYS = {
   /** node:http, behind the same nginx. */
   nginx(server) {
@@ -58,8 +58,8 @@ const GATEWAYS = {
     return { port: slot.port, release: () => free.push(slot), gateway: undefined };
   },
   /** The port is bound at once: suites ask for it as soon as listen() has returned. */
-  http(server) {
-    const accepting = createServer({ allowHalfOpen: true }).listen(0);
+  http(server, wanted) {
+    const accepting = createServer({ allowHalfOpen: true }).listen(wanted);
     const bound = /** @type {AddressInfo} */ (accepting.address());
     const listen = {
       bound,
@@ -92,6 +92,7 @@ function listen(...args) {
   if (callback !== undefined) this.once('listening', callback);
   const started = /** @type {NonNullable<typeof GATEWAYS[string]>} */ (GATEWAYS[GATEWAY ?? ''])(
     this,
+    typeof args[0] === 'number' ? args[0] : 0,
   );
   running.set(this, started);
   Object.defineProperty(this, 'listening', { value: true, configurable: true });
@@ -112,7 +113,7 @@ function close(callback) {
   if (started === undefined) return nativeClose.call(this, callback);
   running.delete(this);
   Reflect.deleteProperty(this, 'listening');
-  Reflect.deleteProperty(this, 'address');
+  this.address = () => null; // node:http's own tells the path of the socket
   const closed = () => {
     started.release?.();
     if (started.gateway !== undefined) this.emit('close');

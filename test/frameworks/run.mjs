@@ -12,33 +12,45 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const SLOT_COUNT = 2000;
-const FIRST_PORT = 12_000; // below those that the system gives away
+const SLOT_COUNT = 1000;
+/** The ports of nginx begin at one of these, below those that the system gives away. */
+const FIRST_PORTS = Array.from({ length: 19 }, (_, i) => 12_000 + i * SLOT_COUNT);
 const GATEWAYS = /** @type {const} */ (['plain', 'nginx', 'http', 'fastcgi']);
 
 /** Titles of tests, and why they have failed: undefined for those that have passed. @typedef {Map<string, string | undefined>} Results */
 
 const work = mkdtempSync(join(tmpdir(), 'postern-frameworks-'));
 
-/** @param {string} name @param {'fastcgi' | 'http'} gateway */
-function startNginx(name, gateway) {
+/**
+ * @param {string} name
+ * @param {'fastcgi' | 'http'} gateway
+ * @throws when all ports are taken
+ */
+async function startNginx(name, gateway) {
+  for (let port = FIRST_PORTS.pop(); port !== undefined; port = FIRST_PORTS.pop()) {
+    const started = await launchNginx(name, gateway, port);
+    if (started !== undefined) return started;
+  }
+  throw new Error('nginx found no free ports');
+}
+
+/** @param {string} name @param {'fastcgi' | 'http'} gateway @param {number} firstPort */
+async function launchNginx(name, gateway, firstPort) {
   const slots = join(work, name);
-  mkdirSync(slots);
-  const main = join(ROOT, 'dist/src/cli/main.js');
-  const args = ['conf', 'nginx', 'slot0000.mjs', '--gateway', gateway];
+  mkdirSync(slots, { recursive: true });
+  const main = join(ROOT, 'dist/src/cli/main.cjs');
+  const args = ['conf', 'nginx', 'app.mjs', '--gateway', gateway, '--server-name', 'slot0000'];
   args.push('--address', `unix:${slots}/0000/socket`, '--listen', '127.0.0.1:9999');
   const one = execFileSync(process.execPath, [main, ...args], { encoding: 'utf8', stdio: 'pipe' });
   const sites = Array.from({ length: SLOT_COUNT }, (_, slot) =>
     one
       .replaceAll('slot0000', `slot${slot}`)
       .replaceAll(`${slots}/0000/`, `${slots}/${slot}/`)
-      .replaceAll(
-        '127.0.0.1:9999',
-        `127.0.0.1:${FIRST_PORT + slot + (gateway === 'http' ? SLOT_COUNT : 0)}`,
-      ),
+      .replaceAll('127.0.0.1:9999', `127.0.0.1:${firstPort + slot}`),
   );
   const conf = join(work, `${name}.conf`);
   writeFileSync(
@@ -50,17 +62,21 @@ fastcgi_temp_path ${work}/${name}-fastcgi; server_names_hash_max_size 8192;
 variables_hash_max_size 65536; variables_hash_bucket_size 128; map_hash_max_size 4096;
 ${sites.join('\n')} }`,
   );
-  const nginx = spawn('nginx', ['-c', conf, '-g', 'daemon off;'], { stdio: 'inherit' });
-  return { slots, stop: () => nginx.kill() };
+  const nginx = spawn('nginx', ['-c', conf, '-g', 'daemon off;'], { stdio: 'ignore' });
+  while (!existsSync(join(work, `${name}.pid`))) {
+    if (nginx.exitCode !== null) return undefined;
+    await setTimeout(50);
+  }
+  return { slots, firstPort, stop: () => nginx.kill() };
 }
 
 /**
  * @param {string} folder
  * @param {typeof GATEWAYS[number]} gateway
- * @param {string} slots
+ * @param {{ slots: string, firstPort: number }} nginx
  * @returns {Results}
  */
-function runSuite(folder, gateway, slots) {
+function runSuite(folder, gateway, { slots, firstPort }) {
   const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const isMocha = /mocha/.test(scripts.test);
   const report = join(work, `${basename(folder)}-${gateway}.json`);
@@ -82,7 +98,12 @@ function runSuite(folder, gateway, slots) {
         `output=${report}`,
         ...places,
       ]
-    : ['--test', '--test-reporter=tap', `--test-reporter-destination=${report}`];
+    : [
+        '--test',
+        '--test-force-exit',
+        '--test-reporter=tap',
+        `--test-reporter-destination=${report}`,
+      ];
   spawnSync(process.execPath, args, {
     cwd: folder,
     stdio: 'ignore',
@@ -94,7 +115,7 @@ function runSuite(folder, gateway, slots) {
       GATEWAY: gateway,
       SLOTS: slots,
       SLOT_COUNT: String(SLOT_COUNT),
-      FIRST_PORT: String(FIRST_PORT + (gateway === 'nginx' ? SLOT_COUNT : 0)),
+      FIRST_PORT: String(firstPort),
     },
   });
   if (!existsSync(report)) return new Map();
@@ -140,13 +161,13 @@ function failureOf(results, title) {
   return results?.has(title) === true ? results.get(title) : 'not run';
 }
 
-const fastcgi = startNginx('fastcgi', 'fastcgi');
-const proxying = startNginx('nginx', 'http');
+const fastcgi = await startNginx('fastcgi', 'fastcgi');
+const proxying = await startNginx('nginx', 'http');
 /** @type {Record<string, string | number>[]} */
 const table = [];
 for (const folder of process.argv.slice(2).map((name) => resolve(name))) {
   const [plain, nginx, http, fcgi] = GATEWAYS.map((gateway) =>
-    runSuite(folder, gateway, gateway === 'nginx' ? proxying.slots : fastcgi.slots),
+    runSuite(folder, gateway, gateway === 'nginx' ? proxying : fastcgi),
   );
   table.push({
     suite: basename(folder),

@@ -677,6 +677,18 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    promise: 'of what a listener returns only promises of JavaScript are looked at',
+    behaviour: {
+      listener: (note) => (_req, res) => {
+        res.end('hello');
+        // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+        return { then: () => note('a query is sent') } as unknown as undefined;
+      },
+    },
+    of: ({ body, log, seen }) => [body, log, seen],
+    is: ['hello', '', []],
+  },
+  {
     promise: 'what is written after the end is not sent, ends no process, and is told of',
     behaviour: {
       application: (note) => (_environ, startResponse) => {
@@ -698,15 +710,37 @@ const ROWS: readonly Row[] = [
     },
     of: ({ body, isComplete, log }) => [body, isComplete, log],
     is: ['hello', true, expect.stringContaining('wrote after the end of its response')],
-    but: [
-      { where: /^an application/, why: 'write() throws', is: ['hello', true, ''] },
-      {
-        where: /inside a function|FastCGI/,
-        why: 'the response is closed already, and node:http ignores the write',
-        is: ['hello', true, ''],
+    but: [{ where: /^an application/, why: 'write() throws', is: ['hello', true, ''] }],
+  },
+  {
+    promise: 'so is what is written after the end of a large response',
+    behaviour: {
+      listener: (note) => (_req, res) => {
+        res.end('x'.repeat(300_000));
+        res.write('late', (error) => note((error as NodeJS.ErrnoException).code));
       },
+    },
+    of: ({ body, isComplete, log, seen }) => [body.length, isComplete, log, seen],
+    is: [
+      300_000,
+      true,
+      expect.stringContaining('wrote after the end of its response'),
+      ['ERR_STREAM_WRITE_AFTER_END'],
     ],
   },
+  ...[5, 300_000].map((size): Row => ({
+    promise: `a listener for 'error' gets it, once, of a response of ${size} bytes`,
+    behaviour: {
+      listener: (note) => (_req, res) => {
+        res.on('error', (error: NodeJS.ErrnoException) => note(error.code));
+        res.on('close', () => note('close'));
+        res.end('x'.repeat(size));
+        res.write('late');
+      },
+    },
+    of: ({ body, isComplete, log, seen }) => [body.length, isComplete, log, seen],
+    is: [size, true, '', ['ERR_STREAM_WRITE_AFTER_END', 'close']],
+  })),
   {
     promise: 'responseTimeout is answered 503, and what comes later is not sent',
     options: { responseTimeout: 20 },

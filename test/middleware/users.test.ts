@@ -17,6 +17,7 @@ import {
   InputStream,
   addVariable,
   createAccessLog,
+  createErrorStream,
   fromFetch,
   fromNode,
   mount,
@@ -103,6 +104,12 @@ function withHeader(application: Application, name: string, value: string): Appl
     );
 }
 
+function withStatus(application: Application, status: string): ApplicationFunction {
+  const call = toFunction(application);
+  return (environ, startResponse) =>
+    call(environ, (_status, headers, ...excInfo) => startResponse(status, headers, ...excInfo));
+}
+
 // ---- 2. the body, through a stream of Node's
 
 function gzip(application: Application): ApplicationFunction {
@@ -176,6 +183,37 @@ const named: ApplicationFunction = (environ, startResponse) => {
   return [Buffer.from(environ['users.params']?.['name'] ?? '')];
 };
 
+// ---- one that puts a page of its own in place of a response
+
+function notFoundPage(application: Application, page: Uint8Array): ApplicationFunction {
+  const call = toFunction(application);
+  return (environ, startResponse) => {
+    let isReplaced = false;
+    const body = call(environ, (status, headers, ...excInfo) => {
+      isReplaced = status.startsWith('404');
+      const write = startResponse(status, isReplaced ? TEXT : headers, ...excInfo);
+      return (chunk) => (isReplaced ? undefined : write(chunk));
+    });
+    // Not before the hooks are called is it known: startResponse may be called late.
+    return wrapBody(body, {
+      transform: (chunk) => (isReplaced ? chunk.subarray(0, 0) : chunk),
+      flush: () => (isReplaced ? page : undefined),
+    });
+  };
+}
+
+// ---- one that does not send what the application has made
+
+function ignoring(application: Application): ApplicationFunction {
+  const call = toFunction(application);
+  return async (environ, startResponse) => {
+    const body = await call(environ, () => () => undefined);
+    await wrapBody(body).close();
+    startResponse('200 OK', TEXT);
+    return [Buffer.from('nothing of it')];
+  };
+}
+
 // ---- 6. a session, which is stored at the end of the response
 
 function sessions(application: Application, store: Map<string, string>): ApplicationFunction {
@@ -230,8 +268,7 @@ class LineHandler extends BaseHandler {
     return new InputStream(this.contentLength);
   }
   protected override getStderr(): ErrorStream {
-    const write = (text: string): void => this.log.error(text);
-    return { write, writelines: (lines) => [...lines].forEach(write), flush() {} };
+    return createErrorStream((text) => this.log.error(text));
   }
   protected override send(head: string, chunk: Uint8Array): boolean {
     this.#socket.write(head, 'latin1');
@@ -314,6 +351,18 @@ describe.each(SHAPES)('around %s', (kind, application) => {
     expect((await client.get('/hello/ada')).text()).toBe('hello');
     expect((await client.get('/')).status).toBe(404);
     expect((await client.post('/')).text()).toBe('undefined');
+  });
+
+  test('one puts its own page in place of a response', async () => {
+    const page = Buffer.from('look elsewhere');
+    const replaced = (inner: Application): Application => notFoundPage(inner, page);
+    expect((await ask(application, replaced)).text()).toBe('hello');
+    const missing = withStatus(application, '404 Not Found');
+    expect((await ask(missing, replaced)).text()).toBe('look elsewhere');
+  });
+
+  test('one ends what is not sent', async () => {
+    expect((await ask(application, ignoring)).text()).toBe('nothing of it');
   });
 
   test('several around each other', async () => {

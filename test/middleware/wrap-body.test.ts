@@ -207,8 +207,8 @@ describe.each(Object.entries(KINDS))('%s', (kind, make) => {
   test('is ended once when it was never asked for', async () => {
     const ends: string[] = [];
     const body = await wrapBody(make(ends), { close: () => ends.push('hook') });
-    await body.close!();
-    await body.close!();
+    await body.close();
+    await body.close();
     await setImmediate();
     expect(ends.filter((end) => end === 'close')).toHaveLength(1);
     expect(ends.filter((end) => end === 'hook')).toHaveLength(1);
@@ -219,7 +219,7 @@ describe.each(Object.entries(KINDS))('%s', (kind, make) => {
     const body = await wrapBody(make(ends), { transform: upper, close: () => ends.push('hook') });
     for await (const _ of body) break;
     if (kind !== 'an array of one chunk') expect(ends).toContain('hook');
-    await body.close!();
+    await body.close();
     await setImmediate();
     expect(ends.filter((end) => end === 'hook')).toHaveLength(1);
     if (kind !== 'an array of one chunk') for await (const _ of body) expect.unreachable();
@@ -329,6 +329,18 @@ test('a body that never answers is ended when the client leaves', async () => {
   await running;
   expect(ends).toEqual(['close', 'hook']);
   expect(handler.errors).toBe('');
+});
+
+test('a stream that is not sent is destroyed, a generator that has begun is ended', async () => {
+  const ends: string[] = [];
+  const stream = nodeStream(ends);
+  await wrapBody(stream).close();
+  expect(stream.destroyed).toBe(true);
+  const body = wrapBody(generate(ends));
+  for await (const _ of body) break;
+  await body.close();
+  await setImmediate(); // the stream tells of it then
+  expect(ends).toEqual(['over', 'over']);
 });
 
 test('a hook that takes its time is waited for', async () => {

@@ -229,7 +229,7 @@ describe('a clone without development packages', () => {
     }
     const { status, stderr } = installGlobally(folder);
     expect(status, stderr).toBe(0);
-    const main = join(folder, 'dist/src/cli/main.js');
+    const main = join(folder, 'dist/src/cli/main.cjs');
     expect(run([process.execPath, main, '--version'], folder).stdout).toContain(manifest().version);
   });
 });

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { ROOT } from '../readme/markdown.ts';
 import { manifest, project, run } from './kit.ts';
 
-const MAIN = join(ROOT, 'dist/src/cli/main.js');
+const MAIN = join(ROOT, 'dist/src/cli/main.cjs');
 
 /** Runs the command as if this Node were another version; .ci/run has real ones. */
 function runAs(version: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof run> {

@@ -203,7 +203,7 @@ describe.skipIf(reason !== undefined)(
         home.upload('unusable/bin/node', 'not executable');
         upload(PROGRAM!.replace('/node/bin', '/unusable/bin'));
       },
-      "Error: Cannot find module '…/main.js'": () => upload(PROGRAM!.replace('/dist/', '/lost/')),
+      "Error: Cannot find module '…/main.cjs'": () => upload(PROGRAM!.replace('/dist/', '/lost/')),
       'postern: no such application: …/app.mjs': () =>
         upload(PROGRAM!.replace('/app/app', '/lost/app')),
       "postern: cannot load …/app.mjs: Cannot find package '…'": () =>

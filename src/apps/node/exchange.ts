@@ -8,32 +8,32 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { types } from 'node:util';
 
 import { PULL } from '../../handler/body-reader.ts';
-import { isPromise } from '../../response/chunk.ts';
 import type { PullCallbacks } from '../../handler/body-reader.ts';
 import { ApplicationError } from '../../errors.ts';
 import { EMPTY } from '../../bytes.ts';
-import { InputStream } from '../../input/input-stream.ts';
 import { HIGH_WATER_MARK } from '../../limits.ts';
+import { formatError } from '../../logging/log.ts';
 import type { Environ, Header, StartResponse, Write } from '../../types.ts';
-import { abortRequest, connectionReset, createRequest, setClientVersion } from './request.ts';
-import { GatewayResponse, closeResponse, emitDrain } from './response.ts';
-import { GatewaySocket } from './socket.ts';
-import type { SocketOwner, SocketWrite } from './socket.ts';
+import {
+  abortRequest,
+  connectionReset,
+  createRequest,
+  setClientVersion,
+} from './objects/request.ts';
+import { GatewayResponse, closeResponse, emitDrain, keepMethods } from './objects/response.ts';
+import type { ResponseOwner } from './objects/response.ts';
+import { GatewaySocket } from './objects/socket.ts';
+import type { SocketOwner, SocketWrite } from './objects/socket.ts';
+import { UploadWait, isBeingRead } from './upload-wait.ts';
+import type { UploadReader } from './upload-wait.ts';
 import { hasBody, isIncomplete } from '../request/headers.ts';
 import { ResponseParser } from './response-parser.ts';
 import type { ResponseSink } from './response-parser.ts';
 
 type Chunk = IteratorResult<Uint8Array, undefined> & { isLast?: boolean };
-
-/**
- * Milliseconds in which an upload that is read after the response has to go on. Its client may wait for the end of the
- * response, which under node:http comes before that of the upload. One of unknown length has so many in all.
- */
-const UPLOAD_PATIENCE = 500;
-/** Milliseconds in which the application has to read on. It may be slow, but it may also never read again. */
-const READ_PATIENCE = 5_000;
 
 const DONE: Chunk = { done: true, value: undefined };
 
@@ -45,7 +45,14 @@ const DONE: Chunk = { done: true, value: undefined };
  * The callback of a write is called when the gateway has taken its bytes from the queue and asks for more. Node's stream
  * does the rest: buffering, `drain`, `finish`.
  */
-export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIterator<Uint8Array> {
+export class NodeExchange
+  implements
+    SocketOwner,
+    ResponseOwner,
+    ResponseSink,
+    UploadReader,
+    AsyncIterableIterator<Uint8Array>
+{
   readonly #environ: Environ;
   readonly #startResponse: StartResponse;
   readonly #socket: GatewaySocket;
@@ -62,11 +69,11 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   #isOver = false; // the response is complete, or nobody takes it any more
   #isCompletingWrite = false; // while #completeWrite runs
   #isFinished = false; // the response has emitted 'finish'
-  #isReading = false;
+  #wroteLate = false; // the listener has written after the end
+  /** Whether it waits for the client to send more. */
+  isReading = false;
   #wantsMore = false;
-  #patience: NodeJS.Timeout | undefined; // with the request, once only the end of the response is left
-  #standstill = 0; // milliseconds for which nothing was read, at the last look
-  #isCutOff = false; // the response ends before the request does
+  #uploadWait: UploadWait | undefined; // once only the end of the response is left
   #awaitsDrain = false;
 
   /** @param keepsText whether a body of text may stay text: only if nothing but the gateway takes it */
@@ -77,7 +84,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     this.#parser = new ResponseParser(this, environ.REQUEST_METHOD === 'HEAD', keepsText);
     this.#req = createRequest(environ, this.#socket);
     this.#req.complete = !hasBody(environ);
-    this.#res = new GatewayResponse(this.#req);
+    this.#res = new GatewayResponse(this.#req, this);
     this.#res.assignSocket(this.#socket as unknown as Socket);
     this.#res.removeHeader('connection'); // so that Node does not add it: the parser would drop it again
     this.#res.on('finish', () => this.#onFinish());
@@ -93,7 +100,8 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   run(listener: RequestListener): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
     try {
       const result: unknown = listener(this.#req, this.#res);
-      if (isPromise(result)) result.then(undefined, (error: unknown) => this.#rejected(error));
+      if (isNativePromise(result))
+        result.then(undefined, (error: unknown) => this.#rejected(error));
       else checkResult(result, this.#res);
     } catch (error) {
       this.#fail(error);
@@ -138,9 +146,9 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   /** Called when the body has been sent, or after {@link return}. */
   close(): void {
-    clearTimeout(this.#patience);
+    this.#uploadWait?.stop();
     if (this.#hasEnded && !this.#socket.destroyed) this.#acknowledge();
-    if (this.#isCutOff) abortRequest(this.#req);
+    if (this.#uploadWait?.isCutOff === true) abortRequest(this.#req);
   }
 
   /** The handler takes no more chunks: the client has left, or the response has failed. */
@@ -169,7 +177,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
       this.#waiter = undefined;
       waiter.onError(this.#failure.error);
     } else if (this.#hasEnded && this.#isBusy) {
-      this.#awaitRequest();
+      this.#uploadWait ??= new UploadWait(this.#req, this.#environ, this);
     } else if (this.#hasEnded) {
       this.#isOver = true;
       this.#waiter = undefined;
@@ -186,48 +194,14 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     return this.#res.writableEnded && this.#hasEnded;
   }
 
-  /** Whether the application still reads the request: it may do so after its response. */
+  /** Whether the application still reads the request, and the response waits for it. */
   get #isBusy(): boolean {
-    const req = this.#req;
-    // A request that is piped into a full stream does not flow for the moment, but has a 'data' listener.
-    const isRead = req.readableFlowing === true || req.listenerCount('data') > 0;
-    return isRead && !this.#isCutOff && !req.destroyed && !req.readableEnded;
+    return isBeingRead(this.#req) && this.#uploadWait?.isCutOff !== true;
   }
 
-  /**
-   * Delays the end of the response until the request was read: for the gateway the request ends with its response. If the
-   * upload or its reading comes to a stop, the response ends, and the request is aborted.
-   */
-  #awaitRequest(): void {
-    if (this.#patience !== undefined) return;
-    this.#req.once('close', () => this.#advance());
-    this.#patience = setTimeout(() => this.#onStandstill(), UPLOAD_PATIENCE).unref();
-  }
-
-  #onStandstill(): void {
-    this.#standstill += UPLOAD_PATIENCE;
-    // The client has to wait for an application that is slow, but not for one that waits for the client.
-    const isSlow = !this.#isReading && this.#standstill < READ_PATIENCE;
-    if (isSlow && this.#uploadEnds) {
-      this.#patience!.refresh();
-      return;
-    }
-    this.#isCutOff = true;
+  /** The response need not wait for the upload any longer. */
+  onUploadOver(): void {
     this.#advance();
-  }
-
-  /** The application has taken a piece of the request. */
-  #onProgress(): void {
-    if (this.#patience === undefined || !this.#uploadEnds) return;
-    this.#standstill = 0;
-    this.#patience.refresh();
-  }
-
-  /** Whether the upload ends whatever its client waits for. */
-  get #uploadEnds(): boolean {
-    const input = this.#environ['wsgi.input'];
-    if (this.#environ.CONTENT_LENGTH !== undefined) return true;
-    return input instanceof InputStream && input.complete;
   }
 
   /** Sends a head whose body has not begun: `flushHeaders()`. */
@@ -257,7 +231,8 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
       done();
     } finally {
       this.#isCompletingWrite = false;
-      if (this.#isFinished) this.#close();
+      if (this.#isFinished && !this.#wroteLate) this.#close();
+      else if (this.#isFinished) process.nextTick(() => this.#close());
       else if (this.#socket.destroyed) abortRequest(this.#req);
     }
   }
@@ -292,6 +267,7 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
   }
 
   onHead(status: string, headers: Header[]): void {
+    keepMethods(this.#res);
     try {
       this.#write = this.#startResponse(status, headers);
       this.#isHeadUnsent = true;
@@ -302,6 +278,15 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
 
   onBody(bytes: Buffer | string): void {
     this.#queue.push(bytes);
+  }
+
+  /** node:http emits the error in a later tick, unless the response has been closed. */
+  onLateWrite(): void {
+    this.#wroteLate = true;
+  }
+
+  onUnheard(error: ApplicationError): void {
+    this.#environ['wsgi.errors'].write(`${formatError(error)}\n`);
   }
 
   #awaitDrain(): void {
@@ -353,25 +338,25 @@ export class NodeExchange implements SocketOwner, ResponseSink, AsyncIterableIte
     if (this.#req.complete || this.#isOver) this.#endRequest();
     else {
       this.#wantsMore = true;
-      if (!this.#isReading) void this.#read();
+      if (!this.isReading) void this.#read();
     }
   }
 
   async #read(): Promise<void> {
-    this.#isReading = true;
+    this.isReading = true;
     try {
       while (this.#wantsMore) {
         this.#wantsMore = false;
         const chunk = await this.#environ['wsgi.input'].read1(HIGH_WATER_MARK);
         this.#socket.received(chunk.length);
-        this.#onProgress();
+        this.#uploadWait?.progress();
         if (chunk.length === 0) this.#endRequest();
         else if (this.#req.push(chunk)) this.#wantsMore = true;
       }
     } catch (error) {
       this.#readFailed(error);
     }
-    this.#isReading = false;
+    this.isReading = false;
   }
 
   /** For the application the connection is gone. The gateway answers with the error, if somebody is there. */
@@ -436,6 +421,14 @@ function lengthOf(chunks: readonly (Uint8Array | string)[]): number {
   let length = 0;
   for (const chunk of chunks) length += chunk.length;
   return length;
+}
+
+/**
+ * Whether a listener has returned the promise of an async function. No other object with `then`: a query builder sends its
+ * query when that is called, and under node:http nobody does.
+ */
+export function isNativePromise(result: unknown): result is Promise<unknown> {
+  return typeof result === 'object' && types.isPromise(result);
 }
 
 /** Whether a listener has returned a body: then it is an application. */

@@ -1,7 +1,6 @@
 /** The application of a folder: what its package.json names, or the usual file. */
 
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import { isFile } from './similar-file.ts';
@@ -33,6 +32,7 @@ function namedInPackage(folder: string): string | undefined {
   const path = join(folder, target);
   if (exports !== undefined) return isFile(path) ? path : undefined;
   try {
+    const { createRequire } = process.getBuiltinModule('node:module');
     // "main" may leave out its ending, or be a folder.
     return createRequire(file).resolve(path);
   } catch {

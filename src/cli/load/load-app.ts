@@ -1,7 +1,6 @@
 /** Loads the application of `path[:export]`, whatever its file name, module system and shape. */
 
 import { readFileSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 
 import {
   adaptApplication,
@@ -103,8 +102,13 @@ async function findApplication(
     const settled: unknown = await exported;
     exported = findExport(settled) ?? settled;
   }
-  await setImmediate(); // listen() with a host name takes another turn: see countServers()
+  await nextTurn(); // of listen() with a host name: see countServers()
   return { exported, names: namesIn(exports) };
+}
+
+/** Not of node:timers/promises, which a CGI process would pay for. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** Why loading cannot go on. */

@@ -1,13 +1,13 @@
 /** Loads a module, whatever its file name. */
 
 import { existsSync } from 'node:fs';
-import * as nodeModule from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import type { JitiOptions } from 'jiti';
 
 import { isInstance } from '../../errors.ts';
+import { readTsconfig } from './tsconfig.ts';
 
 /** Takes the path of a file that is being loaded. */
 type OnFile = (path: string) => void;
@@ -21,7 +21,11 @@ type OnFile = (path: string) => void;
  */
 export function loadModule(path: string, onFile?: OnFile): unknown {
   // For these extensions Node knows the module system.
-  if (/^\.[cm]?[jt]s$/.test(extname(path))) return loadScript(path, onFile);
+  const extension = extname(path);
+  // The same as import() gives, for which Node would load what it needs for ES modules. But a reload needs the hooks of
+  // import() to see what is loaded.
+  if (extension === '.cjs' && onFile === undefined) return { default: requireModule(path) };
+  if (/^\.(?:[cm]?[jt]s|[jt]sx)$/.test(extension)) return loadScript(path, onFile);
   return loadUnknownExtension(path);
 }
 
@@ -30,16 +34,17 @@ async function loadScript(path: string, onFile: OnFile = () => {}): Promise<unkn
     return await import(pathToFileURL(path).href);
   } catch (error) {
     // Node has not run any of the modules if it could not parse or find one of them.
-    if (!isForCompiler(error)) throw error;
+    if (!isForCompiler(error, path)) throw error;
     return compileTypeScript(path, onFile);
   }
 }
 
 /**
  * Whether a compiler may succeed where Node has failed. Node 22.18 and later strip types, but support neither enums nor
- * imports without the file's extension. Earlier versions do not support TypeScript at all.
+ * JSX, nor imports without the file's extension or by the `paths` of tsconfig.json. Earlier versions do not support
+ * TypeScript at all.
  */
-function isForCompiler(error: unknown): boolean {
+function isForCompiler(error: unknown, path: string): boolean {
   if (!isInstance(error, Error)) return false;
   const { code, message, url } = error as NodeJS.ErrnoException & { url?: string };
   switch (code) {
@@ -47,12 +52,16 @@ function isForCompiler(error: unknown): boolean {
     case 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING':
       return true;
     case 'ERR_UNKNOWN_FILE_EXTENSION':
-      return /"\.[cm]?ts"/.test(message);
+      return /"\.(?:[cm]?ts|[jt]sx)"/.test(message);
     case 'ERR_MODULE_NOT_FOUND': {
+      const isTypeScript =
+        message.includes(' imported from ') && /\.(?:[cm]?ts|tsx)$/.test(message);
+      if (!isTypeScript) return false;
+      if (/^Cannot find package/.test(message)) return readTsconfig(path).hasPaths;
       // './part' and './part.js' may stand for part.ts, as for the TypeScript compiler.
-      const isTypeScript = message.includes(' imported from ') && /\.[cm]?ts$/.test(message);
-      if (!isTypeScript || url?.startsWith('file:') !== true) return false;
-      return existsSync(`${fileURLToPath(url).replace(/\.js$/, '')}.ts`);
+      if (url?.startsWith('file:') !== true) return false;
+      const stem = fileURLToPath(url).replace(/\.jsx?$/, '');
+      return ['.ts', '.tsx', '/index.ts'].some((ending) => existsSync(stem + ending));
     }
     default:
       return false;
@@ -62,9 +71,14 @@ function isForCompiler(error: unknown): boolean {
 /** Loads a module, and everything that it imports by a path, with a compiler. */
 async function compileTypeScript(path: string, onFile: OnFile): Promise<unknown> {
   const { createJiti } = await import('jiti');
+  const { file, jsx } = readTsconfig(path);
   // No cache: it would be a folder of code in /tmp, to which everybody may write. No interop: it would make a module look
   // like its default export.
-  const options = { fsCache: false, interopDefault: false };
+  const options: JitiOptions = { fsCache: false, interopDefault: false, jsx };
+  if (file !== undefined) {
+    options.tsconfigPaths = file;
+    onFile(file);
+  }
   const compiler = createJiti(import.meta.url, options);
   const transform: JitiOptions['transform'] = (source) => {
     if (source.filename !== undefined) onFile(source.filename);
@@ -79,13 +93,17 @@ async function compileTypeScript(path: string, onFile: OnFile): Promise<unknown>
  */
 function loadUnknownExtension(path: string): unknown {
   try {
-    return nodeModule.createRequire(path)(path);
+    return requireModule(path);
   } catch (error) {
     // An ES module with top-level await. It has not been run.
     const { code } = isInstance(error, Error) ? (error as NodeJS.ErrnoException) : {};
     if (code === 'ERR_REQUIRE_ASYNC_MODULE') return importAsModule(path);
     throw error;
   }
+}
+
+function requireModule(path: string): unknown {
+  return process.getBuiltinModule('node:module').createRequire(path)(path);
 }
 
 /** The type declarations are those of the oldest supported Node, which lacks this function. */
@@ -97,6 +115,7 @@ type LoadNext = (url: string, context: object) => unknown;
 
 async function importAsModule(path: string): Promise<unknown> {
   const own = pathToFileURL(path).href;
+  const nodeModule = process.getBuiltinModule('node:module');
   const { registerHooks } = nodeModule as HooksApi;
   if (registerHooks === undefined) {
     // Node 20: hooks run in another thread, and are passed as source code.

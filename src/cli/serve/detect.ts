@@ -11,15 +11,6 @@ const DEFAULT_LISTENER: Listener = { gateway: 'http', address: { host: DEFAULT_H
 /** The first descriptor that a service manager passes (sd_listen_fds(3)). */
 const FIRST_PASSED_FD = 3;
 
-/** Whether a web server started this process for one request (RFC 3875 § 4.1). */
-export function isCgi(environment: NodeJS.ProcessEnv): boolean {
-  return isSet(environment['GATEWAY_INTERFACE']) || isSet(environment['REQUEST_METHOD']);
-}
-
-function isSet(value: string | undefined): boolean {
-  return value !== undefined && value !== '';
-}
-
 /**
  * The listeners when no gateway was given: FastCGI on the sockets that a service manager has passed, or on descriptor 0
  * where a FastCGI process manager leaves its socket (FastCGI 1.0 § 2.2); otherwise HTTP.

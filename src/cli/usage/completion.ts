@@ -1,13 +1,9 @@
 /** The completion of a shell, by yargs. It is loaded for nothing else: it needs longer than Node's own start. */
 
 import yargs from 'yargs';
-import type { Argv } from 'yargs';
 
 import type { Option } from '../options/option.ts';
 import { OPTIONS, OPTION_NAMES, isPositional, toFlag } from '../options/options.ts';
-
-/** The first argument with which the script that a shell has loaded asks for words. */
-export const ASKS_FOR_WORDS = '--get-yargs-completions';
 
 /**
  * `postern completion`: prints a script for bash, or for zsh where that is the shell. The script calls the command again,
@@ -16,7 +12,7 @@ export const ASKS_FOR_WORDS = '--get-yargs-completions';
  * @param args without node and the command itself
  */
 export function runCompletion(args: readonly string[]): void {
-  const parser = withoutTypes(yargs())
+  const parser = yargs()
     .scriptName('postern')
     .completion('completion', 'Print a script for the completion of the shell')
     .command('conf', 'Print the configuration of a web server')
@@ -34,10 +30,4 @@ export function runCompletion(args: readonly string[]): void {
     });
   }
   parser.parseSync([...args]);
-}
-
-/** Hides `[string]` behind each option. The type declarations of yargs lack this function. */
-export function withoutTypes(parser: Argv): Argv {
-  const configurable = parser as Argv & { usageConfiguration(options: object): Argv };
-  return configurable.usageConfiguration({ 'hide-types': true });
 }

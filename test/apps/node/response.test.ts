@@ -4,7 +4,7 @@ import type { OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:
 
 import { describe, expect, it } from 'vitest';
 
-import { GatewayResponse } from '../../../src/apps/node/response.ts';
+import { GatewayResponse } from '../../../src/apps/node/objects/response.ts';
 import { fromNode, fromNodeForCommand } from '../../../src/apps/node/node.ts';
 import { underNode, underPostern } from '../beside-node.ts';
 import { get } from '../kit.ts';

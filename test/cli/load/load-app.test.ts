@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -107,6 +107,70 @@ describe('a module', () => {
       expect(await answerOf(write(name, TYPED))).toBe('loaded');
     },
   );
+
+  describe('with a tsconfig.json', () => {
+    const H = `
+      const h = (name: string, _props: object | null, ...children: string[]): string =>
+        '<' + name + '>' + children.join('') + '</' + name + '>';`;
+    const asking = (expression: string): string =>
+      `export default (environ: object, startResponse: Function) => {
+         startResponse('200 OK', []);
+         return [Buffer.from(String(${expression}))];
+       };`;
+
+    test.each<[what: string, files: Readonly<Record<string, string>>, answer: string]>([
+      [
+        'paths',
+        {
+          'app.ts': `import { text } from '@/part';\n${asking('text')}`,
+          'src/part.ts': "export const text: string = 'by its name';",
+          'tsconfig.json': `{
+            // a comment, and a comma too many
+            "compilerOptions": { "paths": { "@/*": ["./src/*"] }, },
+          }`,
+        },
+        'by its name',
+      ],
+      [
+        'paths, from a file that is imported',
+        {
+          'app.ts': `import { text } from './other.ts';\n${asking('text')}`,
+          'other.ts': "export { text } from '@part';",
+          'part.ts': "export const text: string = 'by its name';",
+          'tsconfig.json': '{ "compilerOptions": { "paths": { "@part": ["./part.ts"] } } }',
+        },
+        'by its name',
+      ],
+      [
+        'JSX by a function',
+        {
+          'app.tsx': `${H}\n${asking('<b>text</b>')}`,
+          'tsconfig.json': '{ "compilerOptions": { "jsx": "react", "jsxFactory": "h" } }',
+        },
+        '<b>text</b>',
+      ],
+      [
+        'JSX by a module',
+        {
+          'app.tsx': `import { Page } from './page';\n${asking('<Page/>')}`,
+          'page.tsx': 'export const Page = () => <b>text</b>;',
+          'node_modules/tiny/package.json': '{ "exports": { "./jsx-runtime": "./jsx.cjs" } }',
+          'node_modules/tiny/jsx.cjs': `exports.jsx = (name, { children }) =>
+            typeof name === 'function' ? name({ children }) : '<' + name + '>' + children + '</' + name + '>';`,
+          'tsconfig.json':
+            '{ "compilerOptions": { "jsx": "react-jsx", "jsxImportSource": "tiny" } }',
+        },
+        '<b>text</b>',
+      ],
+    ])('%s are known', async (_what, files, answer) => {
+      const own = mkdtempSync(join(folder, 'tsconfig-'));
+      for (const [name, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(own, name)), { recursive: true });
+        writeFileSync(join(own, name), text);
+      }
+      expect(await answerOf(join(own, Object.keys(files)[0]!))).toBe(answer);
+    });
+  });
 
   test.each([
     [

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 
 import { describe, expect, test } from 'vitest';
 
-import type { RunOptions } from '../../../adapters/cgi/run.ts';
+import type { RunOptions } from '../../../adapters/cgi/options.ts';
 import { resolveLimits as fastCgiLimits } from '../../../adapters/fastcgi/options.ts';
 import type { FastCgiLimits, FastCgiOptions } from '../../../adapters/fastcgi/options.ts';
 import { resolveLimits as httpLimits } from '../../../adapters/http/options.ts';

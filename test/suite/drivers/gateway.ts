@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerName } from '../../../src/cli/registry.ts';
 import { accepts, dyingWithUs, freePort } from '../../servers/launch.ts';
 
-export const POSTERN = join(import.meta.dirname, '../../../dist/src/cli/main.js');
+export const POSTERN = join(import.meta.dirname, '../../../dist/src/cli/main.cjs');
 
 const START_TIMEOUT = 15_000;
 

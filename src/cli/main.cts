@@ -4,6 +4,8 @@
  * with a stack trace. So this file is written in syntax that Node 12 knows. A CGI process loads only what it needs.
  */
 
+import type * as cgi from './cgi/cgi.ts' with { 'resolution-mode': 'import' };
+
 /** The same as `engines` in package.json. */
 const NEEDED = [20, 19];
 
@@ -15,20 +17,24 @@ if (isOlder(version.map(Number))) {
   );
   process.exitCode = 1;
 } else {
-  void start(process.argv.slice(2));
+  start(process.argv.slice(2));
 }
 
 function isOlder([major = 0, minor = 0]: readonly number[]): boolean {
   return major < NEEDED[0]! || (major === NEEDED[0]! && minor < NEEDED[1]!);
 }
 
-async function start(args: readonly string[]): Promise<void> {
-  const { isCgi } = await import('./serve/detect.ts');
+function start(args: readonly string[]): void {
   if (isCgi(process.env)) {
-    const { readCgiSettings, runCgi } = await import('./cgi/cgi.ts');
-    await runCgi(() => readCgiSettings(args));
+    // One file in CommonJS: loading the modules that it is made of takes longer than serving a request.
+    const { readCgiSettings, runCgi } = require('./cgi/cgi.cjs') as typeof cgi;
+    void runCgi(() => readCgiSettings(args));
   } else {
-    const { runCommand } = await import('./command.ts');
-    await runCommand(args);
+    void import('./command.ts').then(({ runCommand }) => runCommand(args));
   }
+}
+
+/** Whether a web server has started this process for one request (RFC 3875 § 4.1). */
+function isCgi({ GATEWAY_INTERFACE, REQUEST_METHOD }: NodeJS.ProcessEnv): boolean {
+  return (GATEWAY_INTERFACE || REQUEST_METHOD || '') !== '';
 }

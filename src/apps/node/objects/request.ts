@@ -4,11 +4,11 @@ import { IncomingMessage } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 
-import type { Environ } from '../../types.ts';
-import { setTarget } from './native.ts';
-import type { MountedRequest } from './native.ts';
+import type { Environ } from '../../../types.ts';
+import { setTarget } from '../native.ts';
+import type { MountedRequest } from '../native.ts';
 import type { GatewaySocket } from './socket.ts';
-import { forEachHeader } from '../request/headers.ts';
+import { forEachHeader } from '../../request/headers.ts';
 
 /**
  * Makes a request without its body.

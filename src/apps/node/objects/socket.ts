@@ -10,7 +10,7 @@
 import { Writable } from 'node:stream';
 import type { AddressInfo } from 'node:net';
 
-import type { Environ } from '../../types.ts';
+import type { Environ } from '../../../types.ts';
 import { addMembers, assignMember } from './stand-in.ts';
 
 /** One write of Node's response. */
