@@ -356,9 +356,19 @@ describeWithServer(['systemd-socket-activate', 'nginx'], '### systemd', () => {
   });
 });
 
+describe('### Docker', () => {
+  const [printing] = takeCommands(CONF, '### Docker');
+
+  test('what is printed is a Dockerfile; test/cli/conf/dockerfile.test.ts runs its commands', () => {
+    expect(shell(printing!.replace(/ > \S+$/, ''), staged.apps)).toContain('\nFROM node:');
+  });
+});
+
 test('no code of these pages is left out', () => {
   // These are tried by test/package/install.test.ts.
   take(README, '## Install', 'sh');
+  // And these are followed by test/readme/stock-nginx.test.ts.
+  for (const block of [0, 1, 2]) take(CONF, '### nginx', 'sh', block);
   take(README, '## Middleware', 'js');
   const all = [README, CONF].flatMap((page) => [...blocks(page, 'sh'), ...blocks(page, 'js')]);
   expect(all.filter((block) => !tried.has(block))).toEqual([]);
