@@ -47,7 +47,7 @@ interface ConfOption {
   readonly repeated?: true;
 }
 
-const OPTIONS: Readonly<Record<string, ConfOption>> = {
+export const CONF_OPTIONS: Readonly<Record<string, ConfOption>> = {
   gateway: {
     argument: 'GATEWAY',
     describe: 'How the front end talks to the application (default: fastcgi)',
@@ -95,7 +95,11 @@ const OPTIONS: Readonly<Record<string, ConfOption>> = {
 };
 
 const FLAGS: readonly Flag[] = [
-  ...Object.entries(OPTIONS).map(([name, { argument, choices }]) => ({ name, argument, choices })),
+  ...Object.entries(CONF_OPTIONS).map(([name, { argument, choices }]) => ({
+    name,
+    argument,
+    choices,
+  })),
   { name: 'help', aliases: ['h'] },
 ];
 
@@ -104,12 +108,21 @@ function helpPage(): string {
     { label: 'FRONTEND', text: Object.keys(FILES).join(', ') },
     { label: 'APP', text: 'path[:export]' },
   ];
-  const options = Object.entries(OPTIONS).map(([name, { argument, choices, describe }]) => {
+  const options = Object.entries(CONF_OPTIONS).map(([name, { argument, choices, describe }]) => {
     const values = choices === undefined ? '' : ` [${choices.join(', ')}]`;
     return { label: labelled({ name, argument }), text: describe + values };
   });
+  const gateways = Object.entries(FILES).map(([label, files]) => ({
+    label,
+    text: Object.keys(files).join(', '),
+  }));
   const help = { label: '-h, --help', text: 'Show this page' };
-  return `${USAGE}\n\n${section('Arguments:', positionals, WIDTH)}\n${section('Options:', [...options, help], WIDTH)}`;
+  const sections = [
+    section('Arguments:', positionals, WIDTH),
+    section('Options:', [...options, help], WIDTH),
+    section('Gateways of the front ends, the first by default:', gateways, WIDTH),
+  ];
+  return `${USAGE}\n\n${sections.join('\n')}`;
 }
 
 /** @returns the arguments, or the text that was asked for */
