@@ -99,6 +99,11 @@ export function forgetContentLength(environ: Variables): void {
   BaseEnviron.setContentLength(environ, undefined);
 }
 
+/** Whether the front end has said that there is a body. */
+export function announcesBody(environ: Variables): boolean {
+  return Number(BaseEnviron.contentLengthOf(environ) ?? 0) !== 0;
+}
+
 /** Whether a variable has a place in the environ. */
 export function isWanted(name: string, value: string): boolean {
   if (name.startsWith('HTTP_')) {

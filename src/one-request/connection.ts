@@ -33,6 +33,7 @@ export class RequestConnection implements Connection, RequestTransport, InputSou
   #handler: RequestHandler | undefined; // once the variables are complete
   #input: InputStream | undefined;
   #bodyStart: Buffer = EMPTY; // the beginning of the body, if it came with the variables
+  #isUnwanted = false; // the front end sends a body that is not the application's
   #bodyAwaited = false; // the application waits for more of the body
   #claim: Claim | undefined; // until the response has ended
   #closing = false; // the response is complete
@@ -123,7 +124,8 @@ export class RequestConnection implements Connection, RequestTransport, InputSou
     gateway.deadlines.add(handler, gateway.limits.responseTimeout, onResponseTimeout);
   }
 
-  openInput(length: number): InputStream {
+  openInput(length: number, isUnwanted: boolean): InputStream {
+    this.#isUnwanted = isUnwanted;
     this.#input = new InputStream(length, this, this.#gateway.resources);
     this.#input.push(this.#bodyStart);
     this.#bodyStart = EMPTY;
@@ -139,7 +141,11 @@ export class RequestConnection implements Connection, RequestTransport, InputSou
   /** After the response. The rest of the body is still read, because many front ends send all of it before they read. */
   #drain(chunk: Buffer): void {
     this.#input?.push(chunk);
-    if (this.#input?.complete === true) this.#socket.destroySoon();
+    if (this.#isBodyRead) this.#socket.destroySoon();
+  }
+
+  get #isBodyRead(): boolean {
+    return this.#input?.complete === true && !this.#isUnwanted;
   }
 
   resume(): void {
@@ -189,7 +195,7 @@ export class RequestConnection implements Connection, RequestTransport, InputSou
     const socket = this.#socket;
     if (head !== '' || last.length > 0) this.#send(head, last);
     // If the body was read to its end, there is nothing to wait for: close when the kernel has the response.
-    if (this.#input?.complete === true) socket.destroySoon();
+    if (this.#isBodyRead) socket.destroySoon();
     else socket.end(() => this.#linger());
     if (socket.writableLength > 0) this.#watchOutput();
   }

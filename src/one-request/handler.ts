@@ -2,7 +2,7 @@
 
 import { BaseHandler } from '../handler/base-handler.ts';
 import { escapeLines } from '../bytes.ts';
-import { addVariable } from '../environ/environ.ts';
+import { addVariable, announcesBody } from '../environ/environ.ts';
 import type { Variables } from '../environ/environ.ts';
 import type { InputStream } from '../input/input-stream.ts';
 import { writeTo } from '../handler/stream-handler.ts';
@@ -10,8 +10,12 @@ import type { ErrorStream, GatewayOptions } from '../types.ts';
 
 /** The connection of a request, as its handler needs it. */
 export interface RequestTransport {
-  /** Opens the request body. Its beginning may have come with the variables. */
-  openInput(length: number): InputStream;
+  /**
+   * Opens the request body. Its beginning may have come with the variables.
+   *
+   * @param isUnwanted the front end sends a body, and the application is given none
+   */
+  openInput(length: number, isUnwanted: boolean): InputStream;
   /** @returns whether more can be taken at once */
   write(head: string, chunk: Uint8Array): boolean;
   /** Resolves when more can be taken. Never rejects. */
@@ -43,7 +47,8 @@ export abstract class RequestHandler extends BaseHandler {
   }
 
   protected override getStdin(): InputStream {
-    return this.#transport.openInput(this.contentLength);
+    const isUnwanted = this.contentLength === 0 && announcesBody(this.environ!);
+    return this.#transport.openInput(this.contentLength, isUnwanted);
   }
 
   /** These protocols have no stream for errors: they go to stderr of this process. */

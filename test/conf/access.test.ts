@@ -107,7 +107,10 @@ async function start(
 ): Promise<{ port: number; stop(): Promise<void> }> {
   const gateway = await runWithFastCgi(application, { listen: '127.0.0.1:0' });
   const upstream = `127.0.0.1:${(gateway.address() as AddressInfo).port}`;
-  const values = { name: 'app', serverName: 'localhost', path: '/bin', upstream, mount };
+  const names: Record<string, string> = conf.startsWith('lighttpd/')
+    ? {}
+    : { serverName: 'localhost' };
+  const values = { name: 'app', path: '/bin', upstream, mount, ...names };
   const text = (port: number): string =>
     more(forbid(renderConf(conf, { ...values, listen: `127.0.0.1:${port}` }), mount));
   const server = await startServer({ conf, values, text });

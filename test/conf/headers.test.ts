@@ -30,7 +30,7 @@ const UNKNOWN_TYPE = 'content-type: application/octet-stream';
 function headersOf(port: number, path: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const outgoing = request(
-      { host: '127.0.0.1', port, path, headers: { Connection: 'close' } },
+      { host: '127.0.0.1', port, path, headers: { Host: 'localhost', Connection: 'close' } },
       (response) => {
         const lines = Object.entries(response.headers).map(([name, value]) => `${name}: ${value}`);
         response.resume().on('end', () => resolve(lines));

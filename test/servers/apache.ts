@@ -49,7 +49,8 @@ export function apacheModules(options: ApacheOptions): readonly string[] {
   const chosen = options.prefork
     ? ['mpm_prefork', ...modules.map((name) => (name === 'cgid' ? 'cgi' : name))]
     : ['mpm_event', ...modules];
-  return [...new Set([...chosen, ...(options.modules ?? [])])];
+  const secure = options.values['cert'] === undefined ? [] : ['ssl', 'rewrite', 'http2'];
+  return [...new Set([...chosen, ...secure, ...(options.modules ?? [])])];
 }
 
 export async function prepareApache(options: ApacheOptions): Promise<PreparedServer> {
@@ -85,7 +86,18 @@ ${modules.includes('fcgid') ? 'FcgidIPCDir fcgid\nFcgidProcessTableFile fcgid.sh
     Require all granted
 </Directory>
 ${options.extra ?? ''}
-Include site.conf
+${
+  // What goes into a virtual host is given one that has other things as well.
+  options.values['part'] === 'location'
+    ? `<VirtualHost 127.0.0.1:${port}>
+    ServerName localhost
+    Include site.conf
+    <Location "/beside">
+        Require all denied
+    </Location>
+</VirtualHost>`
+    : 'Include site.conf'
+}
 `,
   );
   const args = ['-d', folder, '-f', 'httpd.conf'];

@@ -18,7 +18,18 @@ export async function prepareCaddy(options: ServerOptions): Promise<PreparedServ
 	admin off
 }
 ${options.extra ?? ''}
-import site.caddyfile
+${
+  // What goes into the block of a site is given one that has other things as well.
+  options.values['part'] === 'location'
+    ? `http://:${port} {
+	bind 127.0.0.1
+	import site.caddyfile
+	handle {
+		respond 404
+	}
+}`
+    : 'import site.caddyfile'
+}
 `,
   );
   const args = ['--config', 'Caddyfile', '--adapter', 'caddyfile'];

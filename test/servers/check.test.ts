@@ -68,7 +68,8 @@ for (const [server, prepare] of Object.entries(SERVERS)) {
           const values = { ...programs, ...variants[variant], mount, upstream };
           const { ok, output } = check(await prepare({ conf, values }));
           expect(ok, output).toBe(true);
-          expect(output).not.toMatch(/warn/i);
+          // A certificate of one's own has nobody to ask whether it was revoked.
+          expect(output.replace(/^.*"stapling OCSP".*$/m, '')).not.toMatch(/warn/i);
         });
       });
     });

@@ -1,5 +1,5 @@
 /** HAProxy with one shipped file beside a global section. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import {
@@ -30,6 +30,8 @@ defaults
     option dontlognull
 
 ${options.extra ?? ''}
+
+${options.values['part'] === 'location' ? frontend(join(folder, 'site.cfg'), port) : ''}
 `,
   );
   const args = ['-f', 'main.cfg', '-f', 'site.cfg'];
@@ -41,6 +43,21 @@ ${options.extra ?? ''}
     checkArgs: ['-c', ...args],
     env: options.env,
   };
+}
+
+/** A frontend that is there already, with the lines that the head of the file asks for. */
+function frontend(file: string, port: number): string {
+  const lines = readFileSync(file, 'utf8').matchAll(/^# {5}(.*)$/gm);
+  return `frontend main
+    mode http
+    bind 127.0.0.1:${port}
+    timeout client 60s
+    ${[...lines].map(([, line]) => line).join('\n    ')}
+    default_backend nothing
+
+backend nothing
+    mode http
+    http-request deny deny_status 404`;
 }
 
 export async function startHaproxy(options: ServerOptions): Promise<RunningServer> {

@@ -4,7 +4,7 @@
 set -eu
 
 # systemd is for systemd-analyze, which checks units without being the init; chromium is for pages that are looked at.
-PACKAGES='nginx-light apache2 apache2-suexec-custom libapache2-mod-fcgid haproxy lighttpd caddy systemd uwsgi-core spawn-fcgi libfcgi-bin chromium curl'
+PACKAGES='nginx-light apache2 apache2-suexec-custom libapache2-mod-fcgid haproxy lighttpd lighttpd-mod-openssl caddy systemd uwsgi-core spawn-fcgi libfcgi-bin chromium curl iproute2'
 
 missing=
 for package in $PACKAGES; do

@@ -32,7 +32,7 @@ export interface ServerOptions {
   readonly text?: (port: number) => string;
   /** More configuration, in the server's own language, beside the shipped file. */
   readonly extra?: string | undefined;
-  /** More lines before the end of the last block of the shipped file: of the site itself. */
+  /** Apache: more lines in the virtual host. */
   readonly within?: string | undefined;
   /** More environment variables for the server's process. */
   readonly env?: Readonly<Record<string, string>>;
@@ -137,16 +137,17 @@ export async function prepareSite(
   const port = await freePort();
   const values = {
     name: 'app',
-    serverName: 'localhost',
+    // Without a name the others serve it under all names.
+    ...(/^(?:nginx|apache)/.test(options.conf) && { serverName: 'localhost' }),
     listen: `127.0.0.1:${port}`,
     redirectFrom: `127.0.0.1:${await freePort()}`,
     path: '/usr/local/bin:/usr/bin:/bin',
     ...options.values,
   };
   const text = options.text?.(port) ?? renderConf(options.conf, values);
-  const end = /(?:<\/VirtualHost>|\})\n$/;
-  const whole = options.within === undefined ? text : text.replace(end, `${options.within}\n$&`);
-  writeFileSync(join(folder, site), whole);
+  // What goes into a site has no such end.
+  const end = /(?:<\/VirtualHost>\n)?$/;
+  writeFileSync(join(folder, site), text.replace(end, `${options.within ?? ''}\n$&`));
   return { folder, port };
 }
 

@@ -1,5 +1,5 @@
 /** lighttpd with one shipped file included in a minimal configuration. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import {
@@ -14,6 +14,9 @@ import {
 
 export async function prepareLighttpd(options: ServerOptions): Promise<PreparedServer> {
   const { folder, port } = await prepareSite('site.conf', options);
+  const [modules] = /server\.modules \+= \( .* \)/.exec(
+    readFileSync(join(folder, 'site.conf'), 'utf8'),
+  ) ?? [''];
   mkdirSync(join(folder, 'www'));
   // Written to by the worker account. Errors go to standard error, which needs no permission.
   mkdirSync(join(folder, 'uploads'));
@@ -27,7 +30,12 @@ server.document-root = "${join(folder, 'www')}"
 server.upload-dirs = ( "${join(folder, 'uploads')}" )
 ${isRoot ? `server.username = "${WORKER_ACCOUNT}"\nserver.groupname = "${WORKER_ACCOUNT}"` : ''}
 ${options.extra ?? ''}
-include "site.conf"
+${
+  // What goes into the block of a host is given one.
+  options.values['part'] === 'location'
+    ? `${modules}\n$HTTP["host"] =~ "^localhost(:\\d+)?$" { include "site.conf" }`
+    : 'include "site.conf"'
+}
 `,
   );
   const args = ['-f', join(folder, 'lighttpd.conf')];

@@ -1,6 +1,5 @@
 /** `postern conf FRONTEND [APP]`: the configuration of a front end, ready to use. */
 
-import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 
@@ -8,8 +7,9 @@ import { UsageError } from '../../errors.ts';
 import { WrongUsage } from '../options/option.ts';
 import { parseConfArguments } from './conf-arguments.ts';
 import type { ConfArguments } from './conf-arguments.ts';
+import { groupOf } from '../accounts.ts';
 import { renderConf, usedValues } from './conf.ts';
-import { FILES, IMAGES, STARTERS, accountOf, usualAddress } from './front-ends.ts';
+import { FILES, IMAGES, NAMELESS, STARTERS, accountOf, usualAddress } from './front-ends.ts';
 import { LONGEST_NAME } from './values.ts';
 import type { Values } from './values.ts';
 import { warnings } from './warnings.ts';
@@ -27,9 +27,8 @@ export function runConf(args: readonly string[]): void {
     process.stdout.write(given);
     return;
   }
-  const gateway = chooseGateway(given);
-  const files = FILES[given.frontEnd]![gateway]!;
-  const values = valuesOf(given, gateway);
+  const files = FILES[given.frontEnd]![given.gateway]!;
+  const values = valuesOf(given);
   const used = new Set(files.flatMap((file) => [...usedValues(file, values)]));
   checkUse(given, used);
   const texts = files.map((file) => renderConf(file, selectValues(file, values)));
@@ -46,22 +45,6 @@ export function runConf(args: readonly string[]): void {
   // A choice of ours, which nobody has asked for.
   if (given.ipv6 === undefined && used.has('ipv6') && !hasIpv6()) notes.push(NO_IPV6);
   for (const note of notes) process.stderr.write(`postern: ${note}\n`);
-}
-
-function chooseGateway({ frontEnd, gateway }: ConfArguments): string {
-  const gateways = FILES[frontEnd];
-  if (gateways === undefined) {
-    throw new WrongUsage(
-      `no front end ${JSON.stringify(frontEnd)}: ${Object.keys(FILES).join(', ')}`,
-    );
-  }
-  const names = Object.keys(gateways);
-  if (gateway !== undefined && !names.includes(gateway)) {
-    throw new WrongUsage(
-      `${frontEnd} has no gateway ${JSON.stringify(gateway)}, only ${names.join(', ')}`,
-    );
-  }
-  return gateway ?? names[0]!;
 }
 
 /** The options that become values of a configuration: the flag, and the values of which one has to be used. */
@@ -83,7 +66,7 @@ const OPTION_VALUES: Readonly<
 
 /** Refuses options that would have no effect, HTTPS that would be none, and a missing application if one is needed. */
 function checkUse(given: ConfArguments, used: ReadonlySet<string>): void {
-  const { frontEnd, part, tls, listen } = given;
+  const { frontEnd, part } = given;
   const place = `the configuration of ${frontEnd}${part === 'location' ? ' with --part location' : ''}`;
   for (const [option, [flag, ...values]] of Object.entries(OPTION_VALUES)) {
     if (given[option as keyof ConfArguments] === undefined) continue;
@@ -94,15 +77,29 @@ function checkUse(given: ConfArguments, used: ReadonlySet<string>): void {
   if (frontEnd === 'kubernetes' && given.serverName?.includes(' ')) {
     throw new WrongUsage('--server-name: the Ingress that is printed has one host');
   }
+  checkPorts(given);
+  // What starts the application is told where node is found.
+  const startsIt = used.has('path') || STARTERS.includes(frontEnd);
+  if (startsIt && given.app === undefined) {
+    throw new WrongUsage(`the application is missing: postern conf ${frontEnd} APP`);
+  }
+}
+
+/** Refuses ports on which visitors would expect the other one of HTTP and HTTPS. */
+function checkPorts(given: ConfArguments): void {
+  const { tls, listen, redirectFrom } = given;
   if (listen?.endsWith(':443') === true && tls === undefined && !isAutomatic(given)) {
     throw new WrongUsage(
       `--listen ${listen}: browsers speak HTTPS to port 443; add --tls CERT KEY`,
     );
   }
-  // What starts the application is told where node is found.
-  const startsIt = used.has('path') || STARTERS.includes(frontEnd);
-  if (startsIt && given.app === undefined) {
-    throw new WrongUsage(`the application is missing: postern conf ${frontEnd} APP`);
+  if (listen?.endsWith(':80') === true && tls !== undefined) {
+    throw new WrongUsage(
+      `--listen ${listen}: browsers speak plain HTTP to port 80; with --tls the site listens on 443`,
+    );
+  }
+  if (redirectFrom !== undefined && redirectFrom === (listen ?? '*:443')) {
+    throw new WrongUsage(`--redirect-from ${redirectFrom}: there the site itself listens`);
   }
 }
 
@@ -112,11 +109,11 @@ function isAutomatic({ frontEnd, serverName, tls, listen }: ConfArguments): bool
   return frontEnd === 'caddy' && serverName !== undefined && tls === undefined && usual;
 }
 
-function valuesOf(given: ConfArguments, gateway: string): Values {
+function valuesOf(given: ConfArguments): Values {
   const [file, exportName] = splitApplication(given.app);
-  const { frontEnd, mount = '', tls } = given;
-  // A lighttpd without names serves the application under all of them.
-  const serverName = given.serverName ?? (frontEnd === 'lighttpd' ? undefined : 'localhost');
+  const { frontEnd, gateway, mount = '', tls } = given;
+  const serverName = given.serverName ?? (NAMELESS.includes(frontEnd) ? undefined : 'localhost');
+  const user = given.user ?? accountOf(frontEnd);
   const isStarter = STARTERS.includes(frontEnd);
   const name = given.name ?? (isStarter ? nameAfter(file) : nameOfPlace(serverName ?? '', mount));
   // Paths in the image are not those of this machine.
@@ -133,7 +130,8 @@ function valuesOf(given: ConfArguments, gateway: string): Values {
     part: given.part ?? 'site',
     upstream: given.address ?? usualAddress(gateway),
     mount,
-    user: given.user ?? accountOf(frontEnd),
+    user,
+    group: groupOf(user),
     multiplex: given.multiplex ?? 'no',
     image: given.image ?? `${name.replaceAll('_', '-')}:latest`,
     gateway,
@@ -168,6 +166,7 @@ function nameOfPlace(serverNames: string, mount: string): string {
   const name = readable === '' ? 'postern' : `postern_${readable}`;
   // Of other characters several become the same: a-b and a_b, /App and /app.
   if (/^[a-z0-9./]*$/.test(place) && name.length <= LONGEST_NAME) return name;
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const hash = createHash('sha256').update(place).digest('hex').slice(0, 6);
   return `${name.slice(0, LONGEST_NAME - 7)}_${hash}`;
 }

@@ -1,6 +1,6 @@
 /** The front ends that `postern conf` knows: their files, and what is usual with them. */
 
-import { readFileSync } from 'node:fs';
+import { findAccount } from '../accounts.ts';
 
 const DOCKERFILE = ['docker/Dockerfile'];
 const UNITS = ['systemd/postern.service', 'systemd/postern.socket'];
@@ -36,6 +36,9 @@ export const FILES: Readonly<Record<string, Readonly<Record<string, readonly str
   kubernetes: { fastcgi: ['kubernetes/fastcgi.yaml'], http: ['kubernetes/http.yaml'] },
 };
 
+/** These serve an application under all names when none is given. */
+export const NAMELESS: readonly string[] = ['lighttpd', 'haproxy', 'caddy'];
+
 /** What starts the application, and is not a web server: there is one of it however many sites there are. */
 export const STARTERS: readonly string[] = ['systemd', 'docker', 'kubernetes'];
 
@@ -60,20 +63,10 @@ const ACCOUNTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The account of a front end on this machine; what is usual for it where there is none. */
-export function accountOf(frontEnd: string): string {
+export function accountOf(
+  frontEnd: string,
+  exists = (name: string): boolean => findAccount(name) !== undefined,
+): string {
   const usual = ACCOUNTS[frontEnd] ?? ['www-data'];
-  const accounts = new Set(passwd().map((line) => line.split(':', 1)[0]));
-  return (
-    usual.find((account) => accounts.has(account)) ??
-    usual.find((a) => a === 'www-data') ??
-    usual[0]!
-  );
-}
-
-function passwd(): string[] {
-  try {
-    return readFileSync('/etc/passwd', 'utf8').split('\n');
-  } catch {
-    return [];
-  }
+  return usual.find(exists) ?? (usual.includes('www-data') ? 'www-data' : usual[0]!);
 }

@@ -4,37 +4,12 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** An account, with all groups that it is a member of. */
-export interface Account {
-  readonly uid: number;
-  readonly gids: ReadonlySet<number>;
-}
+import type { Account } from '../accounts.ts';
 
 /** An account that is nobody else's: systemd makes one (DynamicUser). */
 export const STRANGER: Account = { uid: -1, gids: new Set() };
 
 const [READ, EXECUTE] = [4, 1];
-
-/** @returns undefined where /etc/passwd has no such account */
-export function findAccount(name: string): Account | undefined {
-  const [, , uid, gid] = linesOf('/etc/passwd').find(([account]) => account === name) ?? [];
-  if (uid === undefined) return undefined;
-  const groups = linesOf('/etc/group').filter((fields) => fields[3]?.split(',').includes(name));
-  return {
-    uid: Number(uid),
-    gids: new Set([gid, ...groups.map((fields) => fields[2])].map(Number)),
-  };
-}
-
-function linesOf(file: string): string[][] {
-  try {
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .map((line) => line.split(':'));
-  } catch {
-    return [];
-  }
-}
 
 /**
  * Why an account cannot use a file.

@@ -21,6 +21,7 @@ const PATH = /^\/[\p{L}\p{N}._~@+=,/-]+$/u;
 export const LONGEST_NAME = 36;
 const NAME = /^[a-z][a-z0-9_]{0,35}$/;
 const LISTEN = /^(\*|[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/;
+const ACCOUNT = /^[a-z_][a-z0-9_-]*$/;
 const YES_OR_NO = [/^(yes|no)$/, 'yes or no'] as const;
 
 /** What each value may be, and how an error message says it. */
@@ -48,7 +49,8 @@ const VALUES: Readonly<Record<string, readonly [pattern: RegExp, meaning: string
     /^(\/[\p{L}\p{N}._~@+=,/-]*)(:\/[\p{L}\p{N}._~@+=,/-]*)*$/u,
     'absolute paths with : between them',
   ],
-  user: [/^[a-z_][a-z0-9_-]*$/, 'the name of an account'],
+  user: [ACCOUNT, 'the name of an account'],
+  group: [ACCOUNT, 'the name of a group'],
   multiplex: YES_OR_NO,
 };
 
@@ -83,29 +85,27 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   serverAliases: (read) => namesOf(read)?.slice(1).join(' '),
   hostPattern: (read) => map(namesOf(read) ?? [], (names) => names.map(hostPattern).join('|')),
   siteAddresses: (read) => caddyAddresses(read),
+  redirectAddresses: (read) => caddyRedirectAddresses(read),
 
   listenHost: (read) => map(hostOf(read('listen')), (host) => host.replace('*', '0.0.0.0')),
   listenPort: (read) => portOf(read('listen')),
   // Empty where every address is meant.
   bind: (read) => map(hostOf(read('listen')), (host) => host.replaceAll(/[*[\]]/g, '')),
   // IPv6 beside IPv4. A single address is of the one or the other.
-  ipv6: (read) => yesIf(isOn(read('ipv6')!) && hostOf(read('listen')) === '*'),
+  ipv6: (read) => yesIf(hostOf(read('listen')) === '*' && isOn(read('ipv6')!)),
 
   tls: (read) => yesIf(read('cert') !== ''),
   // Behind the name in an https URL.
   portSuffix: (read) => map(portOf(read('listen')), (port) => (port === '443' ? '' : `:${port}`)),
   redirectFrom: (read) => redirectFrom(read),
-  redirectHost: (read) => hostOf(redirectFrom(read)),
   redirectPort: (read) => portOf(redirectFrom(read)),
-  redirectIpv6: (read) => yesIf(isOn(read('ipv6')!) && hostOf(redirectFrom(read)) === '*'),
+  redirectIpv6: (read) => yesIf(hostOf(redirectFrom(read)) === '*' && isOn(read('ipv6')!)),
 
   // Names in Kubernetes are DNS labels.
   label: (read) => map(read('name'), (name) => name.replaceAll('_', '-')),
 
   // The application argument of postern: by default the application's file.
   program: (read) => read('program') || (read('app') ?? ''),
-  // Stands before lines which are comments without --multiplex.
-  ifMultiplexed: (read) => (isOn(read('multiplex')!) ? '' : '#'),
   http: (read) => yesIf(read('gateway') === 'http'),
 
   // `address` is in the syntax of postern, `upstream` in that of the front end.
@@ -116,10 +116,15 @@ const DERIVED: Readonly<Record<string, (read: Read, file: string) => string | un
   peer: (read) => map(addressOf(read), peerOf),
   // The path of a unix socket; empty for TCP.
   socket: (read) => map(addressOf(read), (to) => ('path' in to ? to.path : '')),
+  // Of the account: it often has the same name.
+  group: (read) => groupOf(read),
   // What postern is to be told besides, so that the front end may use its unix socket.
   socketOptions: (read) =>
-    map(addressOf(read), (to) => ('path' in to ? ` --socket-group ${read('user')}` : '')),
+    map(addressOf(read), (to) => ('path' in to ? ` --socket-group ${groupOf(read)}` : '')),
 };
+
+/** The names of values that are derived. */
+export const DERIVED_NAMES: readonly string[] = Object.keys(DERIVED);
 
 /**
  * The value of a placeholder or section of `conf/<file>`; undefined if it is missing.
@@ -218,6 +223,19 @@ function caddyAddresses(read: Read): string | undefined {
       .map((name) => `${scheme}://${name}${port === usual && name !== '' ? '' : `:${port}`}`)
       .join(', '),
   );
+}
+
+/** The addresses of the site that redirects plain HTTP to HTTPS. */
+function caddyRedirectAddresses(read: Read): string | undefined {
+  const names = namesOf(read) ?? [''];
+  return map(portOf(redirectFrom(read)), (port) =>
+    names.map((name) => `http://${name}:${port}`).join(', '),
+  );
+}
+
+function groupOf(read: Read): string {
+  const user = read('user')!;
+  return read('group') ?? user;
 }
 
 function addressOf(read: Read): Address | undefined {

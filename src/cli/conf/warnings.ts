@@ -1,11 +1,12 @@
 /** What is wrong on this machine with a configuration that is right. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+import { findAccount } from '../accounts.ts';
 import { parseAddress } from '../../sockets/address.ts';
 import { IMAGES } from './front-ends.ts';
-import { STRANGER, findAccount, isSelinuxEnforcing, obstacle } from './reach.ts';
+import { STRANGER, isSelinuxEnforcing, obstacle } from './reach.ts';
 import type { Values } from './values.ts';
 
 /** Values, and which of them make a difference to what is printed. */
@@ -62,10 +63,22 @@ function* unreachableSocket({ frontEnd, values, used }: Printed): Iterable<strin
   if (!existsSync(folder)) yield `there is no ${folder} yet, for the socket`;
   if (/^\/(?:var\/)?tmp\//.test(socket))
     yield `${socket}: systemd gives many web servers a /tmp of their own, in which this socket is not; /run is for sockets`;
+  const chroot = frontEnd === 'haproxy' ? chrootOf() : undefined;
+  if (chroot !== undefined && !socket.startsWith(`${chroot}/`))
+    yield `HAProxy works in ${chroot} (chroot in its configuration): it looks for the socket at ${chroot}${socket}, and the application has to listen there`;
   const name = values['user']!;
   const account = frontEnd === 'systemd' ? undefined : findAccount(name);
   const text = account && obstacle(account, socket, 'connect');
   if (text !== undefined) yield `${name}, which connects to ${socket}, ${text}`;
+}
+
+/** The folder that HAProxy makes its root, after it has read its configuration. */
+export function chrootOf(file = '/etc/haproxy/haproxy.cfg'): string | undefined {
+  try {
+    return /^[ \t]*chroot[ \t]+(\/\S*[^/\s])/m.exec(readFileSync(file, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 function socketOf(values: Values, used: ReadonlySet<string>): string | undefined {

@@ -1,6 +1,6 @@
 /** Options that are passed on to the gateways. Limits are in limit-options.ts. */
 
-import { readAccount, readGroup } from './accounts.ts';
+import { readAccount, readGroup } from '../accounts.ts';
 import type { ForwardedNames } from './readers.ts';
 import { option } from './option.ts';
 import {

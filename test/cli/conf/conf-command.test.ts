@@ -1,9 +1,10 @@
 /** `postern conf` as users run it; what it prints is judged by the servers' own checkers. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import fs, { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
 import { runConf } from '../../../src/cli/conf/conf-command.ts';
@@ -183,6 +184,10 @@ describe('conf kubernetes', () => {
       '--forwarded-allow-ips',
       '127.0.0.1',
     ]);
+    const [, pause] = container.lifecycle.preStop.exec.command as [string, string];
+    expect(pod.spec.terminationGracePeriodSeconds).toBeGreaterThan(
+      OPTIONS.shutdownTimeout.default + Number(pause),
+    );
     expect(Deployment!.spec.selector.matchLabels).toEqual(pod.metadata.labels);
     expect(Service!.spec.selector).toEqual(pod.metadata.labels);
     expect(NetworkPolicy!.spec.podSelector.matchLabels).toEqual(pod.metadata.labels);
@@ -217,6 +222,31 @@ describe('conf kubernetes', () => {
     expect(Ingress!.spec.rules[0].http.paths[0].path).toBe('/');
   });
 });
+
+/** What is printed where the kernel has no IPv6. */
+function printWithout(...args: string[]): { stdout: string; stderr: string } {
+  const printed = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      printed[stream] += String(text);
+      return true;
+    });
+  }
+  const { existsSync } = fs;
+  vi.spyOn(fs, 'existsSync').mockImplementation(
+    (path) => path !== '/proc/net/if_inet6' && existsSync(path),
+  );
+  syncBuiltinESMExports();
+  try {
+    runConf(args);
+  } finally {
+    vi.restoreAllMocks();
+    syncBuiltinESMExports();
+  }
+  return printed;
+}
+
+const FRONT_ENDS = 'nginx, apache, lighttpd, haproxy, caddy, systemd, docker, kubernetes';
 
 describe('the command', () => {
   test('says on standard error what the file begins with', () => {
@@ -277,21 +307,66 @@ describe('the command', () => {
   });
 
   test.each([
-    [
-      [],
-      'no front end: one of nginx, apache, lighttpd, haproxy, caddy, systemd, docker, kubernetes (see postern conf --help)',
-    ],
-    [
-      ['iis'],
-      'no front end "iis": nginx, apache, lighttpd, haproxy, caddy, systemd, docker, kubernetes',
-    ],
+    [[], `the front end is missing: one of ${FRONT_ENDS} (see postern conf --help)`],
+    [['iis'], `no front end "iis": ${FRONT_ENDS}`],
+    [['ngnix'], `no front end "ngnix": ${FRONT_ENDS}; did you mean nginx?`],
+    [['k8s'], `no front end "k8s": ${FRONT_ENDS}; did you mean kubernetes?`],
+    [['Apache2'], `no front end "Apache2": ${FRONT_ENDS}; did you mean apache?`],
     [['nginx', '--gateway', 'cgi'], 'nginx has no gateway "cgi", only fastcgi, scgi, uwsgi, http'],
+    [
+      ['nginx', '--gateway', 'fcgi'],
+      'nginx has no gateway "fcgi", only fastcgi, scgi, uwsgi, http; did you mean fastcgi?',
+    ],
+    [
+      ['nginx', '--part', 'locaton'],
+      '--part: "locaton" is none of site, location; did you mean location? (see postern conf --help)',
+    ],
+    [
+      ['nginx', '--servername', 'x'],
+      'unknown option --servername; did you mean --server-name? (see postern conf --help)',
+    ],
+    [['nginx', '--mount'], '--mount needs a value: --mount PATH (see postern conf --help)'],
+    [['nginx', '--listen'], '--listen needs a value: --listen ADDR (see postern conf --help)'],
+    [['nginx', '--tls'], '--tls needs a value: --tls CERT KEY (see postern conf --help)'],
+    [['nginx', '--tls', 'a.pem'], '--tls needs a value: --tls CERT KEY (see postern conf --help)'],
+    [['nginx', '--tls=a.pem'], '--tls needs a value: --tls CERT KEY (see postern conf --help)'],
+    [['nginx', '--tls', 'a', 'b', '--tls', 'a', 'b'], '--tls: it can be given once only'],
+    ...['nginx', 'apache', 'haproxy', 'caddy'].flatMap((frontEnd) =>
+      ['443', '127.0.0.1:443', '[::]:443'].map((listen): [string[], string] => [
+        [frontEnd, '--listen', listen],
+        `--listen ${listen.replace(/^443/, '*:443')}: browsers speak HTTPS to port 443; add --tls CERT KEY`,
+      ]),
+    ),
+    [
+      ['nginx', '--listen', '80', '--tls', 'a', 'b'],
+      '--listen *:80: browsers speak plain HTTP to port 80; with --tls the site listens on 443',
+    ],
+    [
+      ['nginx', '--redirect-from', '443', '--tls', 'a', 'b'],
+      '--redirect-from *:443: there the site itself listens',
+    ],
     [['lighttpd', '--listen', '80'], '--listen has no place in the configuration of lighttpd'],
     [['nginx', '--image', 'x'], '--image has no place in the configuration of nginx'],
+    [
+      ['nginx', '--part', 'location', '--listen', '80'],
+      '--listen has no place in the configuration of nginx with --part location',
+    ],
+    [
+      ['nginx', '--part', 'location', '--tls', 'a', 'b'],
+      '--tls has no place in the configuration of nginx with --part location',
+    ],
+    [
+      ['nginx', '--redirect-from', '80'],
+      '--redirect-from has no place in the configuration of nginx',
+    ],
     [['nginx', '--multiplex'], '--multiplex has no place in the configuration of nginx'],
     [
       ['haproxy', '--gateway', 'http', '--multiplex'],
       '--multiplex has no place in the configuration of haproxy',
+    ],
+    [
+      ['kubernetes', 'app.mjs', '--server-name', 'a.example,b.example'],
+      '--server-name: the Ingress that is printed has one host',
     ],
     [['apache', '--gateway', 'cgi'], 'the application is missing: postern conf apache APP'],
     [['systemd'], 'the application is missing: postern conf systemd APP'],
@@ -321,7 +396,39 @@ describe('the command', () => {
     });
   });
 
-  test('--help', () => {
-    expect(print('--help')).toContain('postern conf FRONTEND [APP] [options]');
+  test.each(['--help', '-h'])('%s has each option, with its choices and its default', (flag) => {
+    const help = print(flag);
+    expect(help).toContain('postern conf FRONTEND [APP] [options]\n');
+    for (const option of ['--listen ADDR', '--tls CERT KEY', '--part PART', '--ipv6', '-h, --help'])
+      expect(help).toContain(`\n  ${option} `);
+    const line = help.replaceAll(/\s+/g, ' ');
+    expect(line).toContain('(one of site, location; default: site)');
+    expect(line).toContain('127.0.0.1:9000 for fastcgi');
+    expect(line).toContain(' apache fastcgi, scgi, uwsgi, http, cgi, fcgid ');
+    expect(Math.max(...help.split('\n').map((text) => text.length))).toBeLessThanOrEqual(100);
+  });
+
+  test('the files for HTTPS are absolute paths', () => {
+    const text = print('nginx', '--tls', 'cert.pem', '../key.pem');
+    expect(text).toContain(`ssl_certificate ${staged.apps}/cert.pem;`);
+    expect(text).toContain(`ssl_certificate_key ${join(staged.apps, '../key.pem')};`);
+  });
+
+  describe('a machine without IPv6', () => {
+    test('is not told to listen on it, which would keep the server from starting', () => {
+      const { stdout, stderr } = printWithout('nginx', '--listen', '8080');
+      expect(stdout).toContain('listen *:8080;');
+      expect(stdout).not.toContain('[::]');
+      expect(stderr).toContain('postern: this machine has no IPv6');
+    });
+
+    test.each([['--ipv6'], ['--no-ipv6'], ['--listen=127.0.0.1:80'], ['--part=location']])(
+      'says nothing of it with %s',
+      (arg) => {
+        const { stdout, stderr } = printWithout('nginx', arg);
+        expect(stderr).not.toContain('no IPv6');
+        expect(stdout.includes('listen [::]:80;')).toBe(arg === '--ipv6');
+      },
+    );
   });
 });

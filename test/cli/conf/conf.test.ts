@@ -1,14 +1,23 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
 import { UsageError } from '../../../src/errors.ts';
 import { renderConf, usedValues } from '../../../src/cli/conf/conf.ts';
-import { upstreamFor } from '../../../src/cli/conf/values.ts';
+import { DERIVED_NAMES, resolveValue, upstreamFor } from '../../../src/cli/conf/values.ts';
 
 const CONF = join(import.meta.dirname, '../../../conf');
-const FRONT_ENDS = ['nginx', 'apache', 'lighttpd', 'haproxy', 'caddy', 'systemd', 'kubernetes'];
+const FRONT_ENDS = [
+  'nginx',
+  'apache',
+  'lighttpd',
+  'haproxy',
+  'caddy',
+  'systemd',
+  'docker',
+  'kubernetes',
+];
 const FILES = FRONT_ENDS.flatMap((folder) =>
   readdirSync(join(CONF, folder)).map((file) => `${folder}/${file}`),
 ).filter((file) => statSync(join(CONF, file)).isFile());
@@ -53,7 +62,7 @@ describe('renderConf', () => {
   test('the root is an empty mount', () => {
     const text = renderConf('apache/proxy_fcgi.conf', { ...VALUES, mount: '' });
     expect(text).toContain('<Location "/">');
-    expect(text).toContain('ProxyPass "fcgi://127.0.0.1:9000/"');
+    expect(text).toContain('ProxyPass "/" "fcgi://127.0.0.1:9000/"');
     expect(text).toContain('SCRIPT_NAME ""');
   });
 
@@ -224,6 +233,78 @@ describe('upstreamFor', () => {
     expect(() => renderConf('nginx/http.conf', { ...VALUES, upstream: address })).toThrow(
       UsageError,
     );
+  });
+});
+
+/** A value, of these that are given. */
+function derived(name: string, given: Readonly<Record<string, string>>): unknown {
+  return resolveValue('x', name, (value) => given[value]);
+}
+
+describe('values that are derived', () => {
+  test.each(DERIVED_NAMES)('%s is used by a file', (name) => {
+    const texts = FILES.map((file) => readFileSync(join(CONF, file), 'utf8'));
+    expect(texts.some((text) => new RegExp(`\\{\\{[#^]?${name}\\}\\}`).test(text))).toBe(true);
+  });
+
+  test.each([
+    [{ serverName: 'a.example' }, 'a.example', 'a.example', '', String.raw`a\.example`],
+    [
+      { serverName: 'a.example *.b.example' },
+      'a.example',
+      'a.example *.b.example',
+      '*.b.example',
+      String.raw`a\.example|.+\.b\.example`,
+    ],
+    [{}, undefined, undefined, undefined, ''],
+  ])('names of %o', (given, serverName, serverNames, serverAliases, hostPattern) => {
+    const all = { serverName, serverNames, serverAliases, hostPattern };
+    for (const [name, value] of Object.entries(all)) expect(derived(name, given), name).toBe(value);
+  });
+
+  test.each([
+    [{}, 'http://:80'],
+    [{ serverName: 'a.example b.example' }, 'http://a.example, http://b.example'],
+    [{ serverName: 'a.example', listen: '*:8080' }, 'http://a.example:8080'],
+    [{ serverName: 'a.example b.example', automatic: 'yes' }, 'a.example, b.example'],
+    [{ serverName: 'a.example', listen: '*:443', cert: '/c' }, 'https://a.example'],
+    [{ serverName: 'a.example', listen: '*:8443', cert: '/c' }, 'https://a.example:8443'],
+  ])('addresses of Caddy for %o: %s', (given, addresses) => {
+    expect(derived('siteAddresses', { listen: '*:80', ...given })).toBe(addresses);
+  });
+
+  test.each([
+    [{ listen: '*:80' }, 'yes', '', '0.0.0.0'],
+    [{ listen: '*:80', ipv6: 'no' }, 'no', '', '0.0.0.0'],
+    [{ listen: '127.0.0.1:80' }, 'no', '127.0.0.1', '127.0.0.1'],
+    [{ listen: '[::1]:80' }, 'no', '::1', '[::1]'],
+  ])('hosts of %o', (given, ipv6, bind, listenHost) => {
+    const all = { ipv6, bind, listenHost, listenPort: '80' };
+    for (const [name, value] of Object.entries(all)) expect(derived(name, given), name).toBe(value);
+  });
+
+  test.each([
+    [{ listen: '*:443' }, '*:80', '80', 'yes', ''],
+    [{ listen: '127.0.0.1:443' }, '127.0.0.1:80', '80', 'no', ''],
+    [{ listen: '*:8443', redirectFrom: '[::1]:8080' }, '[::1]:8080', '8080', 'no', ':8443'],
+    [{ listen: '*:443', ipv6: 'no' }, '*:80', '80', 'no', ''],
+  ])('redirection to %o', (given, redirectFrom, redirectPort, redirectIpv6, portSuffix) => {
+    const all = { redirectFrom, redirectPort, redirectIpv6, portSuffix };
+    for (const [name, value] of Object.entries(all)) expect(derived(name, given), name).toBe(value);
+  });
+
+  test.each([
+    [{ upstream: '127.0.0.1:9000' }, '', ''],
+    [{ upstream: 'unix:/run/a.sock' }, '/run/a.sock', ' --socket-group www-data'],
+    [{ upstream: 'unix:/run/a.sock', user: 'nginx' }, '/run/a.sock', ' --socket-group nginx'],
+    [
+      { upstream: 'unix:/run/a.sock', user: 'nobody', group: 'nogroup' },
+      '/run/a.sock',
+      ' --socket-group nogroup',
+    ],
+  ])('the socket of %o', (given, socket, socketOptions) => {
+    expect(derived('socket', given)).toBe(socket);
+    expect(derived('socketOptions', given)).toBe(socketOptions);
   });
 });
 

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { findAccount, isSelinuxEnforcing, obstacle } from '../../../src/cli/conf/reach.ts';
-import type { Account } from '../../../src/cli/conf/reach.ts';
-import { warnings } from '../../../src/cli/conf/warnings.ts';
+import { findAccount, groupOf } from '../../../src/cli/accounts.ts';
+import type { Account } from '../../../src/cli/accounts.ts';
+import { accountOf } from '../../../src/cli/conf/front-ends.ts';
+import { isSelinuxEnforcing, obstacle } from '../../../src/cli/conf/reach.ts';
+import { chrootOf, warnings } from '../../../src/cli/conf/warnings.ts';
 
 const GROUP = process.getgid!();
 /** None of the accounts that have made the files. */
@@ -63,6 +65,23 @@ describe('findAccount', () => {
     expect(findAccount('root')).toMatchObject({ uid: 0 });
     expect(findAccount('root')!.gids).toContain(0);
     expect(findAccount('no-such-account')).toBeUndefined();
+    expect(groupOf('root')).toBe('root');
+    expect(groupOf('nobody')).toMatch(/^no(?:body|group)$/);
+    expect(groupOf('no-such-account')).toBeUndefined();
+  });
+});
+
+describe('accountOf', () => {
+  test.each([
+    ['nginx', ['root', 'www-data'], 'www-data'], // Debian
+    ['nginx', ['root', 'www-data', 'nginx'], 'nginx'], // the package of nginx.org
+    ['apache', ['root', 'apache'], 'apache'], // Fedora
+    ['caddy', ['root', 'www-data', 'caddy'], 'caddy'],
+    ['haproxy', ['root', 'www-data'], 'haproxy'],
+    ['lighttpd', ['root'], 'www-data'],
+    ['docker', ['root'], 'www-data'],
+  ])('%s, where there are %j: %s', (frontEnd, accounts, account) => {
+    expect(accountOf(frontEnd, (name) => accounts.includes(name))).toBe(account);
   });
 });
 
@@ -86,6 +105,19 @@ function said(frontEnd: string, values: Record<string, string>, enforcing = fals
     (line) => line.replaceAll(folder, '/srv'),
   );
 }
+
+describe('chrootOf', () => {
+  test.each([
+    ['global\n\tchroot /var/lib/haproxy\n\tuser haproxy\n', '/var/lib/haproxy'],
+    ['global\n    # chroot /x\n', undefined],
+    ['', undefined],
+  ])('%j: %s', (text, chroot) => {
+    const file = join(folder, 'haproxy.cfg');
+    writeFileSync(file, text);
+    expect(chrootOf(file)).toBe(chroot);
+    expect(chrootOf(join(folder, 'none'))).toBeUndefined();
+  });
+});
 
 describe('warnings', () => {
   const started = { path: '/bin' };

@@ -1,0 +1,186 @@
+/**
+ * The recipes of conf/README.md for Apache, HAProxy, lighttpd and Caddy, followed as they are written: on the server of the
+ * distribution, with its own site, while it is running, over IPv4 and IPv6.
+ */
+import { describe, expect, test } from 'vitest';
+
+import { describeWithServer } from '../servers/availability.ts';
+import { canIsolate } from '../servers/stock.ts';
+import {
+  follow,
+  hello,
+  plain,
+  redirected,
+  run,
+  secure,
+  status,
+  type StockServer,
+} from './follow.ts';
+
+const CADDY_ACCOUNT =
+  'setpriv --reuid caddy --regid caddy --init-groups --inh-caps=+net_bind_service --ambient-caps=+net_bind_service';
+
+const SERVERS = {
+  apache: {
+    heading: '### Apache',
+    copied: ['/etc/apache2', '/var/lib/apache2', '/var/log/apache2', '/var/www'],
+    start: ['mkdir /run/lock', 'service apache2 start >&2'],
+    stop: 'service apache2 stop',
+  },
+  haproxy: {
+    heading: '### HAProxy',
+    copied: ['/etc/haproxy', '/etc/default', '/var/lib/haproxy'],
+    start: ['service haproxy start >&2'],
+    stop: 'service haproxy stop',
+  },
+  lighttpd: {
+    heading: '### lighttpd',
+    copied: ['/etc/lighttpd', '/var/log/lighttpd', '/var/cache/lighttpd', '/var/www'],
+    start: ['service lighttpd start >&2'],
+    stop: 'service lighttpd stop',
+  },
+  // The package has a unit of systemd alone.
+  caddy: {
+    heading: '### Caddy',
+    copied: ['/etc/caddy', '/var/lib/caddy'],
+    start: [
+      `HOME=/var/lib/caddy ${CADDY_ACCOUNT} caddy run --environ --config /etc/caddy/Caddyfile >&2 &`,
+      'until_up curl -s http://127.0.0.1/',
+    ],
+    stop: 'caddy stop',
+  },
+} as const satisfies Readonly<Record<string, StockServer>>;
+
+const NEEDS = {
+  apache: 'apache/proxy_fcgi.conf',
+  haproxy: 'haproxy',
+  lighttpd: 'lighttpd',
+  caddy: 'caddy',
+};
+
+const FOUR = '127.0.0.1';
+const SIX = '[::1]';
+
+/** What the distribution's own site answers for a page that it does not have. HAProxy has no site. */
+const BESIDE = { apache: '404', lighttpd: '404', caddy: '404' };
+
+/** Which recipe is which. */
+const SITE = { apache: 1, haproxy: 0, lighttpd: 0, caddy: 0 };
+const HTTPS = { apache: 2, haproxy: 1, lighttpd: 1, caddy: 1 };
+const LOCATION = { apache: 3, lighttpd: 2, caddy: 2 };
+
+/** mod_proxy_fcgi is without HTTP/2: it would hang where a response breaks off. */
+const VERSION = { apache: '1.1', haproxy: '2', lighttpd: '2', caddy: '2' };
+
+type Name = keyof typeof SERVERS;
+
+const STOCK = canIsolate
+  ? 'as Debian has installed it'
+  : 'as Debian has installed it (skipped: no namespaces for this account)';
+if (!canIsolate && process.env['CI'] === 'true' && process.getuid?.() === 0) {
+  throw new Error('root can make no namespaces here: run the container with CAP_SYS_ADMIN');
+}
+
+describe.each(Object.keys(SERVERS) as Name[])('%s', (name) => {
+  const server = SERVERS[name];
+  const beside = name === 'haproxy' ? [] : [status(FOUR, 'other.example')];
+  const besideAnswers = name === 'haproxy' ? [] : [BESIDE[name]];
+
+  describeWithServer([NEEDS[name], 'curl', 'ip'], STOCK, () => {
+    test.skipIf(!canIsolate || name === 'caddy')(
+      'a site beside the one of the distribution',
+      () => {
+        const asks = [plain(FOUR, 'example.org'), plain(SIX, 'example.org'), ...beside];
+        const answers = [hello('/x'), hello('/x', '::1'), ...besideAnswers];
+        expect(follow(server, SITE[name], asks)).toEqual(answers);
+      },
+    );
+
+    test.skipIf(!canIsolate)('a site with HTTPS', () => {
+      const answers = follow(server, HTTPS[name], [
+        secure(FOUR, 'example.org'),
+        secure(SIX, 'www.example.org'),
+        redirected(SIX, 'www.example.org', '/x%20%C3%A9?y=%20&z'),
+        ...beside,
+      ]);
+      expect(answers).toEqual([
+        `${hello('/x')}\n over ${VERSION[name]}`,
+        `${hello('/x', '::1')}\n over ${VERSION[name]}`,
+        `301 https://www.example.org/x%20%C3%A9?y=%20&z`,
+        ...besideAnswers,
+      ]);
+    });
+
+    test.skipIf(!canIsolate || name === 'haproxy')('two applications in a site', () => {
+      if (name === 'haproxy') return;
+      const answers = follow(server, LOCATION[name], [
+        plain(FOUR, 'example.org', '/shop/x'),
+        plain(FOUR, 'example.org', '/blog'),
+        plain(SIX, 'example.org', '/blog/y'),
+        status(FOUR, 'example.org', '/shopping'),
+      ]);
+      expect(answers).toEqual([hello('/x'), hello(''), hello('/y', '::1'), '404']);
+    });
+  });
+});
+
+describeWithServer(['apache/cgi.conf', 'curl', 'ip'], `Apache ${STOCK}`, () => {
+  test.skipIf(!canIsolate)('a program in a cgi-bin', () => {
+    const asks = [
+      plain(FOUR, 'example.org'),
+      plain(SIX, 'example.org'),
+      status(FOUR, 'other.example'),
+    ];
+    const answers = [hello('/x'), hello('/x', '::1'), '404'];
+    expect(follow(SERVERS.apache, 0, asks)).toEqual(answers);
+  });
+});
+
+describeWithServer(['caddy', 'curl', 'ip'], `Caddy ${STOCK}`, () => {
+  test.skipIf(!canIsolate)('a site with a certificate that Caddy gets', () => {
+    const asks = [
+      redirected(FOUR, 'example.org', '/x?y'),
+      redirected(SIX, 'example.org', '/'),
+      status(FOUR, 'other.example'),
+    ];
+    expect(follow(SERVERS.caddy, 0, asks)).toEqual([
+      '308 https://example.org/x?y',
+      '308 https://example.org/',
+      '404',
+    ]);
+  });
+
+  const CONF = 'postern conf caddy /srv/app/app.mjs';
+  const RELOAD = 'caddy reload --config /etc/caddy/Caddyfile';
+  const SERVE = 'postern /srv/app/app.mjs --fastcgi 127.0.0.1:9000';
+
+  test.skipIf(!canIsolate)(
+    'a site on port 80 beside that of the package, which has the other names',
+    () => {
+      const lines = [
+        `${CONF} --server-name example.org --listen 80 >> /etc/caddy/Caddyfile`,
+        RELOAD,
+        SERVE,
+      ];
+      const asks = Array.from({ length: 20 }, () => [
+        plain(FOUR, 'example.org'),
+        plain(SIX, 'example.org'),
+        status(SIX, 'other.example'),
+      ]).flat();
+      const answers = Array.from({ length: 20 }, () => [
+        hello('/x'),
+        hello('/x', '::1'),
+        '404',
+      ]).flat();
+      expect(run(SERVERS.caddy, lines, asks)).toEqual(answers);
+    },
+  );
+
+  test.skipIf(!canIsolate)('a site for all names in place of that of the package', () => {
+    const asks = [plain(FOUR, 'example.org'), plain(SIX, 'other.example')];
+    const answers = [hello('/x'), hello('/x', '::1')];
+    expect(run(SERVERS.caddy, [`${CONF} > /etc/caddy/Caddyfile`, RELOAD, SERVE], asks)).toEqual(
+      answers,
+    );
+  });
+});
