@@ -3,6 +3,8 @@
 import { EMPTY, asBuffer } from '../bytes.ts';
 import { BodyReader, endBoth } from '../handler/body-reader.ts';
 import type { Step } from '../handler/body-reader.ts';
+import { checkNames } from '../options.ts';
+import type { OptionNames } from '../options.ts';
 import { isPromise, toBytes } from '../response/chunk.ts';
 import { FileWrapper } from '../response/file-wrapper.ts';
 import type { Awaitable, Body } from '../types.ts';
@@ -26,6 +28,12 @@ export interface BodyHooks {
   readonly close?: (() => unknown) | undefined;
 }
 
+const HOOKS: OptionNames<BodyHooks> = {
+  close: 'function',
+  flush: 'function',
+  transform: 'function',
+};
+
 /** A body that {@link wrapBody} has made. */
 export type WrappedBody = Body & {
   /** Ends the body as a gateway does it. Later calls do nothing. */
@@ -34,13 +42,15 @@ export type WrappedBody = Body & {
 
 /**
  * Wraps the body that an application has returned, of whatever kind it is: it is iterated, and ended once, as a gateway
- * would do it. Of an array or a generator it makes a body that needs no promise; of an array of one chunk such an array,
- * so that the response has a Content-Length. Content-Length of the application is a header: if the length changes, it has
- * to be taken out of those. The hooks are called when the body is sent: the application has called `startResponse` then.
+ * would do it. Of an array or a generator it makes a body that needs no promise; with an array of one chunk the response
+ * has a Content-Length. That of the application is a header: if the length changes, it has to be taken out of those. The
+ * hooks are called when the body is sent: the application has called `startResponse` then.
  *
  * Middleware that does not return the body has to end it: `await wrapBody(body).close()`.
  *
  * An application that throws has no body. Then none of the hooks is called.
+ *
+ * @throws {UsageError} for a hook that there is not, or that is no function
  */
 export function wrapBody(body: Body, hooks?: BodyHooks): WrappedBody;
 /** The same for what an application returns: a body, or the promise of one. */
@@ -50,28 +60,16 @@ export function wrapBody(body: Awaitable<Body>, hooks: BodyHooks = {}): Awaitabl
 }
 
 function wrap(body: unknown, hooks: BodyHooks): WrappedBody {
+  checkNames('wrapBody', hooks, HOOKS);
   // One piece of text or bytes is one chunk, as for a gateway.
   const source = typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
   const wrapped = new Wrapper(source, hooks);
-  if (Array.isArray(source) && source.length === 1) return arrayOf(wrapped, source);
   const keepsBytes = hooks.transform === undefined && hooks.flush === undefined;
   if (source instanceof FileWrapper && keepsBytes) return new WrappedFile(source, wrapped);
   const close = (): Awaitable<void> => wrapped.close();
   return wrapped.isAsync
     ? { [Symbol.asyncIterator]: () => wrapped.iterator, close }
     : { [Symbol.iterator]: () => wrapped.iterator, close };
-}
-
-/**
- * An array with the one chunk of another array. The chunk is made when a gateway takes it, and not here: if this function
- * threw, nobody would have a body to close.
- */
-function arrayOf(wrapped: Wrapper, source: readonly unknown[]): WrappedBody {
-  const array: Uint8Array[] = [];
-  let made: { readonly chunk: unknown } | undefined;
-  const get = (): unknown => (made ??= { chunk: wrapped.only(source[0]) }).chunk;
-  Object.defineProperty(array, 0, { get, enumerable: true });
-  return Object.assign(array, { close: () => wrapped.close() });
 }
 
 /** It is a FileWrapper too: the front end may send the file. */
@@ -99,11 +97,13 @@ class Wrapper {
   readonly #hooks: BodyHooks;
   #reader: BodyReader | undefined;
   #error: unknown; // why there is no reader
+  readonly #isSingle: boolean; // its first chunk is the last
   #isOver = false; // nothing is left to be sent
   #isClosed = false;
 
   constructor(body: unknown, hooks: BodyHooks) {
     this.#hooks = hooks;
+    this.#isSingle = Array.isArray(body) && body.length === 1;
     try {
       this.#reader = new BodyReader(body);
     } catch (error) {
@@ -134,15 +134,14 @@ class Wrapper {
       const last = this.#flush();
       return last.length === 0 ? DONE : { done: false, value: last, isLast: true };
     }
-    if (step.isLast === true) return { done: false, value: this.only(step.value), isLast: true };
-    return { done: false, value: this.#transform(step.value) };
-  }
-
-  /** A chunk before which there is none and after which there is none, with what {@link BodyHooks.flush} adds. */
-  only(chunk: unknown): unknown {
-    const value = this.#transform(chunk);
+    const value = this.#transform(step.value);
+    if (!this.#isSingle && step.isLast !== true) return { done: false, value };
     const last = this.#flush();
-    return last.length === 0 ? value : Buffer.concat([toBytes(value), last]);
+    return {
+      done: false,
+      value: last.length === 0 ? value : Buffer.concat([toBytes(value), last]),
+      isLast: true,
+    };
   }
 
   #transform(chunk: unknown): unknown {

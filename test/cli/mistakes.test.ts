@@ -183,6 +183,7 @@ describe('what is not there', () => {
     ['lib.index:app', 'no such application: lib.index; did you mean lib/index.js:app?', 1],
     ['src/web.mjs', 'no such application: src/web.mjs', 1],
     ['link.mjs', 'no such application: link.mjs is a link to a file that does not exist', 1],
+    ['ok.mjs/x', 'no such application: ok.mjs/x', 1],
     ['empty-folder', `there is no application in empty-folder: ${WHERE}`, 1],
     ['/dev/null', '/dev/null is not a regular file', 1],
     ['ok.mjs --config none.json', 'no such configuration file: none.json', 1],

@@ -81,6 +81,13 @@ describe('loads', () => {
     if (gateway !== 'http') expect(loaded.filter(SERVERS)).toEqual([]);
   });
 
+  test('--reload: neither packages nor globs, in both processes', async () => {
+    const loaded = await loadedBy([APP, '--http', '0', '--reload'], /served\.mjs/);
+    expect(loaded).toContain('dist/src/cli/reload/supervisor.js');
+    expect(loaded.filter(PACKAGES)).toEqual([]);
+    expect(loaded.filter(isOf(/globs/))).toEqual([]);
+  });
+
   test('completion: yargs, and nothing else does', async () => {
     const loaded = await loadedBy(['completion']);
     expect(loaded.some(isOf(/node_modules\/yargs\//))).toBe(true);
@@ -93,5 +100,11 @@ test('every package that is needed to run is loaded by one file, and lazily or b
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   ) as { dependencies: Record<string, string> };
   // The table above looks at what is loaded: of each package somebody has thought.
-  expect(Object.keys(dependencies).toSorted()).toEqual(['jiti', 'node-fastcgi', 'yargs', 'youch']);
+  expect(Object.keys(dependencies).toSorted()).toEqual([
+    'jiti',
+    'node-fastcgi',
+    'picomatch',
+    'yargs',
+    'youch',
+  ]);
 });

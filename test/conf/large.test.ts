@@ -57,6 +57,20 @@ for (const site of SITES) {
         }
       },
     );
+
+    test.runIf(site.conf === 'haproxy/fastcgi.cfg')(
+      'HAProxy takes a body without a length up to 60,000 bytes, and refuses 70,000',
+      async () => {
+        for (const [size, status] of [
+          [60_000, 200],
+          [70_000, 400],
+        ] as const) {
+          const chunked = [['Transfer-Encoding', 'chunked']] as const;
+          const answer = await ask(server.port, 'POST', '/app/x', chunked, 'x'.repeat(size));
+          expect(answer.status).toBe(status);
+        }
+      },
+    );
   });
 }
 

@@ -56,6 +56,19 @@ for (const site of SITES.filter(({ conf }) => conf.startsWith('apache/'))) {
       });
     });
 
+    test('RewriteRule … [PT] in a site of which the application is the root', async () => {
+      const within = 'RewriteEngine On\n    RewriteRule "^/old/(.*)$" "/new/$1" [PT]';
+      const server = await startSite(site, '', 'environ.mjs', { modules: ['rewrite'], within });
+      try {
+        const { body } = await ask(server.port, 'GET', '/old/x');
+        // In a request of HTTP there is one path: the one that the visitor wrote, as nocanon says.
+        const path = site.conf === 'apache/proxy_http.conf' ? '/old/x' : '/new/x';
+        expect(JSON.parse(body)).toMatchObject({ SCRIPT_NAME: '', PATH_INFO: path });
+      } finally {
+        await server.stop();
+      }
+    });
+
     describe('ErrorDocument at the application', () => {
       let server: RunningServer;
 

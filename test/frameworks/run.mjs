@@ -1,15 +1,25 @@
 /**
  * Runs the test suites of frameworks on postern. Tells which of their tests fail there alone, and how many pass.
  *
- *     node test/frameworks/run.mjs FOLDER…        checkouts, in which `npm install` was run
+ *     node test/frameworks/run.mjs FOLDER[:WORDS]…
+ *
+ * A folder is a checkout in which `npm install` was run. Of its test files those are run whose path has one of the words,
+ * which are separated by commas; only for `node --test`.
  *
  * Each suite runs four times: on node:http, on node:http behind nginx, on the HTTP gateway, and on FastCGI behind nginx.
- * What fails on node:http as well, or behind nginx in the case of FastCGI, is not counted. Suites that mocha runs and those
- * of `node --test` are known. No part of `npm test`: it needs checkouts of other projects.
+ * What fails on node:http as well, or behind nginx in the case of FastCGI, is not counted. Suites of mocha, of vitest and of
+ * `node --test` are known. No part of `npm test`: it needs checkouts of other projects.
  */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -72,38 +82,15 @@ ${sites.join('\n')} }`,
 
 /**
  * @param {string} folder
+ * @param {readonly string[]} words
  * @param {typeof GATEWAYS[number]} gateway
  * @param {{ slots: string, firstPort: number }} nginx
  * @returns {Results}
  */
-function runSuite(folder, gateway, { slots, firstPort }) {
+function runSuite(folder, words, gateway, { slots, firstPort }) {
   const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const isMocha = /mocha/.test(scripts.test);
   const report = join(work, `${basename(folder)}-${gateway}.json`);
-  const required = [...scripts.test.matchAll(/--require (\S+)/g)].flatMap(([, file]) => [
-    '--require',
-    file,
-  ]);
-  const places = scripts.test
-    .split(/\s+/)
-    .filter((/** @type {string} */ word) => word.startsWith('test/'));
-  const args = isMocha
-    ? [
-        'node_modules/mocha/bin/_mocha',
-        ...required,
-        '--exit',
-        '--reporter',
-        'json',
-        '--reporter-option',
-        `output=${report}`,
-        ...places,
-      ]
-    : [
-        '--test',
-        '--test-force-exit',
-        '--test-reporter=tap',
-        `--test-reporter-destination=${report}`,
-      ];
+  const [args, parse] = runnerOf(folder, words, scripts.test, report);
   spawnSync(process.execPath, args, {
     cwd: folder,
     stdio: 'ignore',
@@ -118,9 +105,49 @@ function runSuite(folder, gateway, { slots, firstPort }) {
       FIRST_PORT: String(firstPort),
     },
   });
-  if (!existsSync(report)) return new Map();
-  const text = readFileSync(report, 'utf8');
-  return isMocha ? fromMocha(text) : fromTap(text);
+  return existsSync(report) ? parse(readFileSync(report, 'utf8')) : new Map();
+}
+
+/**
+ * @param {string} folder
+ * @param {readonly string[]} words
+ * @param {string} script of package.json
+ * @param {string} report the file that it writes
+ * @returns {[args: string[], parse: (text: string) => Results]}
+ */
+function runnerOf(folder, words, script, report) {
+  if (/mocha/.test(script)) {
+    const required = [...script.matchAll(/--require (\S+)/g)].flatMap(([, file = '']) => [
+      '--require',
+      file,
+    ]);
+    const places = script.split(/\s+/).filter((word) => word.startsWith('test/'));
+    const output = ['--exit', '--reporter', 'json', '--reporter-option', `output=${report}`];
+    return [['node_modules/mocha/bin/_mocha', ...required, ...output, ...places], fromMocha];
+  }
+  if (/vitest/.test(script)) {
+    const output = ['--reporter=json', `--outputFile=${report}`];
+    return [['node_modules/vitest/vitest.mjs', 'run', ...output], fromVitest];
+  }
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => {
+    const isTest = /^(?:test|__tests__)\/.*\.test\.[cm]?js$/.test(file);
+    return isTest && (words.length === 0 || words.some((word) => file.includes(word)));
+  });
+  const output = ['--test-reporter=tap', `--test-reporter-destination=${report}`];
+  return [['--test', '--test-force-exit', ...output, ...files], fromTap];
+}
+
+/** @param {string} text @returns {Results} */
+function fromVitest(text) {
+  /** @type {Results} */
+  const results = new Map();
+  for (const { assertionResults } of JSON.parse(text).testResults) {
+    for (const { fullName, status, failureMessages } of assertionResults) {
+      if (status === 'passed') results.set(fullName, undefined);
+      else if (status === 'failed') results.set(fullName, firstLine(failureMessages[0]));
+    }
+  }
+  return results;
 }
 
 /** @param {string} text @returns {Results} */
@@ -165,9 +192,10 @@ const fastcgi = await startNginx('fastcgi', 'fastcgi');
 const proxying = await startNginx('nginx', 'http');
 /** @type {Record<string, string | number>[]} */
 const table = [];
-for (const folder of process.argv.slice(2).map((name) => resolve(name))) {
+for (const [name = '', words] of process.argv.slice(2).map((argument) => argument.split(':'))) {
+  const folder = resolve(name);
   const [plain, nginx, http, fcgi] = GATEWAYS.map((gateway) =>
-    runSuite(folder, gateway, gateway === 'nginx' ? proxying : fastcgi),
+    runSuite(folder, words?.split(',') ?? [], gateway, gateway === 'nginx' ? proxying : fastcgi),
   );
   table.push({
     suite: basename(folder),

@@ -227,7 +227,8 @@ describe.each(FRONT_ENDS)('$heading', ({ heading, block, conf, start: startServe
   const printing = lines
     .find((line) => line.startsWith('postern conf '))!
     .replace(/ >>? \S+$/, '')
-    .replace(' --listen 8080', '');
+    .replace(' --listen 8080', '')
+    .replace('example.org', 'localhost');
   const serving = lines.find((line) => line.startsWith(`postern ${application}`));
 
   describeWithServer(conf, conf, () => {
@@ -267,7 +268,8 @@ test('the modules of Apache that Debian does not load are enabled', () => {
   const needed = ['apache/cgi.conf', 'apache/proxy_fcgi.conf'].map((conf) =>
     apacheModules({ conf, values: {} }).filter((name) => !always.includes(name)),
   );
-  expect(enabled).toEqual(needed);
+  const [cgi, fastcgi] = needed;
+  expect(enabled).toEqual([cgi, fastcgi, [...fastcgi!, 'ssl', 'rewrite'], fastcgi]);
 });
 
 describeWithServer('apache/cgi.conf', '### In a cgi-bin', () => {
@@ -367,8 +369,11 @@ describe('### Docker', () => {
 test('no code of these pages is left out', () => {
   // These are tried by test/package/install.test.ts.
   take(README, '## Install', 'sh');
-  // And these are followed by test/readme/stock-nginx.test.ts.
-  for (const block of [0, 1, 2]) take(CONF, '### nginx', 'sh', block);
+  // And these are followed by test/readme/stock-nginx.test.ts and stock.test.ts.
+  for (const server of ['nginx', 'Apache', 'HAProxy', 'lighttpd', 'Caddy']) {
+    const recipes = blocks(section(CONF, `### ${server}`), 'sh');
+    for (const index of recipes.keys()) take(CONF, `### ${server}`, 'sh', index);
+  }
   take(README, '## Middleware', 'js');
   const all = [README, CONF].flatMap((page) => [...blocks(page, 'sh'), ...blocks(page, 'js')]);
   expect(all.filter((block) => !tried.has(block))).toEqual([]);

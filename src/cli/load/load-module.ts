@@ -57,7 +57,7 @@ function isForCompiler(error: unknown, path: string): boolean {
       const isTypeScript =
         message.includes(' imported from ') && /\.(?:[cm]?ts|tsx)$/.test(message);
       if (!isTypeScript) return false;
-      if (/^Cannot find package/.test(message)) return readTsconfig(path).hasPaths;
+      if (message.startsWith('Cannot find package')) return readTsconfig(path).hasPaths;
       // './part' and './part.js' may stand for part.ts, as for the TypeScript compiler.
       if (url?.startsWith('file:') !== true) return false;
       const stem = fileURLToPath(url).replace(/\.jsx?$/, '');

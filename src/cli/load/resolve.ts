@@ -53,10 +53,19 @@ function find(
     return { path: found, exportName };
   }
   const [path, suffix] = match ? [match[1]!, `:${match[2]!}`] : [spec, ''];
-  if (lstatSync(resolve(folder, path), { throwIfNoEntry: false }) !== undefined)
+  if (isDanglingLink(resolve(folder, path)))
     throw new UsageError(`no such application: ${path} is a link to a file that does not exist`);
   const meant = meantBy(path, folder);
   throw new UsageError(`no such application: ${path}${didYouMean(meant && meant + suffix)}`);
+}
+
+/** @param path of something that does not exist, where links lead */
+function isDanglingLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
+  }
 }
 
 /** `ok` as `ok.mjs`, and Python's `package.module` as `package/module.mjs`; as it would be typed. */

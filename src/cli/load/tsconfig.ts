@@ -20,7 +20,8 @@ export interface Tsconfig {
  */
 export function readTsconfig(path: string): Tsconfig {
   const file = findAbove(path);
-  const text = file === undefined ? '' : readFileSync(file, 'utf8').replaceAll(/^\s*\/\/.*$/gm, '');
+  const text =
+    file === undefined ? '' : readFileSync(file, 'utf8').replaceAll(/^[\t ]*\/\/.*$/gm, '');
   const values = new Map(
     [...text.matchAll(/"(jsx\w*)"\s*:\s*"([^"]+)"/g)].map(([, key, value]) => [key, value]),
   );

@@ -15,6 +15,7 @@ export interface Option<T> {
     | 'Gateways'
     | 'Application'
     | 'Serving'
+    | 'Development'
     | 'Peers'
     | 'Files'
     | 'Logging'

@@ -2,7 +2,7 @@
  * Every option of the command. An option is defined once: its flag, its `POSTERN_…` variable and its configuration key
  * have the same reader and the same description.
  *
- * To add an option, define it here, in limit-options.ts or in serving-options.ts. `scriptName` becomes `--script-name`,
+ * To add an option, define it here or in one of the files …-options.ts. `scriptName` becomes `--script-name`,
  * `POSTERN_SCRIPT_NAME` and `"scriptName"`.
  */
 
@@ -14,6 +14,7 @@ import { SHUTDOWN_TIMEOUT } from '../../limits.ts';
 import { LOG_LEVELS } from '../../logging/log.ts';
 import type { LogLevel } from '../../logging/log.ts';
 import { normalizeMount } from '../../uri/mount.ts';
+import { DEVELOPMENT_OPTIONS } from './development-options.ts';
 import { LIMIT_OPTIONS } from './limit-options.ts';
 import { NotThere, WrongUsage, option } from './option.ts';
 import type { Option, Repeated, Required } from './option.ts';
@@ -38,7 +39,8 @@ function gateway(protocol: string, more = '', aliases: readonly string[] = []): 
 export const OPTIONS = {
   app: option<string>({
     group: 'Application',
-    describe: 'path[:export]; the export is default, application or app, if none is named',
+    describe:
+      'path[:export] of a module, or a folder; the export is default, application or app, if none is named',
     argument: 'APP',
     positional: true,
     read: readText,
@@ -79,13 +81,7 @@ export const OPTIONS = {
     cgi: true,
   }),
 
-  reload: option<boolean>({
-    group: 'Serving',
-    basic: true,
-    describe: 'Load the application again when a file that it imports has changed',
-    read: readSwitch,
-    defaultText: 'at a terminal, unless NODE_ENV is production; --no-reload: never',
-  }),
+  ...DEVELOPMENT_OPTIONS,
   cert: option<string>({
     group: 'Serving',
     basic: true,

@@ -61,6 +61,23 @@ function meantAddress(text: string): string | undefined {
     : undefined;
 }
 
+/** Where a debugger attaches. */
+export interface InspectAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** @returns undefined for `false` */
+export function readInspectAddress(text: string): InspectAddress | undefined {
+  if (text === 'false') return undefined;
+  const address = parseAddress(/^(?:|true)$/.test(text) ? INSPECT_PORT : text);
+  if (!('port' in address)) throw new UsageError(`${JSON.stringify(text)} is not HOST:PORT`);
+  return address;
+}
+
+/** As `node --inspect`. */
+const INSPECT_PORT = 9229;
+
 export function readMode(text: string): number {
   if (!/^0?[0-7]{3}$/.test(text))
     throw new UsageError(`${JSON.stringify(text)} is not an octal mode such as 0660`);

@@ -7,12 +7,13 @@ import type { Socket } from 'node:net';
 
 import { announceStop } from '../serve/announce.ts';
 import { Gateways } from '../serve/gateways.ts';
+import { closeInspector, openInspector } from '../load/inspect.ts';
 import { loadApplication, traceOf } from '../load/load-app.ts';
 import { resolveModuleOrFolder } from '../load/resolve.ts';
 import { formatFailure } from '../report.ts';
 import { guard } from '../serve/serve.ts';
 import { reopenOnSignals } from '../serve/signals.ts';
-import { watchImports } from './imports.ts';
+import { watchImports } from './watch/imports.ts';
 import { startGateways } from './start-gateways.ts';
 import { isOurs } from './messages.ts';
 import type { BoundListener, ImportedFile, Order, Report } from './messages.ts';
@@ -43,6 +44,7 @@ if (!process.connected) end();
 async function begin({ settings, listeners }: ServeOrder): Promise<void> {
   flushImports = watchImports(onFile);
   try {
+    await openInspector(settings);
     const name = resolveModuleOrFolder(settings.app!);
     const application = await loadApplication(name, settings.interface, onFile);
     await start(new Gateways(guard(application, settings), settings), listeners, settings);
@@ -78,6 +80,7 @@ function end(isFinal = false): void {
   if (isFinal) announce();
   if (isEnding) return;
   isEnding = true;
+  void closeInspector();
   // exit(), because the application may have timers and connections open.
   void stop().then(() => process.exit(0));
 }

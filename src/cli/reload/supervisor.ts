@@ -13,6 +13,7 @@ import { listen } from '../../listening/listener.ts';
 import { createLog } from '../../logging/log.ts';
 import type { Log } from '../../types.ts';
 import type { Listener } from '../serve/gateways.ts';
+import { closeInspector } from '../load/inspect.ts';
 import { resolveModuleOrFolder } from '../load/resolve.ts';
 import type { Settings } from '../options/options.ts';
 import { isManaged, reopenOnSignals, stopOnSignals } from '../serve/signals.ts';
@@ -22,7 +23,9 @@ import type { BoundListener, Failure, ImportedFile } from './messages.ts';
 import { ServingProcess } from './process.ts';
 import type { Backend } from './process.ts';
 import { Unavailable } from './unavailable.ts';
-import { Watcher } from './watcher.ts';
+import { FileTree } from './watch/file-tree.ts';
+import type { Globs } from './watch/globs.ts';
+import { Watcher } from './watch/watcher.ts';
 
 /** Milliseconds in which the old process may end before the new one starts: it may lock something that this one needs. */
 const HANDOVER_TIME = 250;
@@ -37,7 +40,9 @@ export async function serveWithReload(
   listeners: readonly Listener[],
   settings: Settings,
 ): Promise<void> {
-  const supervisor = new Supervisor(settings);
+  // The debugger is for the other process: here it would hold the port.
+  await closeInspector();
+  const supervisor = new Supervisor(settings, await globsOf(settings));
   stopOnSignals(() => supervisor.stop(), isManaged(listeners));
   // Without a log file the signals have their default action, in both processes.
   if (isFile(settings.accessLog)) reopenOnSignals((signal) => supervisor.reopen(signal));
@@ -53,6 +58,16 @@ export async function serveWithReload(
   supervisor.reload();
 }
 
+/** Their code is loaded only if there are some. */
+async function globsOf({
+  reloadInclude,
+  reloadExclude,
+}: Settings): Promise<{ include: Globs; exclude: Globs } | undefined> {
+  if (reloadInclude.length === 0 && reloadExclude.length === 0) return undefined;
+  const { Globs } = await import('./watch/globs.ts');
+  return { include: new Globs(reloadInclude), exclude: new Globs(reloadExclude) };
+}
+
 function isFile(accessLog: Settings['accessLog']): boolean {
   return typeof accessLog === 'string' && accessLog !== '' && accessLog !== '-';
 }
@@ -62,6 +77,9 @@ class Supervisor {
   readonly #log: Log;
   readonly #application: string;
   readonly #watcher: Watcher;
+  readonly #excluded: Globs | undefined;
+  /** Watches what is read and not imported. */
+  readonly #tree: FileTree | undefined;
   readonly #sockets: NetServer[] = [];
   readonly #listeners: BoundListener[] = [];
   /** Connections that wait for a backend. */
@@ -79,7 +97,7 @@ class Supervisor {
   #hasWatchFailed = false;
 
   /** @throws {UsageError} when there is no such application */
-  constructor(settings: Settings) {
+  constructor(settings: Settings, globs: { include: Globs; exclude: Globs } | undefined) {
     this.#settings = settings;
     this.#log = createLog(settings.logLevel);
     this.#application = resolveModuleOrFolder(settings.app!).path;
@@ -87,6 +105,13 @@ class Supervisor {
       changed: (paths) => this.#onChange(paths),
       failed: (folder, error) => this.#onWatchFailure(folder, error),
     });
+    this.#excluded = globs?.exclude;
+    this.#tree =
+      globs &&
+      new FileTree(globs.include, globs.exclude, {
+        changed: (path) => this.#watcher.touch(path),
+        failed: (folder, error) => this.#onWatchFailure(folder, error),
+      });
   }
 
   async listen(listener: Listener): Promise<void> {
@@ -104,6 +129,7 @@ class Supervisor {
   close(): void {
     for (const socket of this.#sockets) socket.close();
     this.#watcher.close();
+    this.#tree?.close();
   }
 
   async stop(): Promise<void> {
@@ -146,7 +172,8 @@ class Supervisor {
 
   #onFiles(process: ServingProcess, files: readonly ImportedFile[]): void {
     if (process !== this.#starting && process !== this.#backend) return;
-    for (const { path, at } of files) this.#watcher.add(path, at);
+    for (const { path, at } of files)
+      if (this.#excluded?.matches(path) !== true) this.#watcher.add(path, at);
   }
 
   /** Warns only once: the reason is a limit of the system, and the same for all folders. */

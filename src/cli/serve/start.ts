@@ -1,6 +1,7 @@
 /** Starts what the settings ask for: one CGI request, or gateways, with or without reload. */
 
 import { loadApplication } from '../load/load-app.ts';
+import { openInspector } from '../load/inspect.ts';
 import { PLACES } from '../load/default-application.ts';
 import { resolveModuleOrFolder } from '../load/resolve.ts';
 import { WrongUsage } from '../options/option.ts';
@@ -26,14 +27,26 @@ export async function start(settings: Settings): Promise<void> {
   // Before the application is loaded: a descriptor that it opens must not be taken for one that was passed.
   const given = listeners.length > 0 ? listeners : await detectListeners(process.env);
   checkListeners(given, settings);
-  if (settings.reload ?? (isDevelopment() && !isManaged(given))) {
+  if (reloads(settings, given)) {
     const { serveWithReload } = await import('../reload/supervisor.ts');
     await serveWithReload(given, settings);
     return;
   }
   const { serve } = await import('./serve.ts');
+  await openInspector(settings);
   const application = await loadApplication(resolveModuleOrFolder(app), settings.interface);
   await serve(application, given, settings);
+}
+
+/** @throws {WrongUsage} where it cannot be done */
+function reloads({ reload }: Settings, listeners: readonly Listener[]): boolean {
+  // Neither hands connections over to another process.
+  const other = 'Bun' in globalThis ? 'Bun' : 'Deno' in globalThis ? 'Deno' : undefined;
+  if (other === undefined) return reload ?? (isDevelopment() && !isManaged(listeners));
+  if (reload !== true) return false;
+  throw new WrongUsage(
+    `--reload needs Node; with ${other}: ${other.toLowerCase()} --watch, and --no-reload`,
+  );
 }
 
 function listenersOf(settings: Settings): Listener[] {

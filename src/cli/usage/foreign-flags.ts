@@ -49,8 +49,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   '--env': 'variables come from the environment: NAME=VALUE postern APP',
   '-e': 'variables come from the environment: NAME=VALUE postern APP',
   '--factory': 'a promise may be exported: export default await create()',
-  '--inspect': 'it is an option of node: NODE_OPTIONS=--inspect postern APP',
-  '--inspect-brk': 'it is an option of node: NODE_OPTIONS=--inspect-brk postern APP',
 };
 
 /**

@@ -76,6 +76,13 @@ const TYPED = `
     )});
 `;
 
+/** The same in TypeScript. */
+const asking = (expression: string): string =>
+  `export default (environ: object, startResponse: Function) => {
+     startResponse('200 OK', []);
+     return [Buffer.from(String(${expression}))];
+   };`;
+
 describe('a module', () => {
   test.each([
     ['app.mjs', ESM],
@@ -112,12 +119,6 @@ describe('a module', () => {
     const H = `
       const h = (name: string, _props: object | null, ...children: string[]): string =>
         '<' + name + '>' + children.join('') + '</' + name + '>';`;
-    const asking = (expression: string): string =>
-      `export default (environ: object, startResponse: Function) => {
-         startResponse('200 OK', []);
-         return [Buffer.from(String(${expression}))];
-       };`;
-
     test.each<[what: string, files: Readonly<Record<string, string>>, answer: string]>([
       [
         'paths',

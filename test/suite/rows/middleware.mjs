@@ -89,6 +89,7 @@ export const rows = [
           async check(visit) {
             const response = await visit.response();
             assert.equal(response.text, method === 'GET' ? 'one two' : '');
+            if (kind.includes('one chunk')) assert.equal(response.header('content-length'), '7');
             assert.equal(response.complete, true);
             await checkClosed(visit);
           },

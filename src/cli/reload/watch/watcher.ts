@@ -5,7 +5,7 @@
  * the nearest one above that does.
  */
 
-import { statSync, watch } from 'node:fs';
+import { lstatSync, statSync, watch } from 'node:fs';
 import type { BigIntStats, FSWatcher } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 
@@ -38,6 +38,8 @@ export class Watcher {
   /** The last known state of each file; undefined when it did not exist. */
   readonly #files = new Map<string, string | undefined>();
   readonly #folders = new Map<string, Folder>();
+  /** Files that are not watched here, and have changed. */
+  readonly #touched = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #changesSince = 0;
 
@@ -54,7 +56,7 @@ export class Watcher {
     if (this.#files.has(path)) return;
     const state = stateOf(path);
     this.#files.set(path, state?.text);
-    this.#watchFolder(path);
+    this.#watchFolders(path);
     // A time in the future would be reported again and again.
     if (state !== undefined && state.modified > since - TICK && state.modified <= Date.now()) {
       this.#files.set(path, 'outdated');
@@ -62,10 +64,16 @@ export class Watcher {
     }
   }
 
+  /** Reports a change that was noticed elsewhere, together with those that come at the same time. */
+  touch(path: string): void {
+    this.#touched.add(path);
+    this.#schedule();
+  }
+
   /** Stops watching all files but these. */
   keep(paths: ReadonlySet<string>): void {
     for (const path of this.#files.keys()) if (!paths.has(path)) this.#files.delete(path);
-    const needed = new Set([...this.#files.keys()].map(nearestFolder));
+    const needed = new Set([...this.#files.keys()].flatMap(foldersOf));
     for (const path of this.#folders.keys()) if (!needed.has(path)) this.#unwatch(path);
   }
 
@@ -77,9 +85,12 @@ export class Watcher {
 
   // ---- folders
 
-  /** Watches the folder in which a change of a file can be seen. */
-  #watchFolder(path: string): void {
-    const folder = nearestFolder(path);
+  /** Watches the folders in which a change of a file can be seen. */
+  #watchFolders(path: string): void {
+    for (const folder of foldersOf(path)) this.#watchFolder(folder, path);
+  }
+
+  #watchFolder(folder: string, path: string): void {
     const inode = tryStat(folder)?.ino;
     if (this.#folders.get(folder)?.inode === inode) return;
     this.#unwatch(folder);
@@ -123,22 +134,45 @@ export class Watcher {
 
   #checkFiles(): void {
     this.#timer = undefined;
-    const changed: string[] = [];
+    const changed = [...this.#touched].filter((path) => !this.#files.has(path));
+    this.#touched.clear();
     for (const [path, before] of this.#files) {
       const state = stateOf(path)?.text;
       if (state !== before) changed.push(path);
       this.#files.set(path, state);
-      this.#watchFolder(path);
+      this.#watchFolders(path);
     }
     if (changed.length > 0) this.#events.changed(changed);
   }
 }
 
-function stateOf(path: string): { text: string; modified: number } | undefined {
+/** What tells whether a file was changed or replaced; undefined when there is none. */
+export function stateOf(
+  path: string,
+): { text: string; modified: number; isFolder: boolean } | undefined {
   const stat = tryStat(path);
   if (stat === undefined) return undefined;
   const text = `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
-  return { text, modified: Number(stat.mtimeNs / 1_000_000n) };
+  return { text, modified: Number(stat.mtimeNs / 1_000_000n), isFolder: stat.isDirectory() };
+}
+
+/**
+ * The folder of a file, and those in which there are the links that lead to it: a release is put into service by another
+ * target of a link (`current`).
+ */
+function foldersOf(path: string): string[] {
+  const folders = [nearestFolder(path)];
+  for (let part = dirname(path); part !== dirname(part); part = dirname(part))
+    if (isLink(part)) folders.push(dirname(part));
+  return folders;
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false; // it does not exist, or is not accessible
+  }
 }
 
 /** The folder of a file, or the nearest one above it that exists. */

@@ -1,0 +1,7 @@
+// What Node needs at least for an ES module.
+import { writeSync } from 'node:fs';
+
+writeSync(
+  1,
+  'Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!',
+);

@@ -1,0 +1,7 @@
+import express from 'express';
+
+const app = express();
+app.get('/', (_req, res) => {
+  res.type('text').send('Hello, world!');
+});
+export default app;
