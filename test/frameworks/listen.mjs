@@ -59,7 +59,7 @@ const GATEWAYS = {
   },
   /** The port is bound at once: suites ask for it as soon as listen() has returned. */
   http(server, wanted) {
-    const accepting = createServer({ allowHalfOpen: true }).listen(wanted, '127.0.0.1');
+    const accepting = createServer({ allowHalfOpen: true }).listen(wanted);
     const bound = /** @type {AddressInfo} */ (accepting.address());
     const listen = {
       bound,
