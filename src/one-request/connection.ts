@@ -246,18 +246,13 @@ export class RequestConnection implements Connection, RequestTransport, InputSou
    */
   #peerEnded(): void {
     if (this.#closing) return; // the socket ends after the last bytes of the response
-    if (this.#handler === undefined) {
-      this.#peerEndedEarly();
+    if (this.#reader !== undefined) {
+      this.#refuse(new ProtocolError('the connection was closed within the variables'));
       return;
     }
     this.#input?.end();
-    this.#handler.disconnect();
+    this.#handler?.disconnect(); // there is none for a health check: it has sent nothing
     this.#socket.destroy();
-  }
-
-  #peerEndedEarly(): void {
-    if (this.#reader === undefined) this.#socket.destroy(); // a health check: it has sent nothing
-    else this.#refuse(new ProtocolError('the connection was closed within the variables'));
   }
 
   #closed(): void {

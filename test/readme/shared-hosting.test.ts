@@ -110,7 +110,7 @@ describe.skipIf(reason !== undefined)(
     // As the page said before, and as programs of other hosts say it.
     const ARGUMENT = PROGRAM!
       .replace(/^POSTERN_APP=.*\n/m, '')
-      .replace(/main\.js$/m, 'main.js /home/me/app/app.mjs');
+      .replace(/main\.cjs$/m, 'main.cjs /home/me/app/app.mjs');
 
     test.each(['word', 'a+b', 'a+b+', '%E9', '%E6%97%A5+x', 'home%20x', 'x=1', '--version'])(
       'a program that names the application as an argument answers the query ?%s',

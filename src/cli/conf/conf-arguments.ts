@@ -137,9 +137,7 @@ export function parseConfArguments(args: readonly string[]): ConfArguments | str
   if (values.has('help')) return helpPage(Math.min(WIDTH, process.stdout.columns ?? WIDTH));
   const [frontEnd, app, ...more] = words;
   if (frontEnd === undefined)
-    throw new WrongUsage(
-      `the front end is missing: one of ${Object.keys(FILES).join(', ')} ${SEE}`,
-    );
+    throw new WrongUsage(`no front end: one of ${Object.keys(FILES).join(', ')} ${SEE}`);
   if (more.length > 0) throw new WrongUsage(`one argument too many: ${more[0]} ${SEE}`);
   const readAll = (name: string): readonly string[] => values.get(name) ?? [];
   const read = (name: string): string | undefined => {

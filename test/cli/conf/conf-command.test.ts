@@ -307,7 +307,7 @@ describe('the command', () => {
   });
 
   test.each([
-    [[], `the front end is missing: one of ${FRONT_ENDS} (see postern conf --help)`],
+    [[], `no front end: one of ${FRONT_ENDS} (see postern conf --help)`],
     [['iis'], `no front end "iis": ${FRONT_ENDS}`],
     [['ngnix'], `no front end "ngnix": ${FRONT_ENDS}; did you mean nginx?`],
     [['k8s'], `no front end "k8s": ${FRONT_ENDS}; did you mean kubernetes?`],

@@ -25,15 +25,20 @@ beforeAll(() => {
   copyFileSync(join(staged.apps, 'hello.mjs'), join(folder, 'hello.mjs'));
 });
 
-/** Instructions of a Dockerfile by their names; of several the last one. */
-function instructions(...args: string[]): ReadonlyMap<string, string> {
+/** What is printed. */
+function stdoutOf(...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(
     staged.postern,
     ['conf', 'docker', 'hello.mjs', ...args],
     { encoding: 'utf8' },
   );
   expect(status, stderr).toBe(0);
-  const lines = stdout
+  return stdout;
+}
+
+/** Instructions of a Dockerfile by their names; of several the last one. */
+function instructions(...args: string[]): ReadonlyMap<string, string> {
+  const lines = stdoutOf(...args)
     .replaceAll(/^#.*\n/gm, '')
     .replaceAll('\\\n', ' ')
     .split('\n');
@@ -51,6 +56,9 @@ describe('the image', () => {
     const found = instructions(...args);
     const port = args.length === 0 ? '8000' : '9000';
     expect(found.get('FROM')).toMatch(/^node:\d+-slim$/);
+    // postern comes from an archive in the folder, as the README has it.
+    expect(found.get('RUN')).toBe('npm ci --omit=dev');
+    expect(stdoutOf(...args)).toContain('\nCOPY package.json package-lock.json *.tgz ./\n');
     expect(found.get('USER')).toBe('node');
     expect(found.get('EXPOSE')).toBe(port);
     expect(found.get('STOPSIGNAL')).toBe('SIGTERM');
