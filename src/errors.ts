@@ -91,7 +91,7 @@ export class RequestError extends GatewayError {
 /** A limit was passed. Where the request can still be answered, its status says so. Code `ERR_POSTERN_LIMIT`. */
 export class LimitError extends RequestError {
   override readonly name = 'LimitError';
-  /** The option that sets the limit: `'maxRequests'`. */
+  /** The option that sets the limit: `'maxConcurrentRequests'`. */
   readonly limit: string;
   /**
    * @param limit the option that sets it

@@ -7,13 +7,13 @@
 export const HIGH_WATER_MARK = 64 * 1024;
 
 /** What an application leaves unread of a request body is read to keep the connection, if it is no more than this. */
-export const DRAIN_LIMIT = 1024 * 1024;
+export const MAX_DRAIN_SIZE = 1024 * 1024;
 
 /**
  * The same for FastCGI, where a front end stops when it has read END_REQUEST. What was on its way until then
  * fills the sockets' buffers (10 MiB with Linux's defaults), and is no reason to close a connection that others use.
  */
-export const FASTCGI_DRAIN_LIMIT = 16 * DRAIN_LIMIT;
+export const FASTCGI_MAX_DRAIN_SIZE = 16 * MAX_DRAIN_SIZE;
 
 /**
  * Bytes of all variables of one request, names and values. Twice what front ends let through as
@@ -55,7 +55,7 @@ export const LINGER_TIMEOUT = 30_000;
  * Requests in flight of one gateway, until the application is through with them; more are answered 503. As many as
  * connections of one request each.
  */
-export const MAX_REQUESTS = MAX_CONNECTIONS;
+export const MAX_CONCURRENT_REQUESTS = MAX_CONNECTIONS;
 
 /**
  * Bytes in memory of variables, heads and bodies of all connections of a gateway together; with more, new requests are
@@ -71,7 +71,7 @@ export const MAX_BUFFERED_SIZE = 256 * 1024 * 1024;
 export const MAX_SPOOL_SIZE = 256 * 1024 * 1024;
 
 /** Bytes in all of these files together. */
-export const MAX_SPOOL_TOTAL = 1024 * 1024 * 1024;
+export const MAX_SPOOL_TOTAL_SIZE = 1024 * 1024 * 1024;
 
 /** Milliseconds in which an application reads nothing of a body that waits for it; then reading it fails. */
 export const UNREAD_TIMEOUT = 60_000;
@@ -80,7 +80,7 @@ export const UNREAD_TIMEOUT = 60_000;
 export const HOLD_TIME = 250;
 
 /** Requests in flight on one FastCGI connection; four times what HAProxy's documentation suggests (64). */
-export const MAX_REQUESTS_PER_CONNECTION = 256;
+export const MAX_CONCURRENT_REQUESTS_PER_CONNECTION = 256;
 
 /**
  * Milliseconds for which a kept connection may stay without a request. Longer than front ends keep theirs
@@ -95,7 +95,7 @@ export const RESPONSE_TIMEOUT = 300_000;
 export const SHUTDOWN_TIMEOUT = 30_000;
 
 /** Bytes of an HTTP request line; more is answered 414. As Apache's LimitRequestLine, and one of nginx's large buffers. */
-export const MAX_REQUEST_LINE = 8190;
+export const MAX_REQUEST_LINE_SIZE = 8190;
 
 /** Bytes of an HTTP header section, request line included; more is answered 431. What nginx lets through (4 × 8 KiB). */
 export const MAX_HEADER_SIZE = 32 * 1024;

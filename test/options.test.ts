@@ -128,7 +128,7 @@ describe.each(LISTENING)('%s', (name, run) => {
     [{ socketMode: 660 }, 'socketMode 660 is not a mode from 0 to 0o777'],
     [{ backlog: '5' }, 'backlog is a string, not a number'],
     [{ spoolDir: 5 }, 'spoolDir is a number, not a string'],
-    [{ maxRequests: '5' }, 'maxRequests 5 is not a number from 0 up'],
+    [{ maxConcurrentRequests: '5' }, 'maxConcurrentRequests 5 is not a number from 0 up'],
   ])('refuses what it cannot use: %o', async (options, message) => {
     expect(await refusal(run, { listen: 0, ...options })).toBe(message);
   });

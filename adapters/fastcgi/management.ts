@@ -37,7 +37,10 @@ const MAX_NAMES = 32;
  * limit of the connection on which it asks, and MPXS_CONNS for 0 if MAX_REQS is missing.
  */
 function announcedValues({ limits, options }: Gateway): [name: string, value: string][] {
-  const requests = Math.min(limits.maxRequests, limits.maxRequestsPerConnection);
+  const requests = Math.min(
+    limits.maxConcurrentRequests,
+    limits.maxConcurrentRequestsPerConnection,
+  );
   return [
     [fcgi.FCGI_MAX_CONNS, announce(limits.maxConnections)],
     [fcgi.FCGI_MAX_REQS, announce(requests)],

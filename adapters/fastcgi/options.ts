@@ -3,11 +3,11 @@
 import {
   BODY_TIMEOUT,
   CLOSE_TIMEOUT,
-  FASTCGI_DRAIN_LIMIT,
+  FASTCGI_MAX_DRAIN_SIZE,
   IDLE_TIMEOUT,
   LINGER_TIMEOUT,
   MAX_CONNECTIONS,
-  MAX_REQUESTS_PER_CONNECTION,
+  MAX_CONCURRENT_REQUESTS_PER_CONNECTION,
   MAX_RESPONSE_HEAD_SIZE,
   MAX_VARIABLES,
   MAX_VARIABLE_BYTES,
@@ -33,10 +33,10 @@ export interface FastCgiLimits extends ResourceLimits {
   /** Open connections. A further one is closed at once. Announced as FCGI_MAX_CONNS (FastCGI 1.0 § 4.1). Default 4,096. */
   maxConnections: number;
   /**
-   * Requests in flight on one connection. A further one is answered 503. The smaller of this and `maxRequests` is
+   * Requests in flight on one connection. A further one is answered 503. The smaller of this and `maxConcurrentRequests` is
    * announced as FCGI_MAX_REQS (FastCGI 1.0 § 4.1). Default 256.
    */
-  maxRequestsPerConnection: number;
+  maxConcurrentRequestsPerConnection: number;
   /** Bytes of a request's PARAMS stream. More is answered 431. Default 131,072 (128 KiB). */
   maxParamsSize: number;
   /** Variables of a request. More are answered 431. Default 1,000. */
@@ -50,7 +50,7 @@ export interface FastCgiLimits extends ResourceLimits {
    * Bytes that are dropped on a connection because they come after the end of their request. With more, it takes no new
    * request and is closed. Default 16,777,216 (16 MiB).
    */
-  drainLimit: number;
+  maxDrainSize: number;
   /**
    * Milliseconds for which a connection stays open without a request. It is looked at that often, so it may be twice as
    * long. Default 600,000.
@@ -103,11 +103,11 @@ export interface FastCgiOptions
 const DEFAULTS: FastCgiLimits = {
   ...RESOURCE_DEFAULTS,
   maxConnections: MAX_CONNECTIONS,
-  maxRequestsPerConnection: MAX_REQUESTS_PER_CONNECTION,
+  maxConcurrentRequestsPerConnection: MAX_CONCURRENT_REQUESTS_PER_CONNECTION,
   maxParamsSize: MAX_VARIABLE_BYTES,
   maxParams: MAX_VARIABLES,
   maxResponseHeadSize: MAX_RESPONSE_HEAD_SIZE,
-  drainLimit: FASTCGI_DRAIN_LIMIT,
+  maxDrainSize: FASTCGI_MAX_DRAIN_SIZE,
   idleTimeout: IDLE_TIMEOUT,
   paramsTimeout: VARIABLES_TIMEOUT,
   bodyTimeout: BODY_TIMEOUT,

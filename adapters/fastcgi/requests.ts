@@ -117,11 +117,13 @@ export class Requests implements RecordVisitor {
 
   /** Bytes after the end of a body, and for ids that are not active (§ 3.3), are ignored up to a limit. */
   #ignore(length: number): void {
-    const { drainLimit } = this.#gateway.limits;
+    const { maxDrainSize } = this.#gateway.limits;
     const before = this.#ignored;
     this.#ignored += length;
-    if (before > drainLimit || this.#ignored <= drainLimit) return;
-    this.#connection.warn(`more than drainLimit (${drainLimit}) bytes after the end of a request`);
+    if (before > maxDrainSize || this.#ignored <= maxDrainSize) return;
+    this.#connection.warn(
+      `more than maxDrainSize (${maxDrainSize}) bytes after the end of a request`,
+    );
     this.#connection.shutdown();
   }
 
@@ -150,8 +152,8 @@ export class Requests implements RecordVisitor {
   }
 
   #overload(): string | undefined {
-    const max = this.#gateway.limits.maxRequestsPerConnection;
-    if (this.inFlight >= max) return `more than maxRequestsPerConnection (${max})`;
+    const max = this.#gateway.limits.maxConcurrentRequestsPerConnection;
+    if (this.inFlight >= max) return `more than maxConcurrentRequestsPerConnection (${max})`;
     return this.#gateway.resources.refusal?.message;
   }
 

@@ -60,7 +60,7 @@ export class RequestBody implements IncomingBody, InputSource, Expiring {
   #failed = false; // too long, or too slow
   #received = 0;
   #drained = 0; // bytes that came after the response
-  #drainLimit: number; // of them
+  #maxDrainSize: number; // of them
   #onDrained: ((isWhole: boolean) => void) | undefined;
 
   /** @param length in bytes; -1 when chunked */
@@ -68,7 +68,7 @@ export class RequestBody implements IncomingBody, InputSource, Expiring {
     this.#request = exchange.request;
     this.#gateway = gateway;
     this.#length = length;
-    this.#drainLimit = gateway.limits.drainLimit;
+    this.#maxDrainSize = gateway.limits.maxDrainSize;
     this.#continue = exchange.expectsContinue ? exchange.response : undefined;
     this.input = new InputStream(length, this, gateway.resources);
   }
@@ -83,7 +83,7 @@ export class RequestBody implements IncomingBody, InputSource, Expiring {
   }
 
   get preventsReuse(): boolean {
-    const isTooLong = this.#length - this.#received > this.#gateway.limits.drainLimit;
+    const isTooLong = this.#length - this.#received > this.#gateway.limits.maxDrainSize;
     return this.#failed || isTooLong || this.#continue !== undefined;
   }
 
@@ -119,7 +119,7 @@ export class RequestBody implements IncomingBody, InputSource, Expiring {
 
   discard(onEnd: (isWhole: boolean) => void): void {
     this.#continue = undefined; // a client that waits for it is not asked for the body
-    this.#drainLimit = Infinity;
+    this.#maxDrainSize = Infinity;
     this.drain(onEnd);
   }
 
@@ -146,7 +146,7 @@ export class RequestBody implements IncomingBody, InputSource, Expiring {
     this.#received += chunk.length;
     if (this.#onDrained !== undefined) {
       this.#drained += chunk.length;
-      if (this.#drained > this.#drainLimit) this.#endDrain(false);
+      if (this.#drained > this.#maxDrainSize) this.#endDrain(false);
     } else if (this.#received > limits.maxBodySize) {
       this.#fail(tooLong(limits.maxBodySize));
     } else {

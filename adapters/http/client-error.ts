@@ -1,7 +1,7 @@
 /** Errors of node:http's parser, and the answers to them. */
 
 import { asEnviron, createEnviron } from '../../src/environ/environ.ts';
-import { MAX_REQUEST_LINE } from '../../src/limits.ts';
+import { MAX_REQUEST_LINE_SIZE } from '../../src/limits.ts';
 import type { AccessEntry, HeaderList } from '../../src/types.ts';
 
 /** An error of node:http's parser, or of its time limits. */
@@ -79,7 +79,7 @@ export function refusalEntry(
 ): AccessEntry {
   const environ = createEnviron({ signal: AbortSignal.abort() });
   for (let i = 0; i < variables.length; i += 2) environ[variables[i]!] = variables[i + 1];
-  const line = packet?.toString('latin1', 0, MAX_REQUEST_LINE).split(/\r?\n/, 1)[0] ?? '';
+  const line = packet?.toString('latin1', 0, MAX_REQUEST_LINE_SIZE).split(/\r?\n/, 1)[0] ?? '';
   const [, method = '-', uri = '-', protocol = '-'] =
     /^([A-Z]+) (\S+) (HTTP\/\d\.\d)$/.exec(line) ?? [];
   environ['REQUEST_METHOD'] = method;

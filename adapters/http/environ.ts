@@ -110,10 +110,10 @@ export class EnvironBuilder {
   }
 
   #addTarget(environ: Variables, method: string, url: string): void {
-    const { maxRequestLine } = this.#limits;
-    if (method.length + url.length + ' HTTP/1.1 '.length > maxRequestLine) {
-      const message = `longer than maxRequestLine (${maxRequestLine})`;
-      throw new LimitError('maxRequestLine', message, '414 URI Too Long');
+    const { maxRequestLineSize } = this.#limits;
+    if (method.length + url.length + ' HTTP/1.1 '.length > maxRequestLineSize) {
+      const message = `longer than maxRequestLineSize (${maxRequestLineSize})`;
+      throw new LimitError('maxRequestLineSize', message, '414 URI Too Long');
     }
     if (method === 'CONNECT') throw new RequestError('501 Not Implemented', `CONNECT ${url}`);
     const target = parseTarget(method, url);

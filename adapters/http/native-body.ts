@@ -36,7 +36,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
   #received = 0;
   #pushed = 0; // bytes that the stream has been given
   #drained = 0; // bytes that came after the response
-  #drainLimit: number; // of them
+  #maxDrainSize: number; // of them
   #onDrained: ((isWhole: boolean) => void) | undefined;
   #ended = false; // the whole body has come
   #isOver = false; // the response has ended
@@ -53,7 +53,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
     this.#gateway = gateway;
     this.#owner = owner;
     this.#length = length;
-    this.#drainLimit = gateway.limits.drainLimit;
+    this.#maxDrainSize = gateway.limits.maxDrainSize;
     this.#continue = exchange.expectsContinue ? exchange.response : undefined;
     this.#overflow = new Overflow(gateway.resources.spool);
     this.#push = request.push.bind(request);
@@ -78,7 +78,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
   }
 
   get preventsReuse(): boolean {
-    const isTooLong = this.#length - this.#received > this.#gateway.limits.drainLimit;
+    const isTooLong = this.#length - this.#received > this.#gateway.limits.maxDrainSize;
     return this.#failed || isTooLong || this.#awaitsContinue;
   }
 
@@ -132,7 +132,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
 
   discard(onEnd: (isWhole: boolean) => void): void {
     this.#continue = undefined; // a client that waits for it is not asked for the body
-    this.#drainLimit = Infinity;
+    this.#maxDrainSize = Infinity;
     this.end();
     this.#drain(onEnd);
   }
@@ -160,7 +160,7 @@ export class NativeBody implements IncomingBody, UnreadBody, Expiring {
     this.#received += chunk.length;
     if (this.#onDrained !== undefined) {
       this.#drained += chunk.length;
-      if (this.#drained > this.#drainLimit) this.#endDrain(false);
+      if (this.#drained > this.#maxDrainSize) this.#endDrain(false);
     } else if (!this.#isOver && this.#received > this.#gateway.limits.maxBodySize) {
       this.#fail(tooLong(this.#gateway.limits.maxBodySize));
     }

@@ -5,7 +5,7 @@ import type { TlsOptions as NodeTlsOptions } from 'node:tls';
 import {
   BODY_TIMEOUT,
   CLOSE_TIMEOUT,
-  DRAIN_LIMIT,
+  MAX_DRAIN_SIZE,
   HEADERS_TIMEOUT,
   KEEP_ALIVE_TIMEOUT,
   LINGER_TIMEOUT,
@@ -13,7 +13,7 @@ import {
   MAX_CONNECTIONS,
   MAX_HEADERS,
   MAX_HEADER_SIZE,
-  MAX_REQUEST_LINE,
+  MAX_REQUEST_LINE_SIZE,
   REQUEST_TIMEOUT,
   SEND_TIMEOUT,
 } from '../../src/limits.ts';
@@ -34,7 +34,7 @@ export interface HttpLimits extends ResourceLimits {
   /** Open connections. A further one is closed at once. Default 4,096. */
   maxConnections: number;
   /** Bytes of the request line: method, target and version. A longer one is answered 414. Default 8,190. */
-  maxRequestLine: number;
+  maxRequestLineSize: number;
   /** Bytes of request line and headers together. More is answered 431. Default 32,768 (32 KiB). */
   maxHeaderSize: number;
   /** Header lines of a request. More are answered 431. Default 100. */
@@ -48,7 +48,7 @@ export interface HttpLimits extends ResourceLimits {
    * Bytes that are read and dropped, of a body that the application leaves unread or behind the last request that is
    * taken. With more, the connection is closed. Default 1,048,576 (1 MiB).
    */
-  drainLimit: number;
+  maxDrainSize: number;
   /**
    * Milliseconds from the connection, or a request's first byte, to the end of its headers; then it is answered 408.
    * Default 60,000.
@@ -119,11 +119,11 @@ export interface HttpOptions
 const DEFAULTS: HttpLimits = {
   ...RESOURCE_DEFAULTS,
   maxConnections: MAX_CONNECTIONS,
-  maxRequestLine: MAX_REQUEST_LINE,
+  maxRequestLineSize: MAX_REQUEST_LINE_SIZE,
   maxHeaderSize: MAX_HEADER_SIZE,
   maxHeaders: MAX_HEADERS,
   maxBodySize: MAX_BODY_SIZE,
-  drainLimit: DRAIN_LIMIT,
+  maxDrainSize: MAX_DRAIN_SIZE,
   headersTimeout: HEADERS_TIMEOUT,
   bodyTimeout: BODY_TIMEOUT,
   requestTimeout: REQUEST_TIMEOUT,

@@ -73,9 +73,9 @@ export class TearDown {
   #detachParser(): void {
     if (this.#socket.destroyed) return;
     discardInput(this.#socket, (bytes) => {
-      const { drainLimit } = this.#gateway.limits;
-      if (this.isLingering || bytes <= drainLimit) return;
-      this.#connection.log(`more than drainLimit (${drainLimit}) bytes after the last request`);
+      const { maxDrainSize } = this.#gateway.limits;
+      if (this.isLingering || bytes <= maxDrainSize) return;
+      this.#connection.log(`more than maxDrainSize (${maxDrainSize}) bytes after the last request`);
       this.#connection.destroy();
     });
   }

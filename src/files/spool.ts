@@ -22,7 +22,7 @@ export interface SpoolLimits {
   /** Bytes of one body. */
   maxSpoolSize: number;
   /** Bytes of all bodies together. */
-  maxSpoolTotal: number;
+  maxSpoolTotalSize: number;
 }
 
 /** The spool files of a server. */
@@ -45,10 +45,10 @@ export class Spool {
 
   /** Why no more may be stored in any file; undefined if it may. */
   get refusal(): LimitError | undefined {
-    const { maxSpoolTotal } = this.limits;
-    if (this.used < maxSpoolTotal) return undefined;
-    const message = `more than maxSpoolTotal (${maxSpoolTotal}) of all bodies is unread`;
-    return new LimitError('maxSpoolTotal', message);
+    const { maxSpoolTotalSize } = this.limits;
+    if (this.used < maxSpoolTotalSize) return undefined;
+    const message = `more than maxSpoolTotalSize (${maxSpoolTotalSize}) of all bodies is unread`;
+    return new LimitError('maxSpoolTotalSize', message);
   }
 
   /** Opens a file. @returns undefined where none can be made, which is logged once */

@@ -4,9 +4,9 @@ import type { Deadlines } from './deadlines.ts';
 import { LimitError } from '../errors.ts';
 import {
   MAX_BUFFERED_SIZE,
-  MAX_REQUESTS,
+  MAX_CONCURRENT_REQUESTS,
   MAX_SPOOL_SIZE,
-  MAX_SPOOL_TOTAL,
+  MAX_SPOOL_TOTAL_SIZE,
   RESPONSE_TIMEOUT,
   UNREAD_TIMEOUT,
 } from '../limits.ts';
@@ -30,7 +30,7 @@ export interface ResourceLimits {
    * Requests in flight, on all connections. A further one is answered 503. A request counts until the application is
    * through with it, even if the client has left. Default 4,096.
    */
-  maxRequests: number;
+  maxConcurrentRequests: number;
   /**
    * Bytes that all connections together hold in memory of variables, heads and bodies. With more, new requests are
    * answered 503. Over HTTP, where each open connection counts with its `maxHeaderSize`, new connections are closed.
@@ -46,7 +46,7 @@ export interface ResourceLimits {
    * Bytes in all of these files together. With more, the connection is not read; a request that shares it with others
    * is answered 503. Default 1,073,741,824 (1 GiB).
    */
-  maxSpoolTotal: number;
+  maxSpoolTotalSize: number;
 }
 
 /** Options of a server that stores what applications do not read. */
@@ -64,10 +64,10 @@ export const SPOOL_OPTIONS: OptionNames<SpoolOptions> = { spoolDir: 'string' };
 export const RESOURCE_DEFAULTS: ResourceLimits = {
   responseTimeout: RESPONSE_TIMEOUT,
   unreadTimeout: UNREAD_TIMEOUT,
-  maxRequests: MAX_REQUESTS,
+  maxConcurrentRequests: MAX_CONCURRENT_REQUESTS,
   maxBufferedSize: MAX_BUFFERED_SIZE,
   maxSpoolSize: MAX_SPOOL_SIZE,
-  maxSpoolTotal: MAX_SPOOL_TOTAL,
+  maxSpoolTotalSize: MAX_SPOOL_TOTAL_SIZE,
 };
 
 /** Bytes of memory for a variable beside its text: two strings, and their places in the environ. Measured. */
@@ -123,9 +123,12 @@ export class Resources {
 
   /** The limit for which another request has to be refused; undefined if it can be taken. */
   get refusal(): LimitError | undefined {
-    const { maxRequests } = this.limits;
-    if (this.requests < maxRequests) return this.shortage;
-    return new LimitError('maxRequests', `more than maxRequests (${maxRequests})`);
+    const { maxConcurrentRequests } = this.limits;
+    if (this.requests < maxConcurrentRequests) return this.shortage;
+    return new LimitError(
+      'maxConcurrentRequests',
+      `more than maxConcurrentRequests (${maxConcurrentRequests})`,
+    );
   }
 }
 
@@ -169,7 +172,7 @@ export class Claim {
 
   /**
    * The response has ended, or nobody waits for it any more. A run that goes on counts for another `responseTimeout`.
-   * After that it is taken for one that never ends: such runs must not use up `maxRequests`.
+   * After that it is taken for one that never ends: such runs must not use up `maxConcurrentRequests`.
    */
   responseOver(): void {
     this.#end();

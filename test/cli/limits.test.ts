@@ -44,7 +44,7 @@ describe('HTTP', () => {
     const config = join(folder, 'limits.json');
     writeFileSync(config, JSON.stringify({ maxBodySize: '1K', maxHeaders: 50 }));
     const command = new CommandProcess(
-      [APP, '--http', '0', '--max-request-line', '40', '--headers-timeout=0.2'],
+      [APP, '--http', '0', '--max-request-line-size', '40', '--headers-timeout=0.2'],
       { env: { POSTERN_MAX_HEADERS: '3', POSTERN_CONFIG: config } },
     );
     const port = await portOf(command, 'http');

@@ -120,6 +120,11 @@ describe('the command line', () => {
     ['ok.mjs --watch', /^unknown option --watch; use --reload/, 2],
     ['ok.mjs --certfile x', /^unknown option --certfile; use --cert FILE/, 2],
     ['ok.mjs --daemon', /^unknown option --daemon: .*postern conf systemd/, 2],
+    [
+      'ok.mjs --max-requests 1000',
+      /^unknown option --max-requests: .*--max-concurrent-requests COUNT/,
+      2,
+    ],
     ['ok.mjs -v', /^unknown option -v; use --version, or --log-level debug/, 2],
     ['ok.mjs -x', 'unknown option -x (see postern --help)', 2],
     ['ok.mjs --no-http', 'unknown option --no-http; did you mean --http? (see postern --help)', 2],

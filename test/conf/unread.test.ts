@@ -8,7 +8,7 @@ import { SITES, startSite, stopGateways } from './sites.ts';
 const UPLOAD = 4 * 1024 * 1024;
 /**
  * Over HTTP a connection ends with a large upload that is not read, and these pass that on: a visitor who still sends
- * may see a reset before the answer. Less than drainLimit is read to its end.
+ * may see a reset before the answer. Less than maxDrainSize is read to its end.
  */
 const LESS: Readonly<Record<string, number>> = {
   'caddy/Caddyfile.http': 900 * 1024,

@@ -20,7 +20,7 @@ import type { Answer } from './peer.ts';
 const MIB = 1024 * 1024;
 const FROM = /^fastcgi: 127\.0\.0\.1:\d+: /;
 
-test.each(['maxParams', 'idleTimeout', 'drainLimit'])('%s that is no number', async (name) => {
+test.each(['maxParams', 'idleTimeout', 'maxDrainSize'])('%s that is no number', async (name) => {
   for (const value of [NaN, -1, 'many' as unknown as number]) {
     await expect(runWithFastCgi(hello, { listen: 0, [name]: value })).rejects.toThrow(
       new UsageError(`${name} ${value} is not a number from 0 up`),
@@ -48,8 +48,8 @@ describe('maxConnections', () => {
   test('no limit is announced as a number all the same', async () => {
     const gateway = await serve(hello, {
       maxConnections: Infinity,
-      maxRequests: Infinity,
-      maxRequestsPerConnection: Infinity,
+      maxConcurrentRequests: Infinity,
+      maxConcurrentRequestsPerConnection: Infinity,
     });
     const peer = await gateway.connect();
     const names = ['FCGI_MAX_CONNS', 'FCGI_MAX_REQS'];
@@ -60,17 +60,17 @@ describe('maxConnections', () => {
   });
 });
 
-describe('maxRequestsPerConnection', () => {
+describe('maxConcurrentRequestsPerConnection', () => {
   test('one more is answered 503, and when one is over the next is served', async () => {
     const held = new Held();
-    const gateway = await serve(held.application, { maxRequestsPerConnection: 2 });
+    const gateway = await serve(held.application, { maxConcurrentRequestsPerConnection: 2 });
     const peer = await gateway.connect();
     for (const id of [1, 2]) peer.send(encodeRequest({ id, params: { PATH_INFO: `/${id}` } }));
     await until(() => held.waiting.size === 2);
     expectRefusal(await peer.request({ id: 3, stdin: 'body' }), '503 Service Unavailable');
     expect(gateway.log).toHaveLength(1);
     expect(gateway.log[0]).toMatch(FROM);
-    expect(gateway.log[0]).toMatch(/503: more than maxRequestsPerConnection \(2\)$/);
+    expect(gateway.log[0]).toMatch(/503: more than maxConcurrentRequestsPerConnection \(2\)$/);
     held.finish('/1');
     await peer.reply(1);
     peer.send(encodeRequest({ id: 3, params: { PATH_INFO: '/3' } }));
@@ -84,7 +84,7 @@ describe('maxRequestsPerConnection', () => {
 
   test('requests whose PARAMS are not complete count, so that they cannot fill memory', async () => {
     const application = vi.fn(hello);
-    const gateway = await serve(application, { maxRequestsPerConnection: 10 });
+    const gateway = await serve(application, { maxConcurrentRequestsPerConnection: 10 });
     const peer = await gateway.connect();
     for (let id = 1; id <= 1000; id++) {
       peer.send(encodeBegin({ id }), encodeRecord(TYPE.PARAMS, id, Buffer.alloc(1000)));
@@ -97,17 +97,17 @@ describe('maxRequestsPerConnection', () => {
   });
 
   test('without KEEP_CONN the connection is closed after such an answer, too', async () => {
-    const gateway = await serve(hello, { maxRequestsPerConnection: 0 });
+    const gateway = await serve(hello, { maxConcurrentRequestsPerConnection: 0 });
     const peer = await gateway.connect();
     expectRefusal(await peer.request({ keep: false }), '503 Service Unavailable');
     expect(await peer.ending()).toBe('closed');
   });
 });
 
-describe('maxRequests', () => {
+describe('maxConcurrentRequests', () => {
   test('one more on any connection is answered 503', async () => {
     const held = new Held();
-    const gateway = await serve(held.application, { maxRequests: 2 });
+    const gateway = await serve(held.application, { maxConcurrentRequests: 2 });
     const peers = [await gateway.connect(), await gateway.connect()];
     for (const [i, peer] of peers.entries()) {
       peer.send(encodeRequest({ params: { PATH_INFO: `/${i}` } }));
@@ -115,7 +115,7 @@ describe('maxRequests', () => {
     await until(() => held.waiting.size === 2);
     expectRefusal(await gateway.request(), '503 Service Unavailable');
     expect(gateway.log).toHaveLength(1);
-    expect(gateway.log[0]).toMatch(/503: more than maxRequests \(2\)$/);
+    expect(gateway.log[0]).toMatch(/503: more than maxConcurrentRequests \(2\)$/);
     for (const [i, peer] of peers.entries()) {
       held.finish(`/${i}`);
       await peer.reply();
@@ -130,7 +130,7 @@ describe('maxRequests', () => {
         environ['PATH_INFO'] === '/'
           ? hello(environ, startResponse)
           : held.application(environ, startResponse),
-      { maxRequests: 2 },
+      { maxConcurrentRequests: 2 },
     );
     const peer = await gateway.connect();
     peer.send(encodeRequest({ params: { PATH_INFO: '/1' } }));
@@ -154,7 +154,7 @@ describe('maxRequests', () => {
     const gateway = await serve(
       (environ, startResponse) =>
         environ['PATH_INFO'] === '/' ? hello(environ, startResponse) : new Promise(() => {}),
-      { maxRequests: 1, responseTimeout: 5000 },
+      { maxConcurrentRequests: 1, responseTimeout: 5000 },
     );
     const leaving = await gateway.connect();
     leaving.send(encodeRequest({ params: { PATH_INFO: '/hang' } }));
@@ -176,7 +176,7 @@ describe('maxRequests', () => {
         }
         return hello(environ, startResponse);
       },
-      { maxRequests: 1 },
+      { maxConcurrentRequests: 1 },
     );
     const params = { PATH_INFO: '/wait' };
     for (let i = 0; i < 3; i++) {
@@ -287,9 +287,9 @@ test('malformed PARAMS are answered 400, and the connection goes on', async () =
   peer.leave();
 });
 
-describe('drainLimit', () => {
+describe('maxDrainSize', () => {
   test('what comes behind a response within it costs nothing', async () => {
-    const gateway = await serve(hello, { drainLimit: MIB });
+    const gateway = await serve(hello, { maxDrainSize: MIB });
     const peer = await gateway.connect();
     const parts = { stdin: Buffer.alloc(MIB) };
     for (let i = 0; i < 5; i++) expect((await peer.request(parts)).text).toBe('hello');
@@ -298,19 +298,19 @@ describe('drainLimit', () => {
   });
 
   test('with more, the connection is closed, with a line in the log', async () => {
-    const gateway = await serve(hello, { drainLimit: MIB });
+    const gateway = await serve(hello, { maxDrainSize: MIB });
     const peer = await gateway.connect();
     peer.send(encodeRequest({ stdin: Buffer.alloc(2 * MIB) }));
     expect((await peer.reply()).text).toBe('hello');
     expect(await peer.ending()).toBe('closed');
     expect(gateway.log).toHaveLength(1);
     expect(gateway.log[0]).toMatch(FROM);
-    expect(gateway.log[0]).toMatch(/more than drainLimit \(1048576\) bytes after the end/);
+    expect(gateway.log[0]).toMatch(/more than maxDrainSize \(1048576\) bytes after the end/);
   });
 
   test('but not before its neighbours have finished', async () => {
     const held = new Held();
-    const gateway = await serve(held.application, { drainLimit: 1000 });
+    const gateway = await serve(held.application, { maxDrainSize: 1000 });
     const peer = await gateway.connect();
     peer.send(encodeRequest({ id: 1, params: { PATH_INFO: '/1' } }));
     peer.send(encodeStream(TYPE.STDIN, 9, Buffer.alloc(2000)));
@@ -321,7 +321,7 @@ describe('drainLimit', () => {
   });
 
   test('a body that the application reads is none of it', async () => {
-    const gateway = await serve(echo, { drainLimit: 1000 });
+    const gateway = await serve(echo, { maxDrainSize: 1000 });
     const peer = await gateway.connect();
     const stdin = 'x'.repeat(100_000);
     for (let i = 0; i < 3; i++) expect((await peer.request({ stdin })).text).toBe(stdin);
@@ -330,7 +330,7 @@ describe('drainLimit', () => {
   });
 
   test('what still comes behind the last response is thrown away, so that the front end sees it', async () => {
-    const gateway = await serve(hello, { drainLimit: 1000 });
+    const gateway = await serve(hello, { maxDrainSize: 1000 });
     const peer = await gateway.connect();
     peer.send(
       encodeBegin({ keep: false }),

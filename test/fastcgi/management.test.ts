@@ -18,13 +18,17 @@ const NONE = Buffer.alloc(0);
 describe('management records', () => {
   test('GET_VALUES says what is enforced', async () => {
     const names = ['FCGI_MPXS_CONNS', 'FCGI_MAX_CONNS', 'FCGI_MAX_REQS'];
-    const limits = { maxConnections: 12, maxRequests: 34, maxRequestsPerConnection: 56 };
+    const limits = {
+      maxConnections: 12,
+      maxConcurrentRequests: 34,
+      maxConcurrentRequestsPerConnection: 56,
+    };
     expect(await values(await serve(hello, limits), getValues(...names))).toEqual({
       FCGI_MAX_CONNS: '12',
       FCGI_MAX_REQS: '34',
       FCGI_MPXS_CONNS: '1',
     });
-    const own = { maxRequestsPerConnection: 5, multiplex: false };
+    const own = { maxConcurrentRequestsPerConnection: 5, multiplex: false };
     expect(await values(await serve(hello, own), getValues(...names))).toEqual({
       FCGI_MAX_CONNS: '4096',
       FCGI_MAX_REQS: '5',

@@ -78,8 +78,8 @@ for (const frontEnd of FRONT_ENDS) {
     });
 
     test.each([
-      ['503 Service Unavailable', { maxRequests: 0 }],
-      ['503 Service Unavailable', { maxRequestsPerConnection: 0 }],
+      ['503 Service Unavailable', { maxConcurrentRequests: 0 }],
+      ['503 Service Unavailable', { maxConcurrentRequestsPerConnection: 0 }],
       ['431 Request Header Fields Too Large', { maxParamsSize: 100 }],
       ['431 Request Header Fields Too Large', { maxParams: 3 }],
     ])('%s, a page like any other: %j', async (status, limits) => {

@@ -316,7 +316,9 @@ describe('row 17: sendTimeout', () => {
     await until(() => gateway.connections === 1);
     await passing(() => gateway.connections === 0);
     // Those that cannot be sent count as in flight; then there is no more reading.
-    const others = gateway.log.filter((line) => !line.includes('maxRequestsPerConnection (256)'));
+    const others = gateway.log.filter(
+      (line) => !line.includes('maxConcurrentRequestsPerConnection (256)'),
+    );
     expectOne(others, refused);
     expect(gateway.log.length).toBeLessThan(10_000);
     peer.leave();

@@ -122,9 +122,9 @@ describe('what cannot be stored: that request alone is given up', () => {
     ],
     [
       'that of all',
-      { maxSpoolTotal: MIB },
+      { maxSpoolTotalSize: MIB },
       '503 Service Unavailable',
-      /503: more than maxSpoolTotal/,
+      /503: more than maxSpoolTotalSize/,
     ],
     [
       'no folder for it',

@@ -9,7 +9,7 @@ import { Spool } from '../../src/files/spool.ts';
 import { until } from '../kit.ts';
 
 const MIB = 1024 * 1024;
-const LIMITS = { maxSpoolSize: 64 * MIB, maxSpoolTotal: 64 * MIB };
+const LIMITS = { maxSpoolSize: 64 * MIB, maxSpoolTotalSize: 64 * MIB };
 
 const disk = vi.hoisted(() => ({ unlinks: true }));
 

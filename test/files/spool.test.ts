@@ -23,7 +23,7 @@ const LOG: Log = { error: keep, warn: keep, info() {}, debug() {} };
 afterEach(() => (lines.length = 0));
 
 function openSpool(limits: Partial<SpoolLimits> = {}): Spool {
-  return new Spool(folder, { maxSpoolSize: 64 * MIB, maxSpoolTotal: 64 * MIB, ...limits }, LOG);
+  return new Spool(folder, { maxSpoolSize: 64 * MIB, maxSpoolTotalSize: 64 * MIB, ...limits }, LOG);
 }
 
 function read(file: SpoolFile, size: number): Promise<Buffer> {
@@ -102,11 +102,11 @@ describe('limits', () => {
   });
 
   test('of all', () => {
-    const spool = openSpool({ maxSpoolTotal: 10 });
+    const spool = openSpool({ maxSpoolTotalSize: 10 });
     const files = [spool.open()!, spool.open()!];
     files[0]!.append(Buffer.alloc(10));
     expect(files[1]!.refusal).toMatchObject({
-      limit: 'maxSpoolTotal',
+      limit: 'maxSpoolTotalSize',
       status: '503 Service Unavailable',
     });
     files[0]!.close();

@@ -17,10 +17,10 @@ import { arrival, conversation, encode, mutate, mutations, pieces } from './reco
 let service: Service;
 beforeAll(async () => {
   service = await Service.start({
-    maxRequestsPerConnection: 5,
+    maxConcurrentRequestsPerConnection: 5,
     maxParamsSize: 20_000,
     maxParams: 50,
-    drainLimit: 20_000,
+    maxDrainSize: 20_000,
   });
   await expectServed();
 });

@@ -107,7 +107,7 @@ describe('a body that is not read', () => {
   });
 
   test('and longer than the limit: the response says that the connection is closed', async () => {
-    const gateway = await serve(hello, { drainLimit: 1023 });
+    const gateway = await serve(hello, { maxDrainSize: 1023 });
     const client = await gateway.connect();
     client.send(upload(1024));
     expect(parse(await client.rest()).headers).toContain('Connection: close');
@@ -115,7 +115,7 @@ describe('a body that is not read', () => {
   });
 
   test('and longer than the limit: a client that goes on sending gets the response first', async () => {
-    const gateway = await serve(hello, { drainLimit: 64 * 1024 });
+    const gateway = await serve(hello, { maxDrainSize: 64 * 1024 });
     const client = await gateway.connect();
     client.send(upload(200 * 1024));
     for (let i = 0; i < 20; i++) {
@@ -127,7 +127,7 @@ describe('a body that is not read', () => {
   });
 
   test('and endless: the connection is closed at the limit', async () => {
-    const gateway = await serve(hello, { drainLimit: 1024 * 1024 });
+    const gateway = await serve(hello, { maxDrainSize: 1024 * 1024 });
     const client = await gateway.connect();
     client.send(request('POST / HTTP/1.1', 'Transfer-Encoding: chunked'));
     await client.until(/hello$/);

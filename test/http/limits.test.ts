@@ -36,16 +36,16 @@ function post(length: number): string {
 }
 
 describe('sizes', () => {
-  test('a request line up to maxRequestLine is served, a longer one answered 414', async () => {
+  test('a request line up to maxRequestLineSize is served, a longer one answered 414', async () => {
     const application = vi.fn(hello);
-    const gateway = await serve(application, { maxRequestLine: 100 });
+    const gateway = await serve(application, { maxRequestLineSize: 100 });
     const line = `GET /${'x'.repeat(86)} HTTP/1.1`;
     expect(line).toHaveLength(100);
     expect(await gateway.talk(request(line, CLOSE))).toMatch(/^HTTP\/1\.1 200 /);
     const { status, headers } = parse(await gateway.talk(request(line.replace('x', 'xx'))));
     expect(status).toBe('HTTP/1.1 414 URI Too Long');
     expect(headers).toContain('Connection: close');
-    expect(gateway.log).toEqual(['http: 127.0.0.1: 414: longer than maxRequestLine (100)']);
+    expect(gateway.log).toEqual(['http: 127.0.0.1: 414: longer than maxRequestLineSize (100)']);
     expect(application).toHaveBeenCalledOnce();
   });
 

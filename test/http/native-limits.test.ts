@@ -87,8 +87,8 @@ describe.each(UNREAD)('%s that does not read the body', (_shape, application) =>
     client.leave();
   });
 
-  test('up to drainLimit of it is read, to keep the connection', async () => {
-    const gateway = await serve(application, { drainLimit: 1000 });
+  test('up to maxDrainSize of it is read, to keep the connection', async () => {
+    const gateway = await serve(application, { maxDrainSize: 1000 });
     const client = await gateway.connect();
     client.send(request(POST, 'Content-Length: 900'));
     await client.until(/hello$/);
@@ -96,16 +96,16 @@ describe.each(UNREAD)('%s that does not read the body', (_shape, application) =>
     expect((await client.rest()).match(/hello/g)).toHaveLength(2);
   });
 
-  test('with a Content-Length over drainLimit the response says that the connection ends', async () => {
-    const gateway = await serve(application, { drainLimit: 1000 });
+  test('with a Content-Length over maxDrainSize the response says that the connection ends', async () => {
+    const gateway = await serve(application, { maxDrainSize: 1000 });
     const client = await gateway.connect();
     client.send(request(POST, 'Content-Length: 90000'));
     expect(parse(await client.until(/hello$/)).headers).toContain(CLOSE);
     await client.rest();
   });
 
-  test('a chunked one that grows over drainLimit ends the connection', async () => {
-    const gateway = await serve(application, { drainLimit: 1000, closeTimeout: 100 });
+  test('a chunked one that grows over maxDrainSize ends the connection', async () => {
+    const gateway = await serve(application, { maxDrainSize: 1000, closeTimeout: 100 });
     const client = await gateway.connect();
     client.send(request(POST, CHUNKED) + chunk('x'.repeat(600)));
     await client.until(/hello/);

@@ -170,7 +170,7 @@ describe.each([
     expect(left).toEqual(['/slow']);
     expect(gateway.log).toEqual([
       expect.stringContaining('too many pipelined requests'),
-      expect.stringMatching(/more than drainLimit \(1048576\) bytes after the last request/),
+      expect.stringMatching(/more than maxDrainSize \(1048576\) bytes after the last request/),
     ]);
   });
 });

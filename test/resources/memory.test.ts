@@ -111,7 +111,7 @@ describe.each(Object.entries(ATTACKS))('%s', (gateway, attacks) => {
     const options = {
       maxConnections: connections,
       maxBufferedSize: LIMIT,
-      maxSpoolTotal: LIMIT,
+      maxSpoolTotalSize: LIMIT,
     };
     service = await Service.start(options, gateway as keyof typeof ATTACKS);
     const before = await service.holdings();

@@ -33,7 +33,7 @@ interface Gateway {
   hang(): Promise<() => void>;
 }
 
-const options = { maxRequests: 2 };
+const options = { maxConcurrentRequests: 2 };
 
 afterEach(() => void vi.useRealTimers());
 
@@ -78,13 +78,15 @@ const GATEWAYS: readonly { name: string; start: Start }[] = [
 ];
 
 describe.each(GATEWAYS)('$name', ({ name, start }) => {
-  test('more than maxRequests are answered 503, also when the client of one has left', async () => {
+  test('more than maxConcurrentRequests are answered 503, also when the client of one has left', async () => {
     const hanging = new Hanging();
     const gateway = await start(hanging, options);
     const leave = [await gateway.hang(), await gateway.hang()];
     await until(() => hanging.begun === 2);
     expect(await gateway.ask()).toBe('503 Service Unavailable\n');
-    expect(gateway.log).toEqual([expect.stringMatching(/503: more than maxRequests \(2\)$/)]);
+    expect(gateway.log).toEqual([
+      expect.stringMatching(/503: more than maxConcurrentRequests \(2\)$/),
+    ]);
     for (const one of leave) one();
     expect(await gateway.ask()).toBe('503 Service Unavailable\n');
     hanging.goOn();
@@ -95,7 +97,7 @@ describe.each(GATEWAYS)('$name', ({ name, start }) => {
   test('one that hangs counts for responseTimeout after its client has left', async () => {
     const second = controlTime();
     const hanging = new Hanging();
-    const gateway = await start(hanging, { maxRequests: 1, responseTimeout: 3000 });
+    const gateway = await start(hanging, { maxConcurrentRequests: 1, responseTimeout: 3000 });
     const leave = await gateway.hang();
     await until(() => hanging.begun === 1);
     leave();

@@ -52,15 +52,15 @@ function limit(
 
 export const LIMIT_OPTIONS = {
   maxConnections: limit('COUNT connections at once', COUNT, limits.MAX_CONNECTIONS),
-  maxRequests: limit(
+  maxConcurrentRequests: limit(
     'COUNT requests at once, also those whose response has ended while the application goes on',
     COUNT,
-    limits.MAX_REQUESTS,
+    limits.MAX_CONCURRENT_REQUESTS,
   ),
-  maxRequestsPerConnection: limit(
+  maxConcurrentRequestsPerConnection: limit(
     'FastCGI: COUNT requests at once on a connection',
     COUNT,
-    limits.MAX_REQUESTS_PER_CONNECTION,
+    limits.MAX_CONCURRENT_REQUESTS_PER_CONNECTION,
   ),
   maxVariables: limit(
     'FastCGI, SCGI, uwsgi: COUNT variables of a request',
@@ -79,7 +79,7 @@ export const LIMIT_OPTIONS = {
     SIZE,
     limits.MAX_RESPONSE_HEAD_SIZE,
   ),
-  maxRequestLine: limit('HTTP: SIZE of a request line', SIZE, limits.MAX_REQUEST_LINE),
+  maxRequestLineSize: limit('HTTP: SIZE of a request line', SIZE, limits.MAX_REQUEST_LINE_SIZE),
   maxHeaders: limit('HTTP: COUNT header lines of a request', COUNT, limits.MAX_HEADERS),
   maxHeaderSize: limit('HTTP: SIZE of all headers of a request', SIZE, limits.MAX_HEADER_SIZE),
   maxBodySize: limit('HTTP: SIZE of a request body', SIZE, limits.MAX_BODY_SIZE),
@@ -93,13 +93,17 @@ export const LIMIT_OPTIONS = {
     SIZE,
     limits.MAX_SPOOL_SIZE,
   ),
-  maxSpoolTotal: limit('SIZE of all these files of a gateway', SIZE, limits.MAX_SPOOL_TOTAL),
-  drainLimit: limit(
+  maxSpoolTotalSize: limit(
+    'SIZE of all these files of a gateway',
+    SIZE,
+    limits.MAX_SPOOL_TOTAL_SIZE,
+  ),
+  maxDrainSize: limit(
     'FastCGI, HTTP: SIZE of an unread body that are read to keep the connection',
     SIZE,
     {
-      FastCGI: limits.FASTCGI_DRAIN_LIMIT,
-      HTTP: limits.DRAIN_LIMIT,
+      FastCGI: limits.FASTCGI_MAX_DRAIN_SIZE,
+      HTTP: limits.MAX_DRAIN_SIZE,
     },
   ),
 

@@ -42,6 +42,8 @@ const FOREIGN: Readonly<Record<string, readonly [ours: string, how: string]>> = 
 
 /** Options with which nothing of ours can be meant: how it is done all the same. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  '--max-requests':
+    'a process serves any number of requests; how many at once is --max-concurrent-requests COUNT',
   '--daemon': 'it stays in the foreground: let a service manager start it (postern conf systemd)',
   '-D': 'it stays in the foreground: let a service manager start it (postern conf systemd)',
   '--daemonize':

@@ -122,10 +122,10 @@ describe('each other option of the gateways', () => {
 describe('values', () => {
   test.each([
     ['maxConnections', '0', /"0" is not a number from 1 up/],
-    ['maxRequests', '1.5', /not a number from 1 up/],
+    ['maxConcurrentRequests', '1.5', /not a number from 1 up/],
     ['maxBodySize', '1T', /"1T" is not a number of bytes such as 4096, 64K or 10M/],
     ['maxBodySize', '-1', /not a number of bytes/],
-    ['drainLimit', '1 K', /not a number of bytes/],
+    ['maxDrainSize', '1 K', /not a number of bytes/],
     ['maxBodySize', '10 MB', /not a number of bytes/],
     ['bodyTimeout', '1d', /"1d" is not a time such as 30s, 500ms or 2m/],
     ['bodyTimeout', '1 m', /not a time/],
@@ -154,7 +154,7 @@ describe('values', () => {
   test.each([
     ['maxBodySize', '1g', 2 ** 30],
     ['maxBodySize', '0', 0],
-    ['drainLimit', 4096, 4096],
+    ['maxDrainSize', 4096, 4096],
     ['maxBodySize', '10M', 10 * 2 ** 20],
     ['maxBodySize', '64KiB', 65_536],
     ['maxBodySize', '10MB', 10 * 2 ** 20],
