@@ -6,7 +6,7 @@ import { EMPTY } from '../../src/bytes.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Connection } from '../../src/listening/server.ts';
 import { SocketReader } from '../../src/sockets/reader.ts';
-import { peerOf, resetSocket } from '../../src/sockets/peer.ts';
+import { isTcp, peerOf, resetSocket } from '../../src/sockets/peer.ts';
 import { FlowControl } from './flow-control.ts';
 import type { FlowConnection } from './flow-control.ts';
 import type { Gateway } from './gateway.ts';
@@ -18,6 +18,12 @@ import { Requests } from './requests.ts';
 import type { RequestsConnection } from './requests.ts';
 import { Timeouts } from './timeouts.ts';
 import type { TimedConnection } from './timeouts.ts';
+
+/**
+ * The header of a record whose version is none: nginx then breaks its own response. It takes a connection that is merely
+ * closed for the end of a response that it does not buffer (X-Accel-Buffering, `fastcgi_buffering off`).
+ */
+const NO_RECORD = Buffer.alloc(8);
 
 /**
  * Milliseconds between the last byte and the reset of a connection. A reset overtakes bytes that the front end has
@@ -142,17 +148,22 @@ export class FastCgiConnection
 
   /**
    * A broken response ends in a reset. Most front ends take END_REQUEST, with any status, for a complete response, and
-   * a closed connection too. A unix socket has no reset.
+   * a closed connection too. A unix socket has no reset: there the last bytes are no record.
    */
   #reset(): void {
     const socket = this.#socket;
-    socket.write(EMPTY, () => setTimeout(() => resetSocket(socket), RESET_DELAY));
+    const last = isTcp(socket) ? EMPTY : NO_RECORD;
+    socket.write(last, () => setTimeout(() => resetSocket(socket), RESET_DELAY));
   }
 
   /** Closes at once. Responses in flight must not look complete. */
   destroy(): void {
-    if (this.inFlight > 0 || this.#requests.isBroken) resetSocket(this.#socket);
-    else this.#socket.destroy();
+    const isBroken = this.inFlight > 0 || this.#requests.isBroken;
+    if (!isBroken) this.#socket.destroy();
+    else {
+      if (!isTcp(this.#socket)) this.#socket.write(NO_RECORD);
+      resetSocket(this.#socket);
+    }
   }
 
   /** Closes the connection after a protocol violation or an exceeded limit, with one line in the log. */

@@ -186,6 +186,7 @@ export class NativeHandler extends HttpHandler implements BodyOwner, ResponseOwn
   /** node:http emits no 'close' for a response that waits for others to be sent. */
   override disconnect(): void {
     super.disconnect();
+    this.#body?.abort(); // what has come stays in the request
     this.#done();
   }
 

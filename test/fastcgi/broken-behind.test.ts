@@ -16,13 +16,14 @@ afterEach(async () => {
   running = undefined;
 });
 
-/** `/at-once` breaks in the turn in which it begins, `/later` some time after, `/large` after 1 MiB. */
+/** `/at-once` breaks in the turn in which it begins, `/later` some time after, `/large` after 1 MiB; `/events` is not buffered. */
 function breaking(
   environ: Environ,
   startResponse: StartResponse,
 ): AsyncIterable<Buffer> | Buffer[] {
-  startResponse('200 OK', [['Content-Type', 'text/plain']]);
   const path = environ['PATH_INFO'];
+  const type = path === '/events' ? 'text/event-stream' : 'text/plain';
+  startResponse('200 OK', [['Content-Type', type]]);
   if (path === '/whole') return [Buffer.from('whole')];
   return (async function* () {
     yield Buffer.from('begun');
@@ -38,7 +39,7 @@ for (const frontEnd of CUT) {
       test('the visitor does not take it for complete, and the next one is served', async () => {
         const { server } = await serveBehind(frontEnd, breaking, transport);
         running = server;
-        for (const path of ['/at-once', '/later', '/large', '/at-once', '/later']) {
+        for (const path of ['/at-once', '/later', '/large', '/events', '/at-once', '/later']) {
           const broken = await visit(server.url, path);
           // A front end that has sent nothing yet may say 502 instead.
           expect([path, broken.complete && broken.status === 200]).toEqual([path, false]);
@@ -61,3 +62,13 @@ for (const frontEnd of CUT) {
     });
   });
 }
+
+describeWithServer('caddy', 'caddy/Caddyfile.fastcgi', () => {
+  test('Caddy 2.6 takes a response without a length that breaks off for a whole one', async () => {
+    const caddy = FRONT_ENDS.find(({ server }) => server === 'caddy')!;
+    const { server } = await serveBehind(caddy, breaking, 'TCP');
+    running = server;
+    const { body, complete } = await visit(server.url, '/later');
+    expect([body, complete]).toEqual(['begun', true]);
+  });
+});

@@ -111,7 +111,7 @@ describe('a broken response', () => {
     expect(peer.answer().end).toBeUndefined();
   });
 
-  test('on a unix socket, which has no reset, the connection is closed without END_REQUEST', async () => {
+  test('on a unix socket, which has no reset, the connection ends with what is no record', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'postern-'));
     const held = new Held();
     const gateway = await serve(breaking(held), { listen: `unix:${folder}/app.sock` });
@@ -122,6 +122,7 @@ describe('a broken response', () => {
     held.finish('/1');
     expect((await peer.reply(1)).text).toBe('/1');
     await peer.ending();
+    expect(peer.isBrokenOff).toBe(true);
     expect(peer.answer(2).text).toBe('begun');
     expect(peer.answer(2).end).toBeUndefined();
     rmSync(folder, { recursive: true });

@@ -194,6 +194,11 @@ export class Peer {
     return this.reply(parts.id);
   }
 
+  /** Whether the gateway has ended with what is no record. */
+  get isBrokenOff(): boolean {
+    return this.#parser.isBrokenOff;
+  }
+
   /** Reads all that is still to come. */
   async ending(): Promise<Ending> {
     while ((await this.next()) !== undefined);

@@ -22,6 +22,8 @@ const CHUNKED = request('POST / HTTP/1.1', 'Transfer-Encoding: chunked');
 const BAD_CHUNK = `${CHUNKED}5\r\nhello\r\nno size\r\n`;
 const UNFINISHED = request('POST / HTTP/1.1', 'Content-Length: 9') + 'abc';
 
+const WHOLE = request('POST / HTTP/1.1', 'Content-Length: 3') + 'abc';
+
 interface Sent {
   bytes: string;
   /** How the client leaves when the listener has run. */
@@ -72,6 +74,8 @@ async function underPostern(
 
 const nothing: Listener = () => {};
 const read: Listener = (req) => void req.resume();
+const counts: Listener = (req, _, seen) =>
+  void req.on('close', () => seen.push(`${req.readableLength} bytes are left`));
 const begin: Listener = (_, res) => void res.write('x');
 
 /** The socket is closed when the client has read the answer: node:http may reset the connection before. */
@@ -92,6 +96,11 @@ describe('the events are those of node:http, in their order:', () => {
     ['one that is read', read, { bytes: UNFINISHED, leaves: 'ends' }],
     ['one with a response that has begun', begin, { bytes: UNFINISHED, leaves: 'ends' }],
     ['an upload that the client cuts off', read, { bytes: UNFINISHED, leaves: 'resets' }],
+    [
+      'a body that has come whole, of a client that leaves',
+      counts,
+      { bytes: WHOLE, leaves: 'ends' },
+    ],
     ['a client that leaves', nothing, { bytes: request(), leaves: 'ends' }],
     ['a client that resets the connection', nothing, { bytes: request(), leaves: 'resets' }],
   ])('%s', async (_, listener, sent, options = {}) => {

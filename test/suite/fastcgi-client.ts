@@ -85,12 +85,16 @@ export function encodeBegin(id: number, flags: number, role = RESPONDER): Buffer
 /** Takes records out of a stream of bytes. */
 export class RecordParser {
   #pending = Buffer.alloc(0);
+  /** Whether the last eight bytes were no record: a broken response, on a unix socket. */
+  isBrokenOff = false;
 
   feed(chunk: Buffer): FastCgiRecord[] {
     this.#pending = Buffer.concat([this.#pending, chunk]);
     const records: FastCgiRecord[] = [];
     while (this.#pending.length >= 8) {
       const bytes = this.#pending;
+      this.isBrokenOff = bytes.equals(Buffer.alloc(8));
+      if (this.isBrokenOff) break;
       const contentEnd = 8 + bytes.readUInt16BE(4);
       const end = contentEnd + bytes[6]!;
       if (bytes.length < end) break;

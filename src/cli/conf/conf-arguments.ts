@@ -42,7 +42,7 @@ interface ConfOption {
   readonly repeated?: true;
 }
 
-const OPTIONS: Readonly<Record<string, ConfOption>> = {
+export const CONF_OPTIONS: Readonly<Record<string, ConfOption>> = {
   gateway: {
     argument: 'GATEWAY',
     describe: 'How the front end talks to the application',
@@ -116,7 +116,11 @@ const OPTIONS: Readonly<Record<string, ConfOption>> = {
 };
 
 const FLAGS: readonly Flag[] = [
-  ...Object.entries(OPTIONS).map(([name, { argument, choices }]) => ({ name, argument, choices })),
+  ...Object.entries(CONF_OPTIONS).map(([name, { argument, choices }]) => ({
+    name,
+    argument,
+    choices,
+  })),
   { name: 'help', aliases: ['h'] },
 ];
 
@@ -231,7 +235,7 @@ const WIDTH = 100;
 
 /** The options as pages show them. */
 export function confOptions(): Entry[] {
-  return Object.entries(OPTIONS).map(([name, option]) => ({
+  return Object.entries(CONF_OPTIONS).map(([name, option]) => ({
     label: labelled({ name, argument: option.argument }),
     text: describe(option),
   }));

@@ -79,8 +79,8 @@ function withEmptyValues(args: readonly string[], byName: ReadonlyMap<string, Fl
   const end = endOfOptions(args);
   return args.map((arg, i) => {
     if (i >= end || !arg.startsWith('--') || isValue(args[i + 1])) return arg;
-    const isOptional = byName.get(arg.slice(2))?.argument?.startsWith('[') === true;
-    return isOptional ? `${arg}=` : arg;
+    const { argument = '' } = byName.get(arg.slice(2)) ?? {};
+    return /^\[[^\]]*\]$/.test(argument) ? `${arg}=` : arg;
   });
 }
 

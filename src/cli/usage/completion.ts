@@ -2,6 +2,8 @@
 
 import yargs from 'yargs';
 
+import { CONF_OPTIONS } from '../conf/conf-arguments.ts';
+import { FILES } from '../conf/front-ends.ts';
 import type { Option } from '../options/option.ts';
 import { OPTIONS, OPTION_NAMES, isPositional, toFlag } from '../options/options.ts';
 
@@ -15,7 +17,12 @@ export function runCompletion(args: readonly string[]): void {
   const parser = yargs()
     .scriptName('postern')
     .completion('completion', 'Print a script for the completion of the shell')
-    .command('conf', 'Print the configuration of a web server')
+    .command('conf <FRONTEND> [APP]', 'Print the configuration of a web server', (conf) => {
+      conf.positional('FRONTEND', { choices: Object.keys(FILES) });
+      for (const [name, { argument, choices, describe }] of Object.entries(CONF_OPTIONS))
+        conf.option(name, { ...typeOf(argument), ...(choices && { choices }), describe });
+      return conf;
+    })
     .locale('en') // as all other messages
     .exitProcess(false)
     .alias({ help: 'h', version: 'V' });
@@ -23,11 +30,16 @@ export function runCompletion(args: readonly string[]): void {
     if (isPositional(name)) continue;
     const { argument, choices, aliases, describe }: Option<unknown> = OPTIONS[name];
     parser.option(toFlag(name), {
-      type: argument === undefined ? 'boolean' : 'string',
+      ...typeOf(argument),
+      global: false,
       ...(choices && { choices }),
       ...(aliases && { alias: aliases }),
       describe,
     });
   }
   parser.parseSync([...args]);
+}
+
+function typeOf(argument: string | undefined): { type: 'boolean' | 'string' } {
+  return { type: argument === undefined ? 'boolean' : 'string' };
 }

@@ -1,6 +1,7 @@
 /** A long text that ends a response: what a listener does, does the same here as under node:http. */
 
-import type { OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, RequestListener } from 'node:http';
 
 import { describe, expect, it } from 'vitest';
 
@@ -132,6 +133,7 @@ async function writes(listener: (res: ServerResponse) => void): Promise<[unknown
       return Reflect.apply(write, socket, [chunk, ...rest]) as boolean;
     }) as never;
     expect(res).toBeInstanceOf(GatewayResponse);
+    expect(res.constructor).toBe(ServerResponse);
     listener(res);
   };
   await get(fromNode(watched));

@@ -38,6 +38,14 @@ describe('the words that may follow', () => {
   test('are commands', async () => {
     expect(await wordsAfter('con')).toContain('conf');
   });
+
+  test('of conf are front ends, and its own options', async () => {
+    expect(await wordsAfter('conf', 'ngi')).toEqual(['nginx']);
+    const words = await wordsAfter('conf', 'nginx', '--');
+    expect(words).toEqual(expect.arrayContaining(['--gateway', '--mount', '--server-name']));
+    expect(words).not.toContain('--fastcgi');
+    expect(await wordsAfter('conf', 'nginx', '--part', '')).toEqual(['site', 'location']);
+  });
 });
 
 describe('the script', () => {

@@ -52,6 +52,9 @@ export class GatewayResponse extends ServerResponse {
   }
 }
 
+// A listener that asks for the class gets node:http's.
+Object.defineProperty(GatewayResponse.prototype, 'constructor', { value: ServerResponse });
+
 /** Gives a response whose prototype was replaced what it needs of its methods. */
 export function keepMethods(response: GatewayResponse): void {
   if (Object.getPrototypeOf(response) === GatewayResponse.prototype) return;
