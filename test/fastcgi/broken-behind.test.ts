@@ -62,3 +62,13 @@ for (const frontEnd of CUT) {
     });
   });
 }
+
+describeWithServer('caddy', 'caddy/Caddyfile.fastcgi', () => {
+  test('Caddy 2.6 takes a response without a length that breaks off for a whole one', async () => {
+    const caddy = FRONT_ENDS.find(({ server }) => server === 'caddy')!;
+    const { server } = await serveBehind(caddy, breaking, 'TCP');
+    running = server;
+    const { body, complete } = await visit(server.url, '/later');
+    expect([body, complete]).toEqual(['begun', true]);
+  });
+});
