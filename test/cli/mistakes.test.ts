@@ -341,7 +341,7 @@ describe('postern conf', () => {
     ],
     ['conf nginx ok.mjs --adress 9000', /^unknown option --adress; did you mean --address\?/, 2],
     ['conf nginx ok.mjs --address', /^--address needs a value: --address ADDR/, 2],
-    ['conf nginx ok.mjs --listen', /^--listen needs a value: --listen \[HOST:\]PORT/, 2],
+    ['conf nginx ok.mjs --listen', /^--listen needs a value: --listen ADDR/, 2],
     ['conf nginx ok.mjs --tls a.pem', /^--tls needs a value: --tls CERT KEY/, 2],
     [
       'conf nginx ok.mjs --part sites',

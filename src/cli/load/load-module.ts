@@ -53,10 +53,12 @@ function isForCompiler(error: unknown, path: string): boolean {
       return true;
     case 'ERR_UNKNOWN_FILE_EXTENSION':
       return /"\.(?:[cm]?ts|[jt]sx)"/.test(message);
+    // '@part' and '#part' may be names of tsconfig.json: for Node they are none, or none of a package.
+    case 'ERR_INVALID_MODULE_SPECIFIER':
+    case 'ERR_PACKAGE_IMPORT_NOT_DEFINED':
+      return isFromTypeScript(message) && readTsconfig(path).hasPaths;
     case 'ERR_MODULE_NOT_FOUND': {
-      const isTypeScript =
-        message.includes(' imported from ') && /\.(?:[cm]?ts|tsx)$/.test(message);
-      if (!isTypeScript) return false;
+      if (!isFromTypeScript(message)) return false;
       if (message.startsWith('Cannot find package')) return readTsconfig(path).hasPaths;
       // './part' and './part.js' may stand for part.ts, as for the TypeScript compiler.
       if (url?.startsWith('file:') !== true) return false;
@@ -66,6 +68,11 @@ function isForCompiler(error: unknown, path: string): boolean {
     default:
       return false;
   }
+}
+
+/** Whether an error of Node's says that the module that imports is TypeScript. */
+function isFromTypeScript(message: string): boolean {
+  return message.includes(' imported from ') && /\.(?:[cm]?ts|tsx)$/.test(message);
 }
 
 /** Loads a module, and everything that it imports by a path, with a compiler. */

@@ -143,6 +143,16 @@ describe('a module', () => {
         'by its name',
       ],
       [
+        'paths that begin as the names of a package’s own imports',
+        {
+          'app.ts': `import { text } from '#part';\n${asking('text')}`,
+          'part.ts': "export const text: string = 'by its name';",
+          'package.json': '{ "type": "module" }',
+          'tsconfig.json': '{ "compilerOptions": { "paths": { "#part": ["./part.ts"] } } }',
+        },
+        'by its name',
+      ],
+      [
         'JSX by a function',
         {
           'app.tsx': `${H}\n${asking('<b>text</b>')}`,
