@@ -207,8 +207,9 @@ function completeContentLength(environ: Variables, method: string): number {
   }
   checkHeaderLength(environ, text, length);
   if (length > 0 && isErrorPage(environ)) return 0;
-  // Half of the front ends send 0 when the client has sent no Content-Length.
-  if (length > 0 || (method !== 'GET' && method !== 'HEAD')) environ['CONTENT_LENGTH'] = text;
+  // Half of the front ends send 0 when the client has sent no Content-Length. nginx and Caddy send the header as well.
+  const isSent = length > 0 || isChunked || BaseEnviron.headerLengthOf(environ) !== undefined;
+  if (isSent || (method !== 'GET' && method !== 'HEAD')) environ['CONTENT_LENGTH'] = text;
   return length;
 }
 

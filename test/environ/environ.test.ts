@@ -366,6 +366,19 @@ describe('the length of the body', () => {
     expect(environ).not.toHaveProperty(['CONTENT_LENGTH']);
   });
 
+  test.each([['HTTP_CONTENT_LENGTH', '0'] as const, CHUNKED])(
+    'of GET: 0 is kept with %s %s',
+    (name, value) => {
+      const { environ, length } = complete([
+        ['REQUEST_METHOD', 'GET'],
+        [name, value],
+        ['CONTENT_LENGTH', '0'],
+      ]);
+      expect(length).toBe(0);
+      expect(environ['CONTENT_LENGTH']).toBe('0');
+    },
+  );
+
   test('of POST: 0 is what the client said', () => {
     const { environ } = complete([
       ['REQUEST_METHOD', 'POST'],
