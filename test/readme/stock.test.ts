@@ -129,6 +129,60 @@ describe.each(Object.keys(SERVERS) as Name[])('%s', (name) => {
   });
 });
 
+/** Where a configuration goes, and how the server is told of it. */
+const INSTALLING = {
+  nginx: ['/etc/nginx/conf.d/app.conf', 'nginx -t && nginx -s reload'],
+  apache: ['/etc/apache2/sites-enabled/app.conf', 'apachectl configtest && apachectl graceful'],
+  haproxy: [
+    '/etc/haproxy/app.cfg',
+    `echo 'EXTRAOPTS="-f /etc/haproxy/app.cfg"' >> /etc/default/haproxy; service haproxy restart >&2`,
+  ],
+  lighttpd: ['/etc/lighttpd/conf-enabled/app.conf', 'service lighttpd restart'],
+  caddy: ['/etc/caddy/Caddyfile', 'caddy reload --config /etc/caddy/Caddyfile'],
+} as const;
+
+/** The ways to the application for which there is no recipe. */
+const OTHERS: Readonly<Record<Name, readonly string[]>> = {
+  nginx: ['scgi', 'uwsgi', 'http'],
+  apache: ['scgi', 'uwsgi', 'http', 'fcgid'],
+  haproxy: ['http'],
+  lighttpd: ['scgi', 'uwsgi', 'http', 'cgi', 'fastcgi-spawn'],
+  caddy: ['http'],
+};
+
+describe.each(Object.keys(SERVERS) as Name[])('%s, another gateway', (name) => {
+  describeWithServer([NEEDS[name], 'curl', 'ip'], STOCK, () => {
+    test.skipIf(!canIsolate).each(OTHERS[name])('%s', (gateway) => {
+      const [file, telling] = INSTALLING[name];
+      const isStarted = ['fcgid', 'cgi', 'fastcgi-spawn'].includes(gateway); // by the server
+      const address =
+        gateway === 'fastcgi-spawn' ? 'unix:/run/lighttpd/app.sock' : '127.0.0.1:7000';
+      const options = [
+        `--gateway ${gateway} --server-name example.org`,
+        ...(gateway === 'fcgid' || gateway === 'cgi' ? [] : [`--address ${address}`]),
+        ...(name === 'caddy' ? ['--listen 80'] : []),
+      ].join(' ');
+      const lines = [
+        ...(name === 'apache'
+          ? [`a2enmod headers ${gateway === 'fcgid' ? '' : `proxy_${gateway}`}`]
+          : []),
+        `chmod +x /srv/app/app.mjs`,
+        `postern conf ${name} /srv/app/app.mjs ${options} 2>/run/head >> ${file}`,
+        telling,
+        // As the head of the file says.
+        ...(isStarted
+          ? []
+          : [
+              `sh -c "exec $(grep -o 'postern /srv.* --${gateway} .*' /run/head)" &`,
+              `until_up node -e "net.connect(7000).on('connect', () => process.exit())"`,
+            ]),
+      ];
+      const asks = [plain(FOUR, 'example.org'), plain(SIX, 'example.org')];
+      expect(run(SERVERS[name], lines, asks)).toEqual([hello('/x'), hello('/x', '::1')]);
+    });
+  });
+});
+
 describeWithServer(['apache/cgi.conf', 'curl', 'ip'], `Apache ${STOCK}`, () => {
   test.skipIf(!canIsolate)('a program in a cgi-bin', () => {
     const asks = [
