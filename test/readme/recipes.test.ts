@@ -369,7 +369,7 @@ describe('### Docker', () => {
 test('no code of these pages is left out', () => {
   // These are tried by test/package/install.test.ts.
   take(README, '## Install', 'sh');
-  // And these are followed by test/readme/stock-nginx.test.ts and stock.test.ts.
+  // And these are followed by test/readme/stock.test.ts.
   for (const server of ['nginx', 'Apache', 'HAProxy', 'lighttpd', 'Caddy']) {
     const recipes = blocks(section(CONF, `### ${server}`), 'sh');
     for (const index of recipes.keys()) take(CONF, `### ${server}`, 'sh', index);

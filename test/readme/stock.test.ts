@@ -1,6 +1,6 @@
 /**
- * The recipes of conf/README.md for Apache, HAProxy, lighttpd and Caddy, followed as they are written: on the server of the
- * distribution, with its own site, while it is running, over IPv4 and IPv6.
+ * The recipes of conf/README.md for web servers, followed as they are written: on the server of the distribution, with its own
+ * site, while it is running, over IPv4 and IPv6.
  */
 import { describe, expect, test } from 'vitest';
 
@@ -21,6 +21,12 @@ const CADDY_ACCOUNT =
   'setpriv --reuid caddy --regid caddy --init-groups --inh-caps=+net_bind_service --ambient-caps=+net_bind_service';
 
 const SERVERS = {
+  nginx: {
+    heading: '### nginx',
+    copied: ['/etc/nginx', '/var/log/nginx', '/var/lib/nginx', '/var/www'],
+    start: ['nginx'],
+    stop: 'nginx -s stop',
+  },
   apache: {
     heading: '### Apache',
     copied: ['/etc/apache2', '/var/lib/apache2', '/var/log/apache2', '/var/www'],
@@ -52,6 +58,7 @@ const SERVERS = {
 } as const satisfies Readonly<Record<string, StockServer>>;
 
 const NEEDS = {
+  nginx: 'nginx',
   apache: 'apache/proxy_fcgi.conf',
   haproxy: 'haproxy',
   lighttpd: 'lighttpd',
@@ -61,16 +68,13 @@ const NEEDS = {
 const FOUR = '127.0.0.1';
 const SIX = '[::1]';
 
-/** What the distribution's own site answers for a page that it does not have. HAProxy has no site. */
-const BESIDE = { apache: '404', lighttpd: '404', caddy: '404' };
-
 /** Which recipe is which. */
-const SITE = { apache: 1, haproxy: 0, lighttpd: 0, caddy: 0 };
-const HTTPS = { apache: 2, haproxy: 1, lighttpd: 1, caddy: 1 };
-const LOCATION = { apache: 3, lighttpd: 2, caddy: 2 };
+const SITE = { nginx: 0, apache: 1, haproxy: 0, lighttpd: 0, caddy: 0 };
+const HTTPS = { nginx: 1, apache: 2, haproxy: 1, lighttpd: 1, caddy: 1 };
+const LOCATION = { nginx: 2, apache: 3, lighttpd: 2, caddy: 2 };
 
 /** mod_proxy_fcgi is without HTTP/2: it would hang where a response breaks off. */
-const VERSION = { apache: '1.1', haproxy: '2', lighttpd: '2', caddy: '2' };
+const VERSION = { nginx: '2', apache: '1.1', haproxy: '2', lighttpd: '2', caddy: '2' };
 
 type Name = keyof typeof SERVERS;
 
@@ -83,8 +87,9 @@ if (!canIsolate && process.env['CI'] === 'true' && process.getuid?.() === 0) {
 
 describe.each(Object.keys(SERVERS) as Name[])('%s', (name) => {
   const server = SERVERS[name];
+  // The distribution's own site answers for other names. HAProxy has none.
   const beside = name === 'haproxy' ? [] : [status(FOUR, 'other.example')];
-  const besideAnswers = name === 'haproxy' ? [] : [BESIDE[name]];
+  const besideAnswers = beside.map(() => '404');
 
   describeWithServer([NEEDS[name], 'curl', 'ip'], STOCK, () => {
     test.skipIf(!canIsolate || name === 'caddy')(
@@ -120,6 +125,60 @@ describe.each(Object.keys(SERVERS) as Name[])('%s', (name) => {
         status(FOUR, 'example.org', '/shopping'),
       ]);
       expect(answers).toEqual([hello('/x'), hello(''), hello('/y', '::1'), '404']);
+    });
+  });
+});
+
+/** Where a configuration goes, and how the server is told of it. */
+const INSTALLING = {
+  nginx: ['/etc/nginx/conf.d/app.conf', 'nginx -t && nginx -s reload'],
+  apache: ['/etc/apache2/sites-enabled/app.conf', 'apachectl configtest && apachectl graceful'],
+  haproxy: [
+    '/etc/haproxy/app.cfg',
+    `echo 'EXTRAOPTS="-f /etc/haproxy/app.cfg"' >> /etc/default/haproxy; service haproxy restart >&2`,
+  ],
+  lighttpd: ['/etc/lighttpd/conf-enabled/app.conf', 'service lighttpd restart'],
+  caddy: ['/etc/caddy/Caddyfile', 'caddy reload --config /etc/caddy/Caddyfile'],
+} as const;
+
+/** The ways to the application for which there is no recipe. */
+const OTHERS: Readonly<Record<Name, readonly string[]>> = {
+  nginx: ['scgi', 'uwsgi', 'http'],
+  apache: ['scgi', 'uwsgi', 'http', 'fcgid'],
+  haproxy: ['http'],
+  lighttpd: ['scgi', 'uwsgi', 'http', 'cgi', 'fastcgi-spawn'],
+  caddy: ['http'],
+};
+
+describe.each(Object.keys(SERVERS) as Name[])('%s, another gateway', (name) => {
+  describeWithServer([NEEDS[name], 'curl', 'ip'], STOCK, () => {
+    test.skipIf(!canIsolate).each(OTHERS[name])('%s', (gateway) => {
+      const [file, telling] = INSTALLING[name];
+      const isStarted = ['fcgid', 'cgi', 'fastcgi-spawn'].includes(gateway); // by the server
+      const address =
+        gateway === 'fastcgi-spawn' ? 'unix:/run/lighttpd/app.sock' : '127.0.0.1:7000';
+      const options = [
+        `--gateway ${gateway} --server-name example.org`,
+        ...(gateway === 'fcgid' || gateway === 'cgi' ? [] : [`--address ${address}`]),
+        ...(name === 'caddy' ? ['--listen 80'] : []),
+      ].join(' ');
+      const lines = [
+        ...(name === 'apache'
+          ? [`a2enmod headers ${gateway === 'fcgid' ? '' : `proxy_${gateway}`}`]
+          : []),
+        `chmod +x /srv/app/app.mjs`,
+        `postern conf ${name} /srv/app/app.mjs ${options} 2>/run/head >> ${file}`,
+        telling,
+        // As the head of the file says.
+        ...(isStarted
+          ? []
+          : [
+              `sh -c "exec $(grep -o 'postern /srv.* --${gateway} .*' /run/head)" &`,
+              `until_up node -e "net.connect(7000).on('connect', () => process.exit())"`,
+            ]),
+      ];
+      const asks = [plain(FOUR, 'example.org'), plain(SIX, 'example.org')];
+      expect(run(SERVERS[name], lines, asks)).toEqual([hello('/x'), hello('/x', '::1')]);
     });
   });
 });
@@ -182,5 +241,19 @@ describeWithServer(['caddy', 'curl', 'ip'], `Caddy ${STOCK}`, () => {
     expect(run(SERVERS.caddy, [`${CONF} > /etc/caddy/Caddyfile`, RELOAD, SERVE], asks)).toEqual(
       answers,
     );
+  });
+});
+
+describeWithServer(['haproxy', 'curl', 'ip'], `HAProxy ${STOCK}`, () => {
+  // Debian's haproxy.cfg says `chroot /var/lib/haproxy`.
+  test.skipIf(!canIsolate)('a unix socket below its root folder', () => {
+    const lines = [
+      'postern conf haproxy /srv/app/app.mjs --address unix:/run/app.sock > /etc/haproxy/app.cfg',
+      `echo 'EXTRAOPTS="-f /etc/haproxy/app.cfg"' >> /etc/default/haproxy`,
+      'service haproxy restart >&2',
+      'mkdir /var/lib/haproxy/run',
+      'postern /srv/app/app.mjs --fastcgi unix:/var/lib/haproxy/run/app.sock --socket-group haproxy',
+    ];
+    expect(run(SERVERS.haproxy, lines, [plain(FOUR, 'example.org')])).toEqual([hello('/x')]);
   });
 });
