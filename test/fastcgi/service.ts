@@ -45,7 +45,12 @@ export class Service {
       // Only FastCGI has a place of its own for what goes wrong in applications.
       stdio: ['ignore', 'inherit', gateway === 'fastcgi' ? 'inherit' : 'ignore', 'ipc'],
     });
-    const [{ address }] = (await once(child, 'message')) as [{ address: AddressInfo | string }];
+    const ended = once(child, 'exit').then(([code]) => {
+      throw new Error(`the service has not started: exit code ${String(code)}`);
+    });
+    const started = once(child, 'message') as Promise<[{ address: AddressInfo | string }]>;
+    const [{ address }] = await Promise.race([started, ended]);
+    ended.catch(() => {}); // its end is awaited in stop()
     return new Service(child, address);
   }
 
