@@ -4,15 +4,16 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { describeWithServer } from '../../servers/availability.ts';
-import { accepts, freePort, isRoot, temporaryFolder } from '../../servers/launch.ts';
+import { accepts, freePort, temporaryFolder } from '../../servers/launch.ts';
 import { stagePackage, type StagedPackage } from '../../servers/staging.ts';
+import { canIsolate } from '../../servers/stock.ts';
 
 let staged: StagedPackage;
 let folder: string;
@@ -75,11 +76,12 @@ function childOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 }
 
-const canUnshare = isRoot && existsSync('/proc/self/ns/pid');
+const CONTAINER = canIsolate
+  ? 'a container'
+  : 'a container (skipped: namespaces cannot be made here)';
 
-describeWithServer(['unshare', 'setpriv'], 'a container', () => {
-  // A PID namespace, and another account in it, are for root alone.
-  test.skipIf(!canUnshare).each([
+describeWithServer(['unshare', 'setpriv'], CONTAINER, () => {
+  test.skipIf(!canIsolate).each([
     ['http', ''],
     ['http', '/app'],
     ['fastcgi', ''],
