@@ -70,27 +70,27 @@ export function fromFetch(
   options: FetchOptions = {},
 ): ApplicationFunction {
   checkNames('fromFetch', options, FETCH_OPTIONS);
-  return makeApplication(handler, options.lightObjects === true, false);
+  if (options.lightObjects !== true) return makeApplication(handler, createRequest, false);
+  installLightRequest();
+  installLightResponse();
+  return makeApplication(handler, createLightRequest, false);
 }
 
 /**
- * {@link fromFetch} for the command, which owns the process: with `lightObjects`. No middleware is around the application,
- * so a body of text is not encoded: the gateway takes text.
+ * {@link fromFetch} for the command, which owns the process: with `lightObjects`. Requests are light only if the command has
+ * replaced the global `Request` before it has loaded the module: otherwise a class of the module may extend the platform's
+ * own. No middleware is around the application, so a body of text is not encoded: the gateway takes text.
  */
 export function fromFetchForCommand(handler: FetchFunction | FetchObject): ApplicationFunction {
-  return makeApplication(handler, true, true);
+  installLightResponse();
+  return makeApplication(handler, createLightRequest, true);
 }
 
 function makeApplication(
   handler: FetchFunction | FetchObject,
-  isLight: boolean,
+  makeRequest: (environ: Environ) => Request,
   keepsText: boolean,
 ): ApplicationFunction {
-  if (isLight) {
-    installLightRequest();
-    installLightResponse();
-  }
-  const makeRequest = isLight ? createLightRequest : createRequest;
   const fetch: FetchFunction =
     typeof handler === 'function' ? handler : (request, context) => handler.fetch(request, context);
   return (environ, startResponse) => {

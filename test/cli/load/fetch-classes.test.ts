@@ -128,6 +128,22 @@ test.each(CASES)('%s', async (_, atLoad, expression, expected) => {
   expect(answer).toEqual(expected);
 });
 
+// The file that is named says nothing of Fetch: what it imports is not looked into.
+test.each([
+  ['a class that extends Request', '(request) => new Own(request).text()'],
+  ['a Request that was kept', '(request) => new Kept(request).text()'],
+])('of a module that is exported again: %s', async (_, handler) => {
+  const part = `part-${Math.random()}.mjs`;
+  writeFileSync(
+    join(folder, part),
+    `class Own extends Request {}
+    const Kept = Request;
+    const answer = ${handler};
+    export default { fetch: async (request) => Response.json(await answer(request)) };`,
+  );
+  expect(await answerTo(`export { default } from './${part}';`)).toBe('body');
+});
+
 test('a response of a class that extends Response is sent', async () => {
   const answer = await answerTo(`${TOP}
     export default { fetch: () => new OwnResponse('[1]', { headers: { 'x-b': '2' } }) };`);
