@@ -68,8 +68,13 @@ for (const frontEnd of FRONT_ENDS) {
     test('a refused request takes no other one of its connection along', async () => {
       const { server } = await serveBehind(frontEnd, streaming, 'TCP', LITTLE);
       running = server;
-      const stream = visit(server.url, '/stream');
-      await begun.promise;
+      let stream: ReturnType<typeof visit>;
+      let isBegun = false;
+      // With so little memory a request that comes in two pieces is refused as well, because of its first one.
+      do {
+        stream = visit(server.url, '/stream');
+        isBegun = await Promise.race([begun.promise.then(() => true), stream.then(() => false)]);
+      } while (!isBegun);
       for (let i = 0; i < 3; i++) {
         expect(await visit(server.url, '/other')).toMatchObject({ status: 503, complete: true });
       }
