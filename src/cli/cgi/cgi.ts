@@ -15,6 +15,7 @@ import { whyUntrusted } from './arguments.ts';
 import { readConfigFile, readPackageConfig } from '../settings/config.ts';
 import { loadApplication } from '../load/load-app.ts';
 import { resolveApplication } from '../load/resolve.ts';
+import type { ApplicationName } from '../load/resolve.ts';
 import { gatewayOptions } from '../options/gateway-options.ts';
 import { doubtVariables, environmentSource } from '../settings/environment.ts';
 import { OPTIONS, OPTION_NAMES, resolveSettings } from '../options/options.ts';
@@ -22,22 +23,27 @@ import type { Settings, Source } from '../options/options.ts';
 import { loadCgi } from '../registry.ts';
 import { reportError, reportLine } from '../report.ts';
 
+/** Settings of a CGI program, and the application that they name. */
+export interface CgiSettings extends Settings {
+  readonly application: ApplicationName;
+}
+
 /**
  * Serves the request that the environment describes. If the application cannot be loaded, the response is an error, and
  * the exit code is 1.
  *
  * @param readSettings called when stdout has been redirected: nothing else can get into the response any more
  */
-export async function runCgi(readSettings: () => Settings): Promise<void> {
+export async function runCgi(readSettings: () => CgiSettings): Promise<void> {
   const { prepareCgi, runWithCgi } = await loadCgi();
   prepareCgi();
-  let settings: Settings | undefined;
+  let settings: CgiSettings | undefined;
   let options: GatewayOptions = {};
   let application: Application;
   try {
     settings = readSettings();
     options = { ...gatewayOptions(settings), accessLog: await openFile(settings) };
-    application = await loadApplication(resolveApplication(settings.app!), settings.interface);
+    application = await loadApplication(settings.application, settings.interface);
   } catch (error) {
     reportError(error, settings?.logLevel);
     process.exitCode = 1;
@@ -69,16 +75,17 @@ const CGI_OPTIONS = OPTION_NAMES.filter((name) => 'cgi' in OPTIONS[name]);
  * @param args of the process, without node and the command itself
  * @throws {UsageError} when there is no application, or a variable or the configuration is wrong
  */
-export function readCgiSettings(args: readonly string[]): Settings {
+export function readCgiSettings(args: readonly string[]): CgiSettings {
   doubtVariables(process.env).forEach(reportLine);
   const environment = environmentSource(process.env);
   const app = applicationOf(environment, args);
   const file = environment.values.config;
-  const { path } = resolveApplication(app);
+  const application = resolveApplication(app);
+  const { path } = application;
   const config =
     file === undefined ? readPackageConfig(dirname(path), path) : readConfigFile(String(file));
   const sources = config === undefined ? [environment] : [environment, config];
-  return { ...resolveSettings(sources, CGI_OPTIONS), app };
+  return { ...resolveSettings(sources, CGI_OPTIONS), application };
 }
 
 function applicationOf(environment: Source, args: readonly string[]): string {

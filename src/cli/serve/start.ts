@@ -21,7 +21,7 @@ export async function start(settings: Settings): Promise<void> {
     if (listeners.length > 0)
       throw new WrongUsage('--cgi serves one request: no other gateway can be given with it');
     const { runCgi } = await import('../cgi/cgi.ts');
-    await runCgi(() => ({ ...settings, app: nameOf(app) }));
+    await runCgi(() => ({ ...settings, application: resolveModuleOrFolder(app) }));
     return;
   }
   // Before the application is loaded: a descriptor that it opens must not be taken for one that was passed.
@@ -53,10 +53,4 @@ function listenersOf(settings: Settings): Listener[] {
   return SERVER_NAMES.flatMap((gateway) =>
     settings[gateway].map((address) => ({ gateway, address })),
   );
-}
-
-/** The application by its file, also where it is that of a folder: a CGI program takes no folder. */
-function nameOf(app: string): string {
-  const { path, exportName } = resolveModuleOrFolder(app);
-  return exportName === undefined ? path : `${path}:${exportName}`;
 }
