@@ -7,6 +7,7 @@ import { checkNames } from '../options.ts';
 import type { OptionNames } from '../options.ts';
 import { isPromise, toBytes } from '../response/chunk.ts';
 import { FileWrapper } from '../response/file-wrapper.ts';
+import { WrappedFile } from '../response/wrapped-file.ts';
 import type { Awaitable, Body } from '../types.ts';
 
 /** What {@link wrapBody} does with a body. */
@@ -68,26 +69,8 @@ function wrap(body: unknown, hooks: BodyHooks): WrappedBody {
   if (source instanceof FileWrapper && keepsBytes) return new WrappedFile(source, wrapped);
   const close = (): Awaitable<void> => wrapped.close();
   return wrapped.isAsync
-    ? { [Symbol.asyncIterator]: () => wrapped.iterator, close }
-    : { [Symbol.iterator]: () => wrapped.iterator, close };
-}
-
-/** It is a FileWrapper too: the front end may send the file. */
-class WrappedFile extends FileWrapper {
-  readonly #wrapped: Wrapper;
-
-  constructor(file: FileWrapper, wrapped: Wrapper) {
-    super(file.filelike, file.blockSize);
-    this.#wrapped = wrapped;
-  }
-
-  override [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    return this.#wrapped.iterator;
-  }
-
-  override async close(): Promise<void> {
-    await this.#wrapped.close();
-  }
+    ? { [Symbol.asyncIterator]: () => wrapped.iterate(), close }
+    : { [Symbol.iterator]: () => wrapped.iterate(), close };
 }
 
 const DONE: Step = { done: true, value: undefined };
@@ -116,7 +99,7 @@ class Wrapper {
   }
 
   /** Itself: synchronous if the body is. */
-  get iterator(): Iterator<Uint8Array> & AsyncIterator<Uint8Array> {
+  iterate(): Iterator<Uint8Array> & AsyncIterator<Uint8Array> {
     return this as unknown as Iterator<Uint8Array> & AsyncIterator<Uint8Array>;
   }
 

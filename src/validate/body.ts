@@ -4,6 +4,7 @@ import { BodyReader } from '../handler/body-reader.ts';
 import type { Step } from '../handler/body-reader.ts';
 import { isPromise } from '../response/chunk.ts';
 import { FileWrapper } from '../response/file-wrapper.ts';
+import { WrappedFile } from '../response/wrapped-file.ts';
 import type { Awaitable, Body } from '../types.ts';
 import { check, violation } from './rules.ts';
 
@@ -45,7 +46,7 @@ function isIterable(body: unknown): body is object {
 
 function wrap(body: object, checked: CheckedBody): Body {
   if (Array.isArray(body) && body.length === 1) return wrapSingle(body, checked);
-  if (body instanceof FileWrapper) return new CheckedFileWrapper(body, checked);
+  if (body instanceof FileWrapper) return new WrappedFile(body, checked);
   const close = (): Awaitable<void> => checked.close();
   return isAsync(body)
     ? { [Symbol.asyncIterator]: () => checked.iterate(), close }
@@ -65,24 +66,6 @@ function wrapSingle(body: readonly unknown[], checked: CheckedBody): Body {
   const get = (): Uint8Array => checked.single(body[0]);
   Object.defineProperty(array, 0, { get, enumerable: true });
   return Object.assign(array, { close: () => checked.close() });
-}
-
-/** It is a FileWrapper too: a gateway may let the front end send the file, instead of iterating it. */
-class CheckedFileWrapper extends FileWrapper {
-  readonly #checked: CheckedBody;
-
-  constructor(body: FileWrapper, checked: CheckedBody) {
-    super(body.filelike, body.blockSize);
-    this.#checked = checked;
-  }
-
-  override [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    return this.#checked.iterate();
-  }
-
-  override async close(): Promise<void> {
-    await this.#checked.close();
-  }
 }
 
 /** Warns of bodies that were collected as garbage without close(): no call is left that could throw. */
